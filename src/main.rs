@@ -1,2 +1,3 @@
-//! payoutd.
+//! payoutd: arguments, configuration, wiring, wait, drain.
+
 fn main() {}

@@ -1,1 +1,8 @@
-//! The office.
+//! The office of payoutd: the domain, the ports and the supervised actors.
+//!
+//! **Never here:** sockets, files, SQL, environment variables, wall clocks. The outside world arrives through [`ports`].
+
+pub mod domain;
+#[cfg(feature = "fakes")]
+pub mod fakes;
+pub mod ports;

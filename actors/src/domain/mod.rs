@@ -1,0 +1,1 @@
+//! What payoutd knows: values and pure rules. Nothing in here waits, reads or writes.
