@@ -5,4 +5,5 @@
 pub mod domain;
 #[cfg(feature = "fakes")]
 pub mod fakes;
+pub mod ledger;
 pub mod ports;

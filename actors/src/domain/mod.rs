@@ -1,1 +1,12 @@
 //! What payoutd knows: values and pure rules. Nothing in here waits, reads or writes.
+
+pub mod address;
+pub mod breaker;
+pub mod identity;
+pub mod invariants;
+pub mod journal;
+pub mod limits;
+pub mod money;
+pub mod order;
+pub mod payout;
+pub mod tron;

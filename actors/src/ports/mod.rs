@@ -1,1 +1,21 @@
 //! The doors to the world, said in the office's words. `src/` implements them; `fakes/` plays them for the tests.
+
+pub mod chain;
+pub mod clock;
+#[cfg(feature = "fakes")]
+pub mod exam;
+pub mod house;
+pub mod journal;
+pub mod payouts;
+pub mod second_opinion;
+pub mod signer;
+
+pub use chain::{AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View};
+pub use clock::{Clock, Entropy};
+pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause};
+pub use journal::{CheckpointKeeper, Journal};
+pub use payouts::{
+    Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult, StoreFault,
+};
+pub use second_opinion::{IndexedTransfer, SecondOpinion};
+pub use signer::{Signer, SignerFault};

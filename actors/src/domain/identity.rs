@@ -1,0 +1,194 @@
+//! Who and which: the ids that the life cycle, the store, the doors and the logs share.
+//!
+//! Promises that a value of these types is well formed. Never here: where ids come from (a port gives the randomness).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A payout's id: a UUID version 7 in lower-case text, so that ids made later sort later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PayoutId(uuid::Uuid);
+
+impl PayoutId {
+    /// An id from the moment (unix ms) and ten random bytes; the caller owns both clock and chance.
+    #[must_use]
+    pub fn new(now_ms: i64, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now_ms).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The sixteen bytes, as the router's session id is made from them.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for PayoutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for PayoutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is no payout id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is not a payout id: an id is a UUID in its 36 character, lower-case, hyphenated form")]
+pub struct NotAPayoutId(String);
+
+impl FromStr for PayoutId {
+    type Err = NotAPayoutId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || NotAPayoutId(text.chars().take(40).collect());
+        let id = uuid::Uuid::try_parse(text).map_err(|_| refuse())?;
+        if id.as_hyphenated().to_string() == text { Ok(Self(id)) } else { Err(refuse()) }
+    }
+}
+
+impl Serialize for PayoutId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PayoutId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Whose money an order spends: the scope of idempotency keys and of per-account limits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+/// Characters that an account's name may have at most.
+pub const ACCOUNT_CHARS_MAX: usize = 64;
+
+impl AccountId {
+    /// The one account there is while one bearer token opens the door.
+    #[must_use]
+    pub fn house() -> Self {
+        Self("house".to_owned())
+    }
+
+    /// A name of 1 to 64 characters from `a-z 0-9 _ - .`.
+    pub fn new(name: impl Into<String>) -> Result<Self, NotAnAccount> {
+        let name = name.into();
+        let fits = (1..=ACCOUNT_CHARS_MAX).contains(&name.len());
+        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b));
+        if fits && plain { Ok(Self(name)) } else { Err(NotAnAccount) }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that is no account name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("an account name has 1 to 64 characters from a-z, 0-9, `_`, `-` and `.`")]
+pub struct NotAnAccount;
+
+/// Characters that an idempotency key may have at most.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// The sender's own name for an order (F-P01): 1 to 255 visible ASCII characters, bare or quoted, the same key.
+/// Its scope is the account, never the credential, the door or the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct IdempotencyKey(String);
+
+/// Why a text is no idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotAKey {
+    /// Nothing there.
+    #[error("the idempotency key is empty: give 1 to 255 visible ASCII characters")]
+    Empty,
+    /// More than 255 characters.
+    #[error("the idempotency key has {0} characters: at most 255 are kept")]
+    TooLong(usize),
+    /// A blank, a control character or something outside of ASCII.
+    #[error("the idempotency key holds a character that is not visible ASCII: use ! to ~, without blanks")]
+    NotVisibleAscii,
+}
+
+impl IdempotencyKey {
+    /// Reads a key as a header or a message property gives it: `abc` and `"abc"` are the same key.
+    pub fn parse(text: &str) -> Result<Self, NotAKey> {
+        let quoted = text.len() >= 2 && text.starts_with('"') && text.ends_with('"');
+        let bare = if quoted { &text[1..text.len() - 1] } else { text };
+        if bare.is_empty() {
+            return Err(NotAKey::Empty);
+        }
+        if bare.len() > IDEMPOTENCY_KEY_CHARS_MAX {
+            return Err(NotAKey::TooLong(bare.chars().count()));
+        }
+        if !bare.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(NotAKey::NotVisibleAscii);
+        }
+        Ok(Self(bare.to_owned()))
+    }
+
+    /// The key of one item of a batch. A blank stands between, which no sender's key can hold, so that it can not
+    /// collide with a key that somebody sent.
+    #[must_use]
+    pub fn of_item(&self, index: usize) -> Self {
+        Self(format!("{} {index}", self.0))
+    }
+
+    /// A key as the store gives it back.
+    #[must_use]
+    pub fn restored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key's characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F-P01: quoted or bare, one key; what can not be a key says why.
+    #[test]
+    fn a_key_is_the_same_quoted_and_bare() {
+        assert_eq!(IdempotencyKey::parse("\"k-1\"").unwrap(), IdempotencyKey::parse("k-1").unwrap());
+        assert_eq!(IdempotencyKey::parse(""), Err(NotAKey::Empty));
+        assert_eq!(IdempotencyKey::parse("\"\""), Err(NotAKey::Empty));
+        assert_eq!(IdempotencyKey::parse("a b"), Err(NotAKey::NotVisibleAscii));
+        assert_eq!(IdempotencyKey::parse("é"), Err(NotAKey::NotVisibleAscii));
+        assert_eq!(IdempotencyKey::parse(&"k".repeat(256)), Err(NotAKey::TooLong(256)));
+        assert!(IdempotencyKey::parse(&"k".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn ids_made_later_sort_later_and_survive_text() {
+        let early = PayoutId::new(1_700_000_000_000, [9; 10]);
+        let late = PayoutId::new(1_700_000_000_001, [0; 10]);
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(early.to_string().parse::<PayoutId>().unwrap(), early);
+        assert!(early.to_string().to_uppercase().parse::<PayoutId>().is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! The ledger: the store of payouts with the rules in front of it.
+//!
+//! Promises that nothing is written which [`decide`] refuses, that every step goes with its journal record, and that it
+//! alone makes [`OnFile`]: the proof, carried by a type, that bytes are durably filed before they may leave.
+//! Never here: chain, clock, policy.
+
+use crate::domain::identity::PayoutId;
+use crate::domain::invariants;
+use crate::domain::payout::{Attempt, Command, Event, Payout, Refusal, apply, decide, journal_draft};
+use crate::domain::tron::SignedTransfer;
+use crate::ports::{Gate, Payouts, Step, StepResult, StoreFault};
+use std::sync::Arc;
+
+/// Something that is durably on file. Only the ledger makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnFile<T>(T);
+
+impl<T> OnFile<T> {
+    /// What is on file.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A filed transfer and whose it is.
+#[derive(Debug, Clone)]
+pub struct Filed {
+    /// The payout.
+    pub payout_id: PayoutId,
+    /// When the transfer expires, unix ms.
+    pub expires_at_ms: i64,
+    /// The transfer.
+    pub transfer: OnFile<SignedTransfer>,
+}
+
+/// What became of one command of a batch.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Done: the payout as it is now, and what happened.
+    Done(Box<Payout>, Event),
+    /// Refused by the rules; nothing was written.
+    Refused(Refusal),
+    /// Somebody else moved the payout first, or the gate was shut; look again.
+    Lost,
+}
+
+impl Outcome {
+    /// The payout, where it was done.
+    #[must_use]
+    pub fn done(self) -> Option<Payout> {
+        match self {
+            Self::Done(payout, _) => Some(*payout),
+            Self::Refused(_) | Self::Lost => None,
+        }
+    }
+}
+
+/// The store of payouts with the rules in front of it.
+#[derive(Clone)]
+pub struct Ledger {
+    payouts: Arc<dyn Payouts>,
+}
+
+impl Ledger {
+    /// A ledger upon a store.
+    #[must_use]
+    pub fn new(payouts: Arc<dyn Payouts>) -> Self {
+        Self { payouts }
+    }
+
+    /// The store, for reading.
+    #[must_use]
+    pub fn payouts(&self) -> &dyn Payouts {
+        self.payouts.as_ref()
+    }
+
+    /// Carries out a batch of commands in one transaction; each by itself, in order.
+    pub async fn carry_out(&self, batch: Vec<(Payout, Command)>, gate: Gate, now_ms: i64) -> Result<Vec<Outcome>, StoreFault> {
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(batch.len());
+        let mut steps = Vec::with_capacity(batch.len());
+        for (payout, command) in batch {
+            match step(payout, command, now_ms)? {
+                Ok(step) => {
+                    steps.push(step);
+                    outcomes.push(None);
+                }
+                Err(refusal) => outcomes.push(Some(Outcome::Refused(refusal))),
+            }
+        }
+        if steps.is_empty() {
+            return Ok(outcomes.into_iter().flatten().collect());
+        }
+        let mut written = steps.clone().into_iter().zip(self.payouts.commit(steps, gate).await?);
+        Ok(outcomes.into_iter().map(|early| early.unwrap_or_else(|| outcome_of(written.next()))).collect())
+    }
+
+    /// Files signed transfers: from here on, and not before, their bytes may leave. A house that is paused files none.
+    pub async fn file(&self, signed: Vec<(Payout, Attempt)>, now_ms: i64) -> Result<Vec<Option<Filed>>, StoreFault> {
+        let batch = signed.into_iter().map(|(payout, attempt)| (payout, Command::Sign(Box::new(attempt)))).collect();
+        let outcomes = self.carry_out(batch, Gate::NotPaused, now_ms).await?;
+        Ok(outcomes.into_iter().map(|outcome| outcome.done().as_ref().and_then(filed)).collect())
+    }
+
+    /// The filed live transfers of some payouts, read from the store; payouts without one are left out.
+    pub async fn on_file(&self, ids: &[PayoutId]) -> Result<Vec<Filed>, StoreFault> {
+        Ok(self.payouts.find_many(ids).await?.iter().filter_map(filed).collect())
+    }
+}
+
+fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Refusal>, StoreFault> {
+    let event = match decide(&payout, command, now_ms) {
+        Ok(event) => event,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let after = match apply(payout.clone(), &event, now_ms) {
+        Ok(after) => after,
+        Err(refusal) => return Ok(Err(refusal.into())),
+    };
+    if let Some(broken) = invariants::broken_by(&after) {
+        return Err(StoreFault::Corrupt(format!("payout {}: {broken}", after.id)));
+    }
+    let draft = journal_draft(Some(&payout), &after, &event)
+        .map_err(|why| StoreFault::Corrupt(format!("payout {}: its record can not be written: {why}", after.id)))?;
+    Ok(Ok(Step { version_before: payout.version, after, event, draft }))
+}
+
+fn outcome_of(written: Option<(Step, StepResult)>) -> Outcome {
+    match written {
+        Some((step, StepResult::Taken)) => Outcome::Done(Box::new(step.after), step.event),
+        Some((_, StepResult::Lost)) | None => Outcome::Lost,
+    }
+}
+
+/// Private on purpose: called only with payouts that this file wrote or read through the store.
+fn filed(payout: &Payout) -> Option<Filed> {
+    let attempt = payout.live_attempt()?;
+    let transfer = SignedTransfer::on_record(&attempt.raw_data, &attempt.signature)?;
+    (transfer.txid() == attempt.txid).then(|| Filed {
+        payout_id: payout.id,
+        expires_at_ms: attempt.expires_at_ms,
+        transfer: OnFile(transfer),
+    })
+}

@@ -1,0 +1,190 @@
+//! Where payouts are kept: the table that is the queue.
+//!
+//! Every write is one transaction that holds the step, its journal record and its effect on the limits, or nothing.
+//! A batch loses the row that fails its guard, not its others. Whoever implements this sits the exam beside it.
+
+use crate::domain::address::Address;
+use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::journal::JournalDraft;
+use crate::domain::limits::{LimitBook, LimitRules};
+use crate::domain::payout::{Event, Payout, Stage};
+use crate::domain::tron::{RefBlock, TxId};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Why the store did not do it. Nothing was written.
+#[derive(Debug, Clone, Error)]
+pub enum StoreFault {
+    /// The disk is full: stop paying, say so, lose nothing.
+    #[error("the disk that holds the store is full")]
+    Full,
+    /// It does not answer, or not in time.
+    #[error("the store does not answer: {0}")]
+    Away(String),
+    /// What it holds can not be right.
+    #[error("the store holds something that can not be: {0}")]
+    Corrupt(String),
+}
+
+/// A new payout: as it would be admitted, with stage [`Stage::Admitted`], reservation none and version 0.
+/// The store decides with the pure rules, inside its transaction, between admitted and held for want of room.
+pub type NewPayout = Payout;
+
+/// What became of one new payout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admitted {
+    /// Taken in; its stage says whether it is admitted, or held for a limit.
+    New(Payout),
+    /// The same key with the same digest was there already: here is what it made then, as it is now.
+    Repeated(Payout),
+    /// The same key with another digest was there already.
+    KeyReused(PayoutId),
+}
+
+/// One arrow of one payout's life, ready to be written.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The version that must still stand; else the step is lost.
+    pub version_before: u32,
+    /// The payout after the event (its version is `version_before + 1`).
+    pub after: Payout,
+    /// What happened.
+    pub event: Event,
+    /// What the journal will say.
+    pub draft: JournalDraft,
+}
+
+/// What must hold in the same transaction besides each row's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing else.
+    Open,
+    /// The house is not paused: for steps after which money may leave.
+    NotPaused,
+    /// There is room under the limits for each row that gains a reservation; rows without room are lost.
+    RoomUnder(LimitRules),
+}
+
+/// What became of one step of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepResult {
+    /// Written, with its journal record.
+    Taken,
+    /// Its version had moved on, its txid was taken or its gate was shut: nothing of it was written.
+    Lost,
+}
+
+/// Which payouts to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct PayoutFilter {
+    /// Only this account's.
+    pub account: Option<AccountId>,
+    /// Only in this stage.
+    pub stage: Option<Stage>,
+    /// Only to this recipient.
+    pub recipient: Option<Address>,
+    /// Only with this reference.
+    pub reference: Option<String>,
+    /// Created at or after, unix ms.
+    pub from_ms: Option<i64>,
+    /// Created before, unix ms.
+    pub to_ms: Option<i64>,
+    /// Only ids below this one (the page's cursor).
+    pub before: Option<PayoutId>,
+}
+
+/// One live transfer, as much of it as the watcher needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveTransfer {
+    /// Whose transfer it is.
+    pub payout_id: PayoutId,
+    /// Which.
+    pub txid: TxId,
+    /// The block that it referred to.
+    pub ref_block: RefBlock,
+    /// When it expires, unix ms.
+    pub expires_at_ms: i64,
+    /// Where its payout stands.
+    pub stage: Stage,
+}
+
+/// How many payouts stand in a stage, how much they are worth, and how old the oldest is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageCount {
+    /// Payouts.
+    pub payouts: u64,
+    /// Their amounts, micro-USDT.
+    pub amount_micro_usdt: u64,
+    /// When the one that has stood there longest came, unix ms (final stages: not measured).
+    pub oldest_updated_at_ms: Option<i64>,
+}
+
+/// The store of payouts.
+#[async_trait]
+pub trait Payouts: Send + Sync {
+    /// Takes in a batch, each payout by itself: admitted if the limits leave room, else held with the limit's name.
+    /// `all_or_none` writes nothing unless every one is new or repeated. The answers keep the batch's order.
+    async fn admit(&self, batch: Vec<NewPayout>, rules: &LimitRules, now_ms: i64, all_or_none: bool) -> Result<Vec<Admitted>, StoreFault>;
+
+    /// Writes a batch of steps in one transaction. The answers keep the batch's order.
+    async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault>;
+
+    /// One payout, whole.
+    async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault>;
+
+    /// Many payouts, whole, in no order; unknown ids are left out.
+    async fn find_many(&self, ids: &[PayoutId]) -> Result<Vec<Payout>, StoreFault>;
+
+    /// The payout of a key.
+    async fn find_by_key(&self, account: &AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, StoreFault>;
+
+    /// The payouts of these transfers (live or ended), whole; ids that are nobody's are left out. At most a block's worth.
+    async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault>;
+
+    /// A page, newest first.
+    async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+
+    /// Admitted payouts whose `not_before` has come, most urgent and then oldest first; each with the digest that the
+    /// journal's admission record has of its order.
+    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
+
+    /// Payouts in a stage, the one that changed longest ago first, that last changed at or before a moment.
+    async fn resting(&self, stage: Stage, changed_until_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+
+    /// Live transfers that are in no block and expire at or before a moment, the earliest first.
+    async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault>;
+
+    /// Live transfers that are in no block and expire after a moment, with their payout's id above `after`, by id.
+    async fn unincluded(&self, expires_after_ms: i64, after: Option<PayoutId>, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault>;
+
+    /// Payouts whose live transfer was seen in a block with a number in the range (inclusive), oldest block first.
+    async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+
+    /// Held payouts that time may release, most urgent and oldest first.
+    async fn held_for(&self, reasons: &[crate::domain::payout::Reason], limit: u32) -> Result<Vec<Payout>, StoreFault>;
+
+    /// The sum of live transfers' amounts, micro-USDT, and their fee limits, sun.
+    async fn in_flight(&self) -> Result<InFlight, StoreFault>;
+
+    /// What the limits have reserved and settled, windows ending now.
+    async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault>;
+
+    /// How many payouts stand where.
+    async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault>;
+
+    /// All transfers that were seen in, or ended in, a block of the range, for reconciling: with their payouts.
+    async fn in_blocks(&self, first: u64, last: u64, after: Option<PayoutId>, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InFlight {
+    /// Live transfers.
+    pub transfers: u64,
+    /// Their amounts, micro-USDT.
+    pub amount_micro_usdt: u64,
+    /// Their fee limits, sun.
+    pub fee_limit_sun: u64,
+}
+
