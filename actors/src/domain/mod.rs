@@ -1,1 +1,3 @@
 //! What payoutd knows: values and pure rules. Nothing in here waits, reads or writes.
+
+pub mod journal;
