@@ -3,3 +3,4 @@
 //! Arrows point from here to `payoutd-actors` and never back.
 
 pub mod cli;
+pub mod sandbox;
