@@ -247,7 +247,6 @@ mod tests {
                     Fields::new().with("timestamp", 3i64).with("fee_limit", 2i64).with("expiration", 1i64),
                 )
                 .with("signature", vec![Json::text("cd")])
-                .with("visible", false)
                 .with("ret", vec![Json::from(Fields::new())]),
         )
     }
@@ -257,7 +256,7 @@ mod tests {
     fn a_transaction_is_written_in_the_order_of_a_java_hash_map() {
         assert_eq!(
             a_transaction().hashed(),
-            r#"{"ret":[{}],"signature":["cd"],"visible":false,"txID":"ab","raw_data":{"expiration":1,"fee_limit":2,"timestamp":3},"raw_data_hex":"0a"}"#
+            r#"{"ret":[{}],"signature":["cd"],"txID":"ab","raw_data":{"expiration":1,"fee_limit":2,"timestamp":3},"raw_data_hex":"0a"}"#
         );
     }
 
