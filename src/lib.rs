@@ -1,3 +1,6 @@
 //! The house around the office: doors (HTTP), wires (TRON, TronScan), cellar (SQLite), configuration, wiring, command line.
 //!
 //! Arrows point from here to `payoutd-actors` and never back.
+
+pub mod cli;
+pub mod sandbox;

@@ -4,7 +4,7 @@ use super::event::{Attempt, Event};
 use super::stage::Reservation;
 use super::step::Payout;
 use crate::domain::identity::{AccountId, PayoutId};
-use crate::domain::journal::{Body, BodyRefused, JournalDraft};
+use crate::domain::journal::{Body, BodyError, JournalDraft};
 use crate::domain::order::Order;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub fn order_digest(key: &[u8; 32], id: PayoutId, account: &AccountId, order: &O
 }
 
 /// The journal's draft of a step: `before` is absent for a payout's first event.
-pub fn journal_draft(before: Option<&Payout>, after: &Payout, event: &Event) -> Result<JournalDraft, BodyRefused> {
+pub fn journal_draft(before: Option<&Payout>, after: &Payout, event: &Event) -> Result<JournalDraft, BodyError> {
     let mut body = Map::new();
     if let Some(before) = before {
         body.insert("from".into(), before.stage.word().into());

@@ -1,0 +1,100 @@
+//! The command line: one file per command, each with its `Args` and its `run`.
+//!
+//! Promises, the same for every command:
+//! - **stdout is the answer, stderr is the talk.** Progress, warnings and errors never mix into what a script reads.
+//! - `--json` prints exactly one JSON value (or one per line where a command streams), in the names of the API.
+//! - A failure is one line with its whole chain of causes, then the next step, then an exit code from [`exit::Exit`].
+//! - Colour only on a terminal, never with `NO_COLOR`; `--color always|never` decides it by hand.
+//!
+//! **Never here:** rules about money. A command asks the daemon, the store or the domain, and prints.
+//!
+//! To add a command: a file with `Args` and `run(self, &Terminal) -> Result<Exit, Failure>`, one variant and one arm below.
+
+pub mod exit;
+pub mod failure;
+pub mod table;
+pub mod terminal;
+
+mod keys;
+
+use clap::{Parser, Subcommand};
+
+use self::{exit::Exit, failure::Failure, terminal::Terminal};
+
+/// What `payoutd` understands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "payoutd",
+    version,
+    about = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it",
+    long_about = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it.\n\n\
+        Orders come in over HTTP, every step is one database transaction with its journal record, and a payout is\n\
+        settled only when the solidified chain and a second source prove it.",
+    after_help = EXAMPLES,
+    after_long_help = EXAMPLES_AND_CODES,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to use colour; `auto` means: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    color: terminal::Colour,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  payoutd keys new journal --out journal.pem         make the key that seals the journal";
+
+const EXAMPLES_AND_CODES: &str = "\
+Examples:
+  payoutd keys new journal --out journal.pem         make the key that seals the journal
+
+Exit codes (sysexits where one fits):
+  0  done                          1  looked, and found something wrong (audit verify, reconcile)
+  2  the command line is wrong     65  the data given is wrong        66  a file given cannot be read
+  69  something needed is away     70  a fault in payoutd             73  a file cannot be created
+  74  reading or writing failed    75  try again later                77  not permitted
+  78  the configuration is wrong   80  the guardian gave up: start again, the rows tell the rest
+  130 interrupted                  141 nobody reads the answer";
+
+/// The commands that exist. A command is listed when it works, never before.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make fresh keys: for the wallet that pays, or for the seal on the journal
+    Keys(keys::Args),
+}
+
+impl Cli {
+    /// The two streams as this call wants them.
+    #[must_use]
+    pub fn terminal(&self) -> Terminal {
+        Terminal::new(self.color)
+    }
+}
+
+impl Command {
+    /// Runs the command to its end. Errors carry their exit code.
+    pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        match self {
+            Self::Keys(args) => args.run(terminal),
+        }
+    }
+}
+
+/// Runs asynchronous work on an actix system of this thread: the one way in which a command waits.
+pub fn wait<F: Future>(work: F) -> F::Output {
+    actix_rt::System::new().block_on(work)
+}
+
+/// The flag of every command that can answer a script.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Json {
+    /// Answer in JSON, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
