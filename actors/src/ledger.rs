@@ -26,11 +26,9 @@ impl<T> OnFile<T> {
 /// A filed transfer and whose it is.
 #[derive(Debug, Clone)]
 pub struct Filed {
-    /// The payout.
-    pub payout_id: PayoutId,
-    /// When the transfer expires, unix ms.
-    pub expires_at_ms: i64,
-    /// The transfer.
+    /// The payout, as it is on file.
+    pub payout: Payout,
+    /// Its live transfer.
     pub transfer: OnFile<SignedTransfer>,
 }
 
@@ -137,8 +135,7 @@ fn filed(payout: &Payout) -> Option<Filed> {
     let attempt = payout.live_attempt()?;
     let transfer = SignedTransfer::on_record(&attempt.raw_data, &attempt.signature)?;
     (transfer.txid() == attempt.txid).then(|| Filed {
-        payout_id: payout.id,
-        expires_at_ms: attempt.expires_at_ms,
+        payout: payout.clone(),
         transfer: OnFile(transfer),
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod breaker;
+pub mod funds;
 pub mod identity;
 pub mod invariants;
 pub mod journal;

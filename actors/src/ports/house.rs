@@ -2,11 +2,12 @@
 
 use super::payouts::StoreFault;
 use crate::domain::breaker::Breaker;
-use crate::domain::journal::JournalDraft;
+use crate::domain::journal::{Body, BodyError, JournalDraft};
 use crate::domain::payout::BlockRef;
 use crate::domain::tron::BlockId;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A block and its time.
@@ -52,7 +53,19 @@ pub enum HouseChange {
     /// Pull the switch; journalled.
     Pause(Pause),
     /// Let go of it; journalled.
-    Resume,
+    Resume {
+        /// Why.
+        reason: String,
+    },
+    /// Something that a person must hear of, for the journal only: an alarm's word and its facts.
+    Alarm {
+        /// Which alarm: the journal's kind.
+        kind: &'static str,
+        /// The payout that it is about, where it is about one.
+        payout_id: Option<String>,
+        /// The facts.
+        body: Body,
+    },
     /// Pin the chain; refused by the store where another is pinned.
     PinGenesis(BlockId),
     /// Note the block of birth, once.
@@ -63,12 +76,31 @@ pub enum HouseChange {
     Breaker(String, Breaker),
 }
 
+impl HouseChange {
+    /// What the journal says of a change; `None` for the bookkeeping that it does not speak of.
+    pub fn journal_draft(&self, now_ms: i64) -> Result<Option<JournalDraft>, BodyError> {
+        let (kind, body) = match self {
+            Self::Pause(pause) => ("house_paused", Body::of(&json!({ "reason": pause.reason }))?),
+            Self::Resume { reason } => ("house_resumed", Body::of(&json!({ "reason": reason }))?),
+            Self::PinGenesis(id) => ("genesis_pinned", Body::of(&json!({ "block_id": id }))?),
+            Self::Birth(mark) => ("store_born", Body::of(&json!({ "block": mark.block }))?),
+            Self::Alarm { kind, payout_id, body } => {
+                let draft = JournalDraft::new(now_ms, kind, body.clone());
+                return Ok(Some(JournalDraft { payout_id: payout_id.clone(), ..draft }));
+            }
+            Self::LastSolid(_) | Self::Breaker(..) => return Ok(None),
+        };
+        Ok(Some(JournalDraft::new(now_ms, kind, body)))
+    }
+}
+
 /// The store of the house's own facts.
 #[async_trait]
 pub trait House: Send + Sync {
     /// All of them.
     async fn facts(&self) -> Result<HouseFacts, StoreFault>;
 
-    /// Changes some, with a journal record where the change wants one, in one transaction.
-    async fn change(&self, changes: Vec<HouseChange>, drafts: Vec<JournalDraft>, now_ms: i64) -> Result<(), StoreFault>;
+    /// Changes some, in one transaction with the journal records that the changes want
+    /// ([`HouseChange::journal_draft`]); `now_ms` also moves [`HouseFacts::latest_ms`] forward.
+    async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault>;
 }

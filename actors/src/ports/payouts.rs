@@ -105,6 +105,8 @@ pub struct LiveTransfer {
     pub ref_block: RefBlock,
     /// When it expires, unix ms.
     pub expires_at_ms: i64,
+    /// When it was signed, unix ms.
+    pub signed_at_ms: i64,
     /// Where its payout stands.
     pub stage: Stage,
 }

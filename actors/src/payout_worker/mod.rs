@@ -1,0 +1,224 @@
+//! The payout worker: takes admitted payouts, asks the rules once more, builds, signs, files, and sends what is filed.
+//!
+//! Promises: no byte leaves before it is durably on file; what is sent is what is on file, to every configured node at
+//! once and again until it is seen or dead; no answer of a node ever leads to a second transfer. After a pause returns,
+//! nothing is signed and no first send begins. Never here: judging what became of a transfer (the watcher's).
+
+mod build;
+mod round;
+mod send;
+
+use crate::chain_sight::SightReader;
+use crate::domain::order::HousePolicy;
+use crate::domain::limits::LimitRules;
+use crate::guardian::{ActorView, Handle, LookNow, ShowView};
+use crate::ledger::Ledger;
+use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault};
+use crate::rounds::Rounds;
+use crate::treasurer::Treasurer;
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use send::Sender;
+use serde::Serialize;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The worker's limits and periods.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Payouts that are signed and filed in one transaction.
+    pub batch_max: u32,
+    /// How often it looks without being nudged, ms.
+    pub look_every_ms: u64,
+    /// How long after the chain's newest block a transfer expires, ms.
+    pub transfer_lifetime_ms: i64,
+    /// Sends under way to one node at a time.
+    pub sends_per_node_max: usize,
+    /// How long after it was signed an unseen transfer is sent again, and how often from then on, ms.
+    pub resend_every_ms: u64,
+    /// Transfers that one round sends again.
+    pub resend_batch_max: u32,
+    /// Transfers that are filed but not yet sent, at most, before signing waits.
+    pub unsent_max: usize,
+    /// A sight of the chain that is older than this signs nothing, ms.
+    pub sight_stale_ms: i64,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            batch_max: 200,
+            look_every_ms: 1_000,
+            transfer_lifetime_ms: 300_000,
+            sends_per_node_max: 32,
+            resend_every_ms: 20_000,
+            resend_batch_max: 200,
+            unsent_max: 2_000,
+            sight_stale_ms: 20_000,
+        }
+    }
+}
+
+/// What the worker works with.
+#[derive(Clone)]
+pub struct WorkerTools {
+    /// The payouts.
+    pub ledger: Ledger,
+    /// The kill switch, and the store's own name.
+    pub house: Arc<dyn House>,
+    /// The wallet's signature.
+    pub signer: Arc<dyn Signer>,
+    /// Every node that is sent to.
+    pub nodes: Vec<Arc<dyn ChainNode>>,
+    /// Says what is covered.
+    pub treasurer: Handle<Treasurer>,
+    /// The newest sight of the chain.
+    pub sight: SightReader,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Whom the house pays, and how.
+    pub policy: HousePolicy,
+    /// The spending limits, asked once more before signing.
+    pub limits: LimitRules,
+    /// Limits and periods.
+    pub settings: WorkerSettings,
+}
+
+/// Pulls the kill switch. When it is answered, no signing and no first send begins any more.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Pause, StoreFault>")]
+pub struct PauseHouse {
+    /// Why, in a person's words or an alarm's.
+    pub reason: String,
+}
+
+/// Lets go of the kill switch.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreFault>")]
+pub struct ResumeHouse {
+    /// Why.
+    pub reason: String,
+}
+
+/// The worker's view of itself.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WorkerView {
+    /// Why nothing is signed now, where that is so.
+    pub signing_waits_for: Option<String>,
+    /// Payouts signed and filed since it was hired.
+    pub filed: u64,
+    /// Payouts held, cancelled or left for later since it was hired.
+    pub put_aside: u64,
+    /// Transfers filed and not yet sent.
+    pub unsent: usize,
+    /// Sends answered since it was hired.
+    pub sends_answered: u64,
+    /// Sends that met silence or a fault since it was hired.
+    pub sends_unanswered: u64,
+}
+
+/// What the worker's rounds share.
+pub(crate) struct Desk {
+    pub(crate) tools: WorkerTools,
+    /// Set before a pause is answered; asked right before every first send.
+    pub(crate) paused: Cell<bool>,
+    pub(crate) view: RefCell<WorkerView>,
+    pub(crate) sender: Sender,
+}
+
+/// The payout worker.
+pub struct PayoutWorker {
+    desk: Rc<Desk>,
+    look: Rounds,
+    resend: Rounds,
+}
+
+impl PayoutWorker {
+    /// A worker with its tools.
+    #[must_use]
+    pub fn new(tools: WorkerTools) -> Self {
+        let sender = Sender::new(&tools);
+        let view = RefCell::default();
+        let desk = Rc::new(Desk { tools, paused: Cell::new(false), view, sender });
+        Self { desk, look: Rounds::default(), resend: Rounds::default() }
+    }
+
+    fn look(&self) {
+        let desk = self.desk.clone();
+        self.look.run(move || round::look(desk.clone()));
+    }
+
+    fn resend(&self) {
+        let desk = self.desk.clone();
+        self.resend.run(move || send::resend(desk.clone()));
+    }
+}
+
+impl Actor for PayoutWorker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let settings = &self.desk.tools.settings;
+        let (look_every, resend_every) = (settings.look_every_ms, settings.resend_every_ms);
+        self.look();
+        // What was on file before this start may never have left: its first sending does not wait a whole period.
+        self.resend();
+        ctx.run_interval(Duration::from_millis(look_every), |worker, _| worker.look());
+        ctx.run_interval(Duration::from_millis(resend_every), |worker, _| worker.resend());
+    }
+}
+
+impl Handler<LookNow> for PayoutWorker {
+    type Result = ();
+
+    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
+        self.look();
+    }
+}
+
+impl Handler<PauseHouse> for PayoutWorker {
+    type Result = ResponseFuture<Result<Pause, StoreFault>>;
+
+    fn handle(&mut self, PauseHouse { reason }: PauseHouse, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move {
+            // First the flag, so that a round in the middle of its work stops at its next step; then the store, for good.
+            desk.paused.set(true);
+            let now_ms = desk.tools.clock.now_ms();
+            let pause = Pause { reason, since_ms: now_ms };
+            let changed = desk.tools.house.change(vec![HouseChange::Pause(pause.clone())], now_ms).await;
+            if changed.is_err() {
+                desk.paused.set(false);
+            }
+            changed.map(|()| pause)
+        })
+    }
+}
+
+impl Handler<ResumeHouse> for PayoutWorker {
+    type Result = ResponseFuture<Result<(), StoreFault>>;
+
+    fn handle(&mut self, ResumeHouse { reason }: ResumeHouse, ctx: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        let worker = ctx.address();
+        Box::pin(async move {
+            let now_ms = desk.tools.clock.now_ms();
+            desk.tools.house.change(vec![HouseChange::Resume { reason }], now_ms).await?;
+            desk.paused.set(false);
+            // A full mailbox means that it is about to look anyway.
+            let _ = worker.try_send(LookNow);
+            Ok(())
+        })
+    }
+}
+
+impl Handler<ShowView> for PayoutWorker {
+    type Result = ActorView;
+
+    fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
+        let mut view = self.desk.view.borrow().clone();
+        view.unsent = self.desk.sender.unsent();
+        ActorView::of("payout_worker", &view)
+    }
+}

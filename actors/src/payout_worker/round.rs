@@ -1,0 +1,159 @@
+//! One round: look at what is payable, ask every rule once more, sign and file a batch, hand it to the sender.
+
+use super::build::{BuildSecrets, FINGERPRINT_PURPOSE, ORDER_DIGEST_PURPOSE, call_of, sign};
+use super::{Desk, WorkerTools};
+use crate::chain_sight::{ChainSight, may_sign_by};
+use crate::domain::limits::LimitBook;
+use crate::domain::payout::{Attempt, Command, Payout, Reason, order_digest};
+use crate::domain::tron::PayoutCall;
+use crate::ports::{Gate, HouseFacts, StoreFault};
+use crate::rounds::Found;
+use crate::treasurer::{Cover, CoverPayouts, Want};
+use std::rc::Rc;
+use tracing::{error, warn};
+
+/// One round. Whatever goes wrong is told in the view and tried again at the next look.
+pub(super) async fn look(desk: Rc<Desk>) -> Found {
+    let result = try_look(&desk).await;
+    let mut view = desk.view.borrow_mut();
+    match result {
+        Ok(found) => {
+            view.signing_waits_for = None;
+            found
+        }
+        Err(why) => {
+            view.signing_waits_for = Some(why);
+            Found::Nothing
+        }
+    }
+}
+
+async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
+    let tools = &desk.tools;
+    let facts = tools.house.facts().await.map_err(|fault| fault.to_string())?;
+    desk.paused.set(facts.pause.is_some());
+    if let Some(pause) = &facts.pause {
+        return Err(format!("the house is paused: {}", pause.reason));
+    }
+    if desk.sender.unsent() >= tools.settings.unsent_max {
+        return Err("the nodes take transfers more slowly than they are signed".to_owned());
+    }
+    let now_ms = tools.clock.now_ms().max(facts.latest_ms);
+    let sight = may_sign_by(*tools.sight.borrow(), tools.clock.now_ms(), tools.settings.sight_stale_ms)?;
+    let payable = tools.ledger.payouts().payable(now_ms, tools.settings.batch_max).await.map_err(said)?;
+    if payable.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    let full_batch = payable.len() >= tools.settings.batch_max as usize;
+    let moved = advance(desk, payable, &facts, &sight, now_ms).await?;
+    Ok(if moved && full_batch { Found::More } else { Found::Nothing })
+}
+
+fn said(fault: StoreFault) -> String {
+    fault.to_string()
+}
+
+/// Brings a batch one step closer. `false`: nothing moved, so that there is no use in looking again at once.
+async fn advance(
+    desk: &Rc<Desk>,
+    payable: Vec<(Payout, [u8; 32])>,
+    facts: &HouseFacts,
+    sight: &ChainSight,
+    now_ms: i64,
+) -> Result<bool, String> {
+    let tools = &desk.tools;
+    let secrets = BuildSecrets {
+        fingerprint_key: tools.signer.derived_key(FINGERPRINT_PURPOSE),
+        order_digest_key: tools.signer.derived_key(ORDER_DIGEST_PURPOSE),
+        store_id: facts.store_id.clone(),
+    };
+    let book = tools.ledger.payouts().limit_book(now_ms).await.map_err(said)?;
+    let mut aside: Vec<(Payout, Command)> = Vec::new();
+    let mut clear = Vec::with_capacity(payable.len());
+    for (payout, admitted_digest) in payable {
+        match ask_once_more(tools, &payout, &admitted_digest, &secrets, &book, now_ms) {
+            Ok(call) => clear.push((payout, call)),
+            Err(command) => aside.push((payout, command)),
+        }
+    }
+    let signed = cover_and_sign(desk, clear, &mut aside, &secrets, sight, now_ms).await?;
+    let put_aside = aside.len();
+    if !aside.is_empty() {
+        tools.ledger.carry_out(aside, Gate::Open, now_ms).await.map_err(said)?;
+    }
+    let filed = if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
+    let filed: Vec<_> = filed.into_iter().flatten().collect();
+    let count = filed.len();
+    desk.sender.send_first(desk, filed);
+    let mut view = desk.view.borrow_mut();
+    view.filed = view.filed.saturating_add(count as u64);
+    view.put_aside = view.put_aside.saturating_add(put_aside as u64);
+    Ok(count > 0 || put_aside > 0)
+}
+
+/// F002-04: every rule that was asked at the door is asked again before a signature.
+fn ask_once_more(
+    tools: &WorkerTools,
+    payout: &Payout,
+    admitted_digest: &[u8; 32],
+    secrets: &BuildSecrets,
+    book: &LimitBook,
+    now_ms: i64,
+) -> Result<PayoutCall, Command> {
+    if payout.order.not_after_ms.is_some_and(|until| now_ms >= until) {
+        return Err(Command::Cancel(Reason::Deadline));
+    }
+    // The order is what was admitted: a thief with the database file redirects nothing.
+    let digest = order_digest(&secrets.order_digest_key, payout.id, &payout.account, &payout.order);
+    if digest != *admitted_digest || digest != payout.order_digest {
+        error!(payout = %payout.id, "the stored order is not the admitted one: held");
+        return Err(Command::Hold(Reason::OrderAltered));
+    }
+    if let Some(problem) = tools.policy.refusals(&payout.order, now_ms).first() {
+        let reason = if problem.pointer == "/kyc/expiry" { Reason::KycExpired } else { Reason::Policy };
+        warn!(payout = %payout.id, pointer = problem.pointer, detail = problem.detail, "held before signing");
+        return Err(Command::Hold(reason));
+    }
+    // Its own reservation is in the book already.
+    let mut without_it = book.clone();
+    without_it.release(&payout.account, payout.order.amount);
+    if let Err(broken) = without_it.room_for(&payout.account, payout.order.amount, &tools.limits, now_ms) {
+        return Err(Command::Hold(broken.into()));
+    }
+    call_of(payout, &tools.policy).ok_or(Command::Hold(Reason::Policy))
+}
+
+async fn cover_and_sign(
+    desk: &Rc<Desk>,
+    clear: Vec<(Payout, PayoutCall)>,
+    aside: &mut Vec<(Payout, Command)>,
+    secrets: &BuildSecrets,
+    sight: &ChainSight,
+    now_ms: i64,
+) -> Result<Vec<(Payout, Attempt)>, String> {
+    let tools = &desk.tools;
+    if clear.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wants = clear.iter().map(|(payout, call)| Want { order: payout.order.clone(), call_data: call.call_data() }).collect();
+    let covers = tools.treasurer.ask(CoverPayouts(wants)).await.map_err(|gone| format!("the treasurer: {gone}"))?;
+    if desk.paused.get() {
+        return Err("the house was paused".to_owned());
+    }
+    let mut signed = Vec::with_capacity(clear.len());
+    let mut later = None;
+    for ((payout, call), cover) in clear.into_iter().zip(covers) {
+        match cover {
+            Cover::Covered { fee_limit_sun } => {
+                let attempt = sign(tools, &payout, call, fee_limit_sun, secrets, sight, now_ms).map_err(|f| f.to_string())?;
+                signed.push((payout, attempt));
+            }
+            Cover::Hold(reason) => aside.push((payout, Command::Hold(reason))),
+            Cover::Later(why) => later = Some(why),
+        }
+    }
+    match later {
+        Some(why) if signed.is_empty() && aside.is_empty() => Err(why),
+        _ => Ok(signed),
+    }
+}

@@ -1,0 +1,263 @@
+//! The treasurer's desk: the newest look, what is remembered, and how an answer is found.
+
+use super::preflight::Preflights;
+use super::wallet::{self, Terms, WalletLook};
+use super::{Cover, TreasurerTools, WalletView, Want};
+use crate::domain::address::Address;
+use crate::domain::funds::{FeeNeed, Funds, fee_limit_sun};
+use crate::domain::money::{MicroUsdt, Sun};
+use crate::domain::order::{Order, Route};
+use crate::domain::payout::Reason;
+use crate::domain::tron::abi;
+use crate::ports::{ChainFault, ChainNode, InFlight, TrialRun, View};
+use std::future::Future;
+use tracing::warn;
+
+/// Bytes that a signed USDT transfer takes at most without a memo, bandwidth's surcharge included.
+const TRANSFER_BYTES: u64 = 345 + 8;
+/// Bytes that a router call takes beyond that, at most, without its words.
+const ROUTER_BYTES: u64 = 512;
+/// A recipient that never was: what it costs to pay it is what it costs to pay any new holder of the token.
+const COLD_PROBE: Address = Address::from_evm(*b"payoutd cold probe\0\0");
+/// The least that can be sent: enough for a trial run.
+const PROBE_AMOUNT: MicroUsdt = MicroUsdt::new(1);
+
+pub(super) struct Desk {
+    tools: TreasurerTools,
+    look: Option<(WalletLook, i64)>,
+    terms: Option<(Terms, i64)>,
+    in_flight: InFlight,
+    funds: Funds,
+    preflights: Preflights,
+    trouble: Option<String>,
+}
+
+impl Desk {
+    pub(super) fn new(tools: TreasurerTools) -> Self {
+        Self {
+            tools,
+            look: None,
+            terms: None,
+            in_flight: InFlight::default(),
+            funds: Funds::default(),
+            preflights: Preflights::default(),
+            trouble: None,
+        }
+    }
+
+    /// Reads balances (and, less often, prices and switches) anew.
+    pub(super) async fn look(&mut self) {
+        let result = self.try_look().await;
+        if let Err(trouble) = &result {
+            warn!(%trouble, "the wallet can not be read");
+        }
+        self.trouble = result.err();
+    }
+
+    async fn try_look(&mut self) -> Result<(), String> {
+        let now_ms = self.tools.clock.now_ms();
+        // The chain first, the store second: what settles between the two is counted twice, never not at all.
+        let policy = self.tools.policy.clone();
+        let look = self.ask(|node| { let policy = &policy; async move { wallet::look(node, policy).await } }).await?;
+        let terms_are_old = self.terms.as_ref().is_none_or(|(_, at)| now_ms.saturating_sub(*at) >= self.tools.settings.terms_every_ms);
+        if terms_are_old {
+            let terms = self.ask(|node| { let policy = &policy; async move { wallet::terms(node, policy).await } }).await?;
+            self.terms = Some((terms, now_ms));
+        }
+        self.in_flight = self.tools.ledger.payouts().in_flight().await.map_err(|fault| fault.to_string())?;
+        self.look = Some((look, now_ms));
+        self.funds = self.funds_now(&look);
+        Ok(())
+    }
+
+    fn funds_now(&self, look: &WalletLook) -> Funds {
+        let terms = self.terms.as_ref().map(|(terms, _)| &terms.parameters);
+        let energy_price = terms.map_or(1, |p| p.energy_price_sun.max(1));
+        let byte_price = terms.map_or(0, |p| p.bandwidth_price_sun);
+        Funds {
+            balance_micro_usdt: look.balance_micro_usdt,
+            balance_sun: look.balance_sun,
+            energy_left: look.energy_left,
+            allowance_v0_micro_usdt: look.allowance_v0_micro_usdt,
+            allowance_kyc_micro_usdt: look.allowance_kyc_micro_usdt,
+            in_flight_micro_usdt: self.in_flight.amount_micro_usdt,
+            in_flight_energy: self.in_flight.fee_limit_sun / energy_price,
+            in_flight_other_sun: self.in_flight.transfers.saturating_mul(TRANSFER_BYTES).saturating_mul(byte_price),
+        }
+    }
+
+    /// Asks the nodes one after the other until one answers.
+    async fn ask<'a, T, F, Fut>(&'a self, question: F) -> Result<T, String>
+    where
+        F: Fn(&'a dyn ChainNode) -> Fut,
+        Fut: Future<Output = Result<T, ChainFault>>,
+    {
+        let mut why = "no node is configured".to_owned();
+        for node in &self.tools.nodes {
+            match question(node.as_ref()).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => why = format!("{}: {fault}", node.name()),
+            }
+        }
+        Err(why)
+    }
+
+    /// Answers a batch, the most urgent first.
+    pub(super) async fn cover(&mut self, wants: Vec<Want>) -> Vec<Cover> {
+        if self.look.is_none() || self.trouble.is_some() {
+            self.look().await;
+        }
+        let mut answers = Vec::with_capacity(wants.len());
+        for want in &wants {
+            let mut answer = self.cover_one(want).await;
+            if matches!(answer, Cover::Hold(reason) if reason.releases_itself()) && self.look_is_old() {
+                self.look().await;
+                answer = self.cover_one(want).await;
+            }
+            answers.push(answer);
+        }
+        answers
+    }
+
+    fn look_is_old(&self) -> bool {
+        let now_ms = self.tools.clock.now_ms();
+        self.look.as_ref().is_none_or(|(_, at)| now_ms.saturating_sub(*at) >= self.tools.settings.shortage_look_ms)
+    }
+
+    async fn cover_one(&mut self, want: &Want) -> Cover {
+        let (Some(_), Some((terms, _)), None) = (&self.look, self.terms.clone(), &self.trouble) else {
+            return Cover::Later(self.trouble.clone().unwrap_or_else(|| "the wallet was not read yet".to_owned()));
+        };
+        if let Some(stop) = terms.token_stop {
+            return Cover::Later(stop);
+        }
+        match self.recipient_is_clean(&want.order.recipient).await {
+            Ok(true) => {}
+            Ok(false) => return Cover::Hold(Reason::RecipientBlacklisted),
+            Err(why) => return Cover::Later(why),
+        }
+        if !self.allowance_covers(&want.order) {
+            return Cover::Hold(Reason::Allowance);
+        }
+        let energy = match self.energy_of(want).await {
+            Ok(energy) => energy,
+            Err(EnergyUnknown::WouldFail) => return self.would_fail(&want.order),
+            Err(EnergyUnknown::Later(why)) => return Cover::Later(why),
+        };
+        let parameters = terms.parameters;
+        let cap_sun = self.tools.settings.fee_limit_cap_sun.min(parameters.fee_limit_max_sun);
+        let Some(fee_limit_sun) = fee_limit_sun(energy, parameters.energy_price_sun, cap_sun) else {
+            return Cover::Hold(Reason::FeeAboveCap);
+        };
+        let need = FeeNeed {
+            energy,
+            energy_price_sun: parameters.energy_price_sun,
+            other_sun: other_sun(&want.order, parameters.bandwidth_price_sun, parameters.memo_fee_sun),
+        };
+        match self.funds.cover(want.order.amount, &need) {
+            Ok(()) => Cover::Covered { fee_limit_sun },
+            Err(reason) => Cover::Hold(reason),
+        }
+    }
+
+    /// A trial that fails for want of money is a shortage, which time can end; any other failure is for a person.
+    fn would_fail(&self, order: &Order) -> Cover {
+        let short = self.funds.free_micro_usdt() < order.amount.micro();
+        Cover::Hold(if short { Reason::FundsUsdt } else { Reason::WouldFail })
+    }
+
+    fn allowance_covers(&self, order: &Order) -> bool {
+        let allowance = match order.route {
+            Route::Transfer => return true,
+            Route::RouterV0 => self.funds.allowance_v0_micro_usdt,
+            Route::RouterKyc => self.funds.allowance_kyc_micro_usdt,
+        };
+        allowance >= order.amount.micro()
+    }
+
+    async fn recipient_is_clean(&mut self, recipient: &Address) -> Result<bool, String> {
+        let now_ms = self.tools.clock.now_ms();
+        let settings = &self.tools.settings;
+        if self.preflights.is_clean(recipient, now_ms, settings.recipient_check_ms) {
+            return Ok(true);
+        }
+        let policy = &self.tools.policy;
+        let blacklisted = self
+            .ask(|node| async move { wallet::flag(node, policy, abi::is_black_listed(recipient)).await })
+            .await?;
+        if !blacklisted {
+            let checks_max = settings.recipient_checks_max;
+            self.preflights.note_clean(*recipient, now_ms, checks_max);
+        }
+        Ok(!blacklisted)
+    }
+
+    /// Plain transfers cost the same to every new recipient: one trial per period serves them all. A router's call is
+    /// tried as it will be made, since its words and its clearance are part of the cost.
+    async fn energy_of(&mut self, want: &Want) -> Result<u64, EnergyUnknown> {
+        let now_ms = self.tools.clock.now_ms();
+        let route = want.order.route;
+        if route == Route::Transfer {
+            if let Some(energy) = self.preflights.energy(route, now_ms, self.tools.settings.terms_every_ms) {
+                return Ok(energy);
+            }
+            let probe = abi::transfer(&COLD_PROBE, PROBE_AMOUNT);
+            let energy = self.trial(self.tools.policy.token, probe).await?;
+            self.preflights.note_energy(route, energy, now_ms);
+            return Ok(energy);
+        }
+        let contract = self.tools.policy.contract_of(route).ok_or(EnergyUnknown::WouldFail)?;
+        self.trial(contract, want.call_data.clone()).await
+    }
+
+    /// A node that says "it would fail" is believed when every node that answers says so.
+    async fn trial(&self, contract: Address, call_data: Vec<u8>) -> Result<u64, EnergyUnknown> {
+        let caller = self.tools.policy.wallet;
+        let mut answer = Err(EnergyUnknown::Later("no node is configured".to_owned()));
+        for node in &self.tools.nodes {
+            match node.trial_run(View::Head, caller, contract, call_data.clone()).await {
+                Ok(TrialRun { failure: None, energy_used, .. }) => return Ok(energy_used),
+                Ok(TrialRun { failure: Some(_), .. }) => answer = Err(EnergyUnknown::WouldFail),
+                Err(fault) => {
+                    if !matches!(answer, Err(EnergyUnknown::WouldFail)) {
+                        answer = Err(EnergyUnknown::Later(format!("{}: {fault}", node.name())));
+                    }
+                }
+            }
+        }
+        answer
+    }
+
+    pub(super) fn wallet_view(&self) -> WalletView {
+        let look = self.look.as_ref().map(|(look, _)| *look).unwrap_or_default();
+        let stop = self.terms.as_ref().and_then(|(terms, _)| terms.token_stop.clone());
+        WalletView {
+            address: self.tools.policy.wallet.to_string(),
+            balance_usdt: MicroUsdt::new(look.balance_micro_usdt).to_string(),
+            balance_trx: Sun::new(look.balance_sun).to_string(),
+            reserved_usdt: MicroUsdt::new(self.funds.in_flight_micro_usdt).to_string(),
+            available_usdt: MicroUsdt::new(self.funds.free_micro_usdt()).to_string(),
+            energy_left: look.energy_left,
+            bandwidth_left: look.bandwidth_left,
+            transfers_in_flight: self.in_flight.transfers,
+            read_at_ms: self.look.as_ref().map(|(_, at)| *at),
+            blocked_by: self.trouble.clone().or(stop),
+        }
+    }
+}
+
+enum EnergyUnknown {
+    WouldFail,
+    Later(String),
+}
+
+/// Bandwidth as if none were free, and the memo's fee where a plain transfer carries one.
+fn other_sun(order: &Order, byte_price_sun: u64, memo_fee_sun: u64) -> u64 {
+    let memo_bytes = order.memo.as_ref().map_or(0, |memo| memo.len() as u64 + 8);
+    let (bytes, memo_fee) = match order.route {
+        Route::Transfer if memo_bytes > 0 => (TRANSFER_BYTES + memo_bytes, memo_fee_sun),
+        Route::Transfer => (TRANSFER_BYTES, 0),
+        Route::RouterV0 | Route::RouterKyc => (TRANSFER_BYTES + ROUTER_BYTES + memo_bytes, 0),
+    };
+    bytes.saturating_mul(byte_price_sun).saturating_add(memo_fee)
+}

@@ -1,0 +1,195 @@
+//! The treasurer: knows what the wallet holds, what a transfer will cost, and says which payouts are covered.
+//!
+//! It looks at the chain now and then, never once per payout: estimates are kept by route, checks of recipients by
+//! recipient. What it can not find out it does not assume: a payout waits. Never here: signing, sending.
+
+mod desk;
+mod preflight;
+mod wallet;
+
+use crate::domain::address::Address;
+use crate::domain::order::{HousePolicy, Order};
+use crate::domain::payout::Reason;
+use crate::guardian::{ActorView, LookNow, ShowView};
+use crate::ledger::Ledger;
+use crate::ports::{ChainNode, Clock};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use desk::Desk;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// The treasurer's limits and periods.
+#[derive(Debug, Clone)]
+pub struct TreasurerSettings {
+    /// How often balances are read, ms.
+    pub look_every_ms: u64,
+    /// How old a look may be before a shortage is believed, ms.
+    pub shortage_look_ms: i64,
+    /// How often prices and the token's switches are read, ms.
+    pub terms_every_ms: i64,
+    /// How long a recipient's check is kept, ms.
+    pub recipient_check_ms: i64,
+    /// How many recipients' checks are kept.
+    pub recipient_checks_max: usize,
+    /// The most that one transfer may burn, sun.
+    pub fee_limit_cap_sun: u64,
+}
+
+impl Default for TreasurerSettings {
+    fn default() -> Self {
+        Self {
+            look_every_ms: 10_000,
+            shortage_look_ms: 3_000,
+            terms_every_ms: 60_000,
+            recipient_check_ms: 600_000,
+            recipient_checks_max: 100_000,
+            fee_limit_cap_sun: 100_000_000,
+        }
+    }
+}
+
+/// What the treasurer works with.
+#[derive(Clone)]
+pub struct TreasurerTools {
+    /// The nodes, in the order in which they are asked.
+    pub nodes: Vec<Arc<dyn ChainNode>>,
+    /// For what is in flight.
+    pub ledger: Ledger,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Wallet, token and routers.
+    pub policy: HousePolicy,
+    /// Limits and periods.
+    pub settings: TreasurerSettings,
+}
+
+/// One payout that asks to be covered.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// What is to be paid.
+    pub order: Order,
+    /// The call that will be made, for a trial run on the router routes.
+    pub call_data: Vec<u8>,
+}
+
+/// The treasurer's answer on one payout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cover {
+    /// Its amount and fee are set aside; the limit leaves the low six digits to the fingerprint.
+    Covered {
+        /// The most that it may burn, sun.
+        fee_limit_sun: u64,
+    },
+    /// It is to be held.
+    Hold(Reason),
+    /// It can not be said now: leave it and ask again.
+    Later(String),
+}
+
+/// Asks for cover for a batch of payouts, in the order of their urgency.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Cover>")]
+pub struct CoverPayouts(pub Vec<Want>);
+
+/// Asks for the wallet's state.
+#[derive(Debug, Message)]
+#[rtype(result = "WalletView")]
+pub struct ShowWallet;
+
+/// The wallet, as `GET /v1/wallet` shows it.
+#[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
+pub struct WalletView {
+    /// The paying wallet.
+    pub address: String,
+    /// USDT in the solidified view, decimal.
+    pub balance_usdt: String,
+    /// TRX in the solidified view, decimal.
+    pub balance_trx: String,
+    /// USDT on its way or set aside to go, decimal.
+    pub reserved_usdt: String,
+    /// USDT that is free, decimal.
+    pub available_usdt: String,
+    /// Staked energy left.
+    pub energy_left: u64,
+    /// Staked and free bandwidth left, bytes.
+    pub bandwidth_left: u64,
+    /// Transfers in flight.
+    pub transfers_in_flight: u64,
+    /// When this was read, unix ms; absent until the first look succeeded.
+    pub read_at_ms: Option<i64>,
+    /// Why nothing is covered now, where that is so.
+    pub blocked_by: Option<String>,
+}
+
+/// The treasurer.
+pub struct Treasurer {
+    desk: Arc<Mutex<Desk>>,
+    look_every: Duration,
+    wallet: Address,
+}
+
+impl Treasurer {
+    /// A treasurer with its tools; it has not looked at anything yet.
+    #[must_use]
+    pub fn new(tools: TreasurerTools) -> Self {
+        let look_every = Duration::from_millis(tools.settings.look_every_ms);
+        let wallet = tools.policy.wallet;
+        Self { desk: Arc::new(Mutex::new(Desk::new(tools))), look_every, wallet }
+    }
+
+    fn look(&self) {
+        let desk = self.desk.clone();
+        actix::spawn(async move {
+            // Somebody who is being answered has just looked, or is about to.
+            if let Ok(mut desk) = desk.try_lock() {
+                desk.look().await;
+            }
+        });
+    }
+}
+
+impl Actor for Treasurer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look();
+        ctx.run_interval(self.look_every, |treasurer, _| treasurer.look());
+    }
+}
+
+impl Handler<LookNow> for Treasurer {
+    type Result = ();
+
+    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
+        self.look();
+    }
+}
+
+impl Handler<CoverPayouts> for Treasurer {
+    type Result = ResponseFuture<Vec<Cover>>;
+
+    fn handle(&mut self, CoverPayouts(wants): CoverPayouts, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.lock().await.cover(wants).await })
+    }
+}
+
+impl Handler<ShowWallet> for Treasurer {
+    type Result = ResponseFuture<WalletView>;
+
+    fn handle(&mut self, _: ShowWallet, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.lock().await.wallet_view() })
+    }
+}
+
+impl Handler<ShowView> for Treasurer {
+    type Result = ActorView;
+
+    fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
+        let view = self.desk.try_lock().map(|desk| desk.wallet_view()).ok();
+        ActorView::of("treasurer", &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }))
+    }
+}
