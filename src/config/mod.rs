@@ -1,6 +1,6 @@
 //! The configuration: read whole, checked whole, then handed out as plain values.
 //!
-//! - One constant per key ([`key::Key`]) says its name, what may be written, its default and its reason. Reading, the
+//! - One constant per key (`key::Key`) says its name, what may be written, its default and its reason. Reading, the
 //!   checks, `config/payoutd.toml` and `docs/configuration.md` come from it and cannot drift apart.
 //! - The environment wins over the file: `PAYOUTD_STORE__URL` is `store.url`. Names without a double underscore are
 //!   left alone. A key that nobody knows is a mistake, in the file and in the environment.

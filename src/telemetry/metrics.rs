@@ -20,7 +20,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Begins recording. Names that end in `_seconds` are histograms over [`SECONDS_BUCKETS`], so that several daemons'
+    /// Begins recording. Names that end in `_seconds` are histograms over fixed buckets, so that several daemons'
     /// numbers can be added up.
     ///
     /// # Errors
