@@ -3,4 +3,6 @@
 //! Arrows point from here to `payoutd-actors` and never back.
 
 pub mod cli;
+pub mod config;
 pub mod sandbox;
+pub mod telemetry;

@@ -12,9 +12,11 @@
 
 pub mod exit;
 pub mod failure;
+pub mod place;
 pub mod table;
 pub mod terminal;
 
+mod check_config;
 mod keys;
 
 use clap::{Parser, Subcommand};
@@ -46,25 +48,39 @@ pub struct Cli {
     color: terminal::Colour,
 }
 
-const EXAMPLES: &str = "\
+macro_rules! examples {
+    () => {
+        "\
 Examples:
-  payoutd keys new journal --out journal.pem         make the key that seals the journal";
+  payoutd check-config --template > payoutd.toml            a configuration with every key explained
+  payoutd keys new wallet --out wallet.key                  the key that pays; prints its address
+  payoutd keys new journal --out journal.pem                the key that seals the journal
+  payoutd check-config --config payoutd.toml                every mistake at once, or what holds and why"
+    };
+}
 
-const EXAMPLES_AND_CODES: &str = "\
-Examples:
-  payoutd keys new journal --out journal.pem         make the key that seals the journal
+const EXAMPLES: &str = examples!();
+
+const EXAMPLES_AND_CODES: &str = concat!(
+    examples!(),
+    "
 
 Exit codes (sysexits where one fits):
-  0  done                          1  looked, and found something wrong (audit verify, reconcile)
-  2  the command line is wrong     65  the data given is wrong        66  a file given cannot be read
-  69  something needed is away     70  a fault in payoutd             73  a file cannot be created
-  74  reading or writing failed    75  try again later                77  not permitted
-  78  the configuration is wrong   80  the guardian gave up: start again, the rows tell the rest
-  130 interrupted                  141 nobody reads the answer";
+    0  done                                  1  looked, and found something wrong (audit verify, reconcile)
+    2  the command line is wrong            65  the data given is wrong
+   66  a file given cannot be read          69  something needed is away
+   70  a fault in payoutd                   73  a file cannot be created
+   74  reading or writing failed            75  try again later
+   77  not permitted                        78  the configuration is wrong
+   80  the guardian gave up: start again, the rows tell the rest
+  130  interrupted                         141  nobody reads the answer"
+);
 
 /// The commands that exist. A command is listed when it works, never before.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Name every mistake of a configuration, or show what holds and where it comes from
+    CheckConfig(check_config::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
 }
@@ -81,6 +97,7 @@ impl Command {
     /// Runs the command to its end. Errors carry their exit code.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self {
+            Self::CheckConfig(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
         }
     }

@@ -37,3 +37,16 @@ fn wrong_arguments_end_with_two_and_help_with_nought() {
     assert_eq!(payoutd(&["make-me-rich"]).status.code(), Some(2));
     assert_eq!(payoutd(&["--help"]).status.code(), Some(0));
 }
+
+#[test]
+fn a_fresh_wallet_key_is_what_the_configuration_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wallet.key");
+    let made = payoutd(&["keys", "new", "wallet", "--out", file.to_str().unwrap(), "--json"]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let answer: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let key = payoutd_actors::domain::tron::key::PrivateKey::from_hex(text.trim()).unwrap();
+    assert_eq!(answer["address"], key.address().to_string());
+    assert!(!String::from_utf8(made.stdout).unwrap().contains(text.trim()));
+}

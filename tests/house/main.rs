@@ -1,3 +1,11 @@
 //! The house under test: one binary, one module per fear. A module is a story; helpers that several stories share stand in `kit`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking, in its helpers too"
+)]
+
 mod command_line;
+mod configuration;

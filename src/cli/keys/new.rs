@@ -1,10 +1,10 @@
-//! `payoutd keys new journal --out FILE`: a fresh key from the system's randomness.
+//! `payoutd keys new wallet|journal --out FILE`: a fresh key from the system's randomness.
 
 use std::path::PathBuf;
 
-use ed25519_dalek::{
-    SigningKey,
-    pkcs8::{EncodePrivateKey, spki::der::pem::LineEnding},
+use payoutd_actors::domain::{
+    journal::JournalKey,
+    tron::key::{KeyError, PrivateKey},
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -16,9 +16,10 @@ use crate::cli::{Json, exit::Exit, failure::Failure, terminal::Terminal};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  payoutd keys new journal --out /etc/payoutd/journal.pem
+  payoutd keys new wallet --out /etc/payoutd/wallet.key       prints the address: fund it, and name it in wallet.address
+  payoutd keys new journal --out /etc/payoutd/journal.pem     prints the public key: give it to who audits
 
-The file is what `journal.key_file` names. Keep a copy where the machine's failure does not reach.")]
+The file is new, mode 0600, and holds the only copy. Keep another where this machine's failure does not reach.")]
 pub(super) struct Args {
     /// Which key
     kind: Kind,
@@ -31,46 +32,71 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// Ed25519, PEM PKCS#8: seals the journal's checkpoints
+    /// secp256k1, 64 hex digits: signs transfers, the file of wallet.key_file
+    Wallet,
+    /// Ed25519, PEM PKCS#8: seals the journal, the file of journal.key_file
     Journal,
 }
 
-/// What is known of the key in public.
+/// What may be known of the key.
 #[derive(Debug, Serialize)]
-struct Made {
-    kind: &'static str,
-    file: PathBuf,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public_key_hex: Option<String>,
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Made {
+    Wallet { file: PathBuf, address: String },
+    Journal { file: PathBuf, public_key_hex: String },
 }
 
 impl Args {
     /// Makes the key, writes it, prints its public half.
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let made = match self.kind {
+            Kind::Wallet => new_wallet_key(self.out)?,
             Kind::Journal => new_journal_key(self.out)?,
         };
         if self.json.json {
             terminal.json(&made)?;
-        } else {
-            terminal.line(format_args!("wrote       {}", made.file.display()))?;
-            if let Some(public_key) = &made.public_key_hex {
-                terminal.line(format_args!("public key  {public_key}"))?;
-            }
+            return Ok(Exit::Done);
         }
+        let (file, what, value) = match &made {
+            Made::Wallet { file, address } => (file, "address   ", address),
+            Made::Journal { file, public_key_hex } => (file, "public key", public_key_hex),
+        };
+        terminal.line(format_args!("wrote       {}", file.display()))?;
+        terminal.line(format_args!("{what}  {value}"))?;
         Ok(Exit::Done)
     }
 }
 
+fn new_wallet_key(out: PathBuf) -> Result<Made, Failure> {
+    let key = fresh_private_key()?;
+    let mut text = Zeroizing::new(String::with_capacity(65));
+    text.push_str(&key.to_hex());
+    text.push('\n');
+    key_file::create(&out, text.as_bytes())?;
+    Ok(Made::Wallet { file: out, address: key.address().to_string() })
+}
+
+/// Nearly all 32 bytes are a key; the few that are none (zero, the group's order and above) are drawn again.
+fn fresh_private_key() -> Result<PrivateKey, Failure> {
+    const DRAWS_MAX: usize = 8;
+    let mut last: Option<KeyError> = None;
+    for _ in 0..DRAWS_MAX {
+        match PrivateKey::from_bytes(&*random_32()?) {
+            Ok(key) => return Ok(key),
+            Err(error) => last = Some(error),
+        }
+    }
+    let why = last.map(|error| error.to_string()).unwrap_or_default();
+    Err(Failure::new(Exit::Software, format_args!("the system's randomness gives no key: {why}")))
+}
+
 fn new_journal_key(out: PathBuf) -> Result<Made, Failure> {
-    let seed = random_32()?;
-    let key = SigningKey::from_bytes(&seed);
+    let key = JournalKey::from_seed(&*random_32()?);
     let pem = key
-        .to_pkcs8_pem(LineEnding::LF)
+        .to_pem()
         .map_err(|error| Failure::because(Exit::Software, "cannot write the key as PEM", &error))?;
     key_file::create(&out, pem.as_bytes())?;
-    let public_key_hex = Some(hex::encode(key.verifying_key().as_bytes()));
-    Ok(Made { kind: "journal", file: out, public_key_hex })
+    Ok(Made::Journal { file: out, public_key_hex: key.public_key().to_hex() })
 }
 
 /// 32 bytes of the operating system's randomness.

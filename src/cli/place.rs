@@ -1,0 +1,80 @@
+//! Which configuration a command works with: `--config FILE`, or `--data DIR` for a sandbox's folder.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    exit::Exit,
+    failure::Failure,
+    terminal::{Ink, Terminal},
+};
+use crate::config::{Loaded, Mistakes, Secrets, Sources};
+
+/// Where an installed payoutd has its configuration.
+const INSTALLED: &str = "/etc/payoutd/payoutd.toml";
+/// Names the configuration for every command. Without a double underscore it is no key.
+const VARIABLE: &str = "PAYOUTD_CONFIG";
+/// What a sandbox writes into its folder, so that every command can work with it.
+pub const SANDBOX_CONFIG: &str = "payoutd.toml";
+
+/// `--config FILE` or `--data DIR`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Place {
+    /// The configuration file [default: $PAYOUTD_CONFIG, else /etc/payoutd/payoutd.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// A sandbox's folder, in place of --config
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    data: Option<PathBuf>,
+}
+
+impl Place {
+    /// The file and the environment that this command reads.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let named = || std::env::var_os(VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
+        let installed = || Path::new(INSTALLED).exists().then(|| PathBuf::from(INSTALLED));
+        let sandbox = self.data.as_ref().map(|folder| folder.join(SANDBOX_CONFIG));
+        Sources::of_process(sandbox.or_else(|| self.config.clone()).or_else(named).or_else(installed))
+    }
+
+    /// The configuration without its secrets; warnings go to stderr.
+    ///
+    /// # Errors
+    /// Exit 78 with every mistake.
+    pub fn load(&self, terminal: &Terminal) -> Result<Loaded, Failure> {
+        let loaded = self.sources().load()?;
+        warn(terminal, &loaded);
+        Ok(loaded)
+    }
+
+    /// The configuration and its secrets, checked together; warnings go to stderr.
+    ///
+    /// # Errors
+    /// Exit 78 with every mistake.
+    pub fn load_with_secrets(&self, terminal: &Terminal) -> Result<(Loaded, Secrets), Failure> {
+        let (loaded, secrets) = self.sources().load_with_secrets()?;
+        warn(terminal, &loaded);
+        Ok((loaded, secrets))
+    }
+}
+
+fn warn(terminal: &Terminal, loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        terminal.note(format_args!("{} {warning}", terminal.on_stderr(Ink::Care, "warning:")));
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        let next = match &mistakes.file {
+            Some(_) => {
+                "correct them and run `payoutd check-config`; docs/configuration.md explains every key"
+            }
+            None => {
+                "name a file with --config FILE; `payoutd check-config --template` prints one to begin with"
+            }
+        };
+        Self::new(Exit::Configuration, &mistakes).next(next)
+    }
+}

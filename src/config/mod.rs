@@ -1,0 +1,204 @@
+//! The configuration: read whole, checked whole, then handed out as plain values.
+//!
+//! - One constant per key (`key::Key`) says its name, what may be written, its default and its reason. Reading, the
+//!   checks, `config/payoutd.toml` and `docs/configuration.md` come from it and cannot drift apart.
+//! - The environment wins over the file: `PAYOUTD_STORE__URL` is `store.url`. Names without a double underscore are
+//!   left alone. A key that nobody knows is a mistake, in the file and in the environment.
+//! - **All mistakes are named at once**, each with its key, its place, what was wrong and what would be right, before a
+//!   port is opened or a file is written.
+//! - Secrets are in files of their own, which their owner alone may read. They are never shown.
+//!
+//! To add a key: a constant in its file under `parts/`, a field, one `ask`; then write the documents again
+//! (`payoutd check-config --template`, `--reference`; a test compares).
+
+mod document;
+mod documents;
+mod forms;
+mod key;
+mod mistake;
+mod parts;
+mod reader;
+mod secret_file;
+mod secrets;
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
+
+use self::{document::Document, reader::Reader};
+pub use self::{
+    documents::{reference, template},
+    forms::{ProviderUrl, StoreUrl},
+    mistake::{Mistake, Mistakes, Origin},
+    parts::{
+        Breaker, CONFIRMATIONS_FLOOR, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network,
+        Node, Routers, Store, Transfer, TronScan, Wallet,
+    },
+    reader::Setting,
+    secret_file::{Secret, SecretFile},
+    secrets::Secrets,
+};
+
+/// The whole configuration; secrets apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How connections leave the house.
+    pub egress: Egress,
+    /// Where payouts and the journal live.
+    pub store: Store,
+    /// The front door.
+    pub http: Http,
+    /// Who pays.
+    pub wallet: Wallet,
+    /// The record of every step, sealed.
+    pub journal: Journal,
+    /// The nodes, the second eye and the contracts.
+    pub network: Network,
+    /// What may leave the wallet.
+    pub limits: Limits,
+    /// How one signed transfer lives and what it may cost.
+    pub transfer: Transfer,
+    /// How deep a block must lie.
+    pub confirmations: Confirmations,
+    /// When a dependency is given a rest.
+    pub breaker: Breaker,
+    /// What the daemon says while it works.
+    pub log: Log,
+}
+
+/// A configuration without mistakes, and where each value comes from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Every key with its value and its origin, in the order of the documents.
+    pub settings: Vec<Setting>,
+    /// What is allowed and what the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Where a configuration is read from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The file; without one the environment alone speaks.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Sources {
+    /// A file and the environment of this process.
+    #[must_use]
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        Self { file, environment: std::env::vars_os().collect() }
+    }
+
+    /// The configuration; the files that hold secrets are not opened.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn load(&self) -> Result<Loaded, Mistakes> {
+        self.read(|_, _| Some(())).map(|(loaded, ())| loaded)
+    }
+
+    /// The configuration and the secrets that it names, checked together: the key must belong to the wallet.
+    ///
+    /// # Errors
+    /// All mistakes at once, those of the secret files among them.
+    pub fn load_with_secrets(&self) -> Result<(Loaded, Secrets), Mistakes> {
+        self.read(|reader, parts| {
+            let nodes = parts.network.as_ref().map_or(0, |network| network.nodes.len());
+            Secrets::read(reader, parts.wallet.as_ref(), nodes)
+        })
+    }
+
+    fn read<S>(
+        &self,
+        secrets: impl FnOnce(&mut Reader<'_>, &Parts) -> Option<S>,
+    ) -> Result<(Loaded, S), Mistakes> {
+        let file = self.file.as_deref();
+        let text = match file.map(std::fs::read_to_string).transpose() {
+            Ok(text) => text.unwrap_or_default(),
+            Err(error) => return Err(self.unreadable(&error)),
+        };
+        let document = Document::read(&text, self.environment.iter().cloned());
+        // A file without a folder before its name stands in the present one.
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        let mut reader = Reader::new(&document, folder);
+        let parts = Parts::read(&mut reader);
+        let secrets = secrets(&mut reader, &parts);
+        reader.refuse_strangers();
+        let settings = documents::settings(&reader.asked);
+        match (parts.whole(), secrets) {
+            (Some(config), Some(secrets)) if reader.mistakes.is_empty() => {
+                Ok((Loaded { config, settings, warnings: reader.warnings }, secrets))
+            }
+            _ => Err(self.mistakes(reader.mistakes)),
+        }
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Mistakes {
+        self.mistakes(vec![Mistake {
+            key: "the file".into(),
+            origin: Origin::Default,
+            wrong: format!("cannot be read ({error})"),
+            right: "name the configuration with --config FILE".into(),
+        }])
+    }
+
+    fn mistakes(&self, mistakes: Vec<Mistake>) -> Mistakes {
+        Mistakes { file: self.file.as_ref().map(|file| file.display().to_string()), mistakes }
+    }
+}
+
+/// The parts as they were read; `None` where there is a mistake.
+struct Parts {
+    egress: Option<Egress>,
+    store: Option<Store>,
+    http: Option<Http>,
+    wallet: Option<Wallet>,
+    journal: Option<Journal>,
+    network: Option<Network>,
+    limits: Option<Limits>,
+    transfer: Option<Transfer>,
+    confirmations: Option<Confirmations>,
+    breaker: Option<Breaker>,
+    log: Option<Log>,
+}
+
+impl Parts {
+    /// Every part asks for all of its keys, whatever the others found. This order is the documents' order.
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            egress: Egress::read(reader),
+            store: Store::read(reader),
+            http: Http::read(reader),
+            wallet: Wallet::read(reader),
+            journal: Journal::read(reader),
+            network: Network::read(reader),
+            limits: Limits::read(reader),
+            transfer: Transfer::read(reader),
+            confirmations: Confirmations::read(reader),
+            breaker: Breaker::read(reader),
+            log: Log::read(reader),
+        }
+    }
+
+    fn whole(self) -> Option<Config> {
+        Some(Config {
+            egress: self.egress?,
+            store: self.store?,
+            http: self.http?,
+            wallet: self.wallet?,
+            journal: self.journal?,
+            network: self.network?,
+            limits: self.limits?,
+            transfer: self.transfer?,
+            confirmations: self.confirmations?,
+            breaker: self.breaker?,
+            log: self.log?,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! `[limits]`: what may leave the wallet (F000-17, F001-26).
+
+use payoutd_actors::domain::money::{MICRO_PER_USDT, MicroUsdt};
+
+use crate::config::{
+    forms::Usdt,
+    key::{Fallback, Key},
+    reader::Reader,
+};
+
+/// What may leave the wallet, per payout and in rolling windows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// One payout.
+    pub per_payout: MicroUsdt,
+    /// Everybody together, in any 60 minutes.
+    pub hourly: MicroUsdt,
+    /// Everybody together, in any 24 hours.
+    pub daily: MicroUsdt,
+    /// One account, in any 60 minutes.
+    pub account_hourly: MicroUsdt,
+    /// One account, in any 24 hours.
+    pub account_daily: MicroUsdt,
+}
+
+/// The hard cap of one payout: it may be configured down, never up (F001-26).
+const PER_PAYOUT_MAX: MicroUsdt = MicroUsdt::new(1_000_000 * MICRO_PER_USDT);
+/// A window's largest limit: more USDT than was ever issued, and far below what 64 bits hold.
+const WINDOW_MAX: MicroUsdt = MicroUsdt::new(1_000_000_000_000 * MICRO_PER_USDT);
+
+const WINDOW: Usdt = Usdt { from: MicroUsdt::new(1), to: WINDOW_MAX };
+
+const PER_PAYOUT_USDT: Key<Usdt> = Key {
+    name: "limits.per_payout_usdt",
+    form: Usdt { from: MicroUsdt::new(1), to: PER_PAYOUT_MAX },
+    fallback: Fallback::Is("\"1000\""),
+    about: "The largest payout that is taken. As large as the hourly limit by default: a larger one could never leave.",
+};
+
+const HOURLY_USDT: Key<Usdt> = Key {
+    name: "limits.hourly_usdt",
+    form: WINDOW,
+    fallback: Fallback::Is("\"1000\""),
+    about: "What may leave in any 60 minutes, all accounts together: settled, on its way and promised. A payout above \
+            it is held until the window has room.",
+};
+
+const DAILY_USDT: Key<Usdt> = Key {
+    name: "limits.daily_usdt",
+    form: WINDOW,
+    fallback: Fallback::Is("\"10000\""),
+    about: "What may leave in any 24 hours, all accounts together.",
+};
+
+const ACCOUNT_HOURLY_USDT: Key<Usdt> = Key {
+    name: "limits.account_hourly_usdt",
+    form: WINDOW,
+    fallback: Fallback::Is("\"1000\""),
+    about: "What one account may send in any 60 minutes: an account over its limit holds its own payouts alone.",
+};
+
+const ACCOUNT_DAILY_USDT: Key<Usdt> = Key {
+    name: "limits.account_daily_usdt",
+    form: WINDOW,
+    fallback: Fallback::Is("\"10000\""),
+    about: "What one account may send in any 24 hours.",
+};
+
+impl Limits {
+    pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        reader.section(
+            "limits",
+            "What may leave the wallet, per payout and in rolling windows. Amounts are text with at most six places.",
+        );
+        let per_payout = reader.ask(&PER_PAYOUT_USDT);
+        let hourly = reader.ask(&HOURLY_USDT);
+        let daily = reader.ask(&DAILY_USDT);
+        let account_hourly = reader.ask(&ACCOUNT_HOURLY_USDT);
+        let account_daily = reader.ask(&ACCOUNT_DAILY_USDT);
+        let limits = Self {
+            per_payout: per_payout?,
+            hourly: hourly?,
+            daily: daily?,
+            account_hourly: account_hourly?,
+            account_daily: account_daily?,
+        };
+        limits.warn_of_what_can_never_be_used(reader);
+        Some(limits)
+    }
+
+    /// A limit above a narrower one is no mistake, and it is rarely meant.
+    fn warn_of_what_can_never_be_used(&self, reader: &mut Reader<'_>) {
+        let pairs = [
+            ("limits.per_payout_usdt", self.per_payout, "limits.hourly_usdt", self.hourly),
+            ("limits.per_payout_usdt", self.per_payout, "limits.account_hourly_usdt", self.account_hourly),
+            ("limits.hourly_usdt", self.hourly, "limits.daily_usdt", self.daily),
+            (
+                "limits.account_hourly_usdt",
+                self.account_hourly,
+                "limits.account_daily_usdt",
+                self.account_daily,
+            ),
+        ];
+        for (wide, wide_limit, narrow, narrow_limit) in pairs {
+            if wide_limit > narrow_limit {
+                reader.warn(format!(
+                    "{wide} ({wide_limit}) is above {narrow} ({narrow_limit}) and can never be used up"
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! One file per section: its settings, their defaults and their reasons. The program's configuration is their sum.
+
+mod breaker;
+mod confirmations;
+mod egress;
+mod http;
+mod journal;
+mod limits;
+mod log;
+mod network;
+mod store;
+mod transfer;
+mod wallet;
+
+pub use self::{
+    breaker::Breaker,
+    confirmations::{CONFIRMATIONS_FLOOR, Confirmations},
+    egress::Egress,
+    http::Http,
+    journal::Journal,
+    limits::Limits,
+    log::{Log, LogFormat},
+    network::{Network, Node, Routers, TronScan},
+    store::Store,
+    transfer::Transfer,
+    wallet::Wallet,
+};

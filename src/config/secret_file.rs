@@ -1,0 +1,102 @@
+//! Files that hold secrets: read late, only when their owner alone can read them, and never shown.
+
+use std::{
+    fmt, fs, io,
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use super::key::Wrong;
+
+/// More than any key or token is: a wrong file is refused before it fills the memory.
+const SECRET_BYTES_MAX: usize = 16 * 1024;
+
+/// A secret's text. Shown as dots, wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// The secret itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("••••••")
+    }
+}
+
+/// The name of a file that holds a secret; the secret is read when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile(PathBuf);
+
+impl SecretFile {
+    /// Names a file; nothing is read.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The file's text without blanks around it.
+    ///
+    /// # Errors
+    /// As [`read_bytes`](Self::read_bytes), and when it is empty or not UTF-8. The content is never quoted.
+    pub(crate) fn read_text(&self) -> Result<Secret, Wrong> {
+        let shown = self.0.display();
+        let bytes = self.read_bytes()?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Wrong::new(format!("{shown} is not text"), "name the file that holds the secret"))?;
+        match text.trim() {
+            "" => Err(Wrong::new(format!("{shown} is empty"), "write the secret into it")),
+            secret => Ok(Secret(Zeroizing::new(secret.to_owned()))),
+        }
+    }
+
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// When it is not there, is not a file, others can reach it or it is too long for a secret.
+    pub(crate) fn read_bytes(&self) -> Result<Zeroizing<Vec<u8>>, Wrong> {
+        let shown = self.0.display();
+        let cannot = |error: io::Error| {
+            Wrong::new(
+                format!("{shown} cannot be read ({error})"),
+                "name a file that payoutd's user can read",
+            )
+        };
+        let mut file = fs::File::open(&self.0).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
+        if !metadata.is_file() {
+            return Err(Wrong::new(format!("{shown} is not a file"), "name the file that holds the secret"));
+        }
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(Wrong::new(
+                format!("others can reach {shown} (mode {mode:04o})"),
+                format!("chmod 600 {shown}"),
+            ));
+        }
+        // Room for all of it at once: a vector that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_BYTES_MAX + 1));
+        file.by_ref().take(SECRET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        if bytes.len() > SECRET_BYTES_MAX {
+            return Err(Wrong::new(
+                format!("{shown} is longer than {SECRET_BYTES_MAX} bytes"),
+                "name the file that holds the secret",
+            ));
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,146 @@
+//! The secrets that a running daemon holds, read from their files once everything else was checked.
+
+use payoutd_actors::domain::{address::Address, journal::JournalKey, tron::key::PrivateKey};
+
+use super::{
+    key::Wrong,
+    parts::Wallet,
+    reader::Reader,
+    secret_file::{Secret, SecretFile},
+};
+
+/// A shorter token can be guessed by who may ask often.
+const TOKEN_CHARS_MIN: usize = 32;
+/// What fits in a header line without thought.
+const TOKEN_CHARS_MAX: usize = 512;
+
+/// Everything that only the daemon may know. Debug shows dots.
+#[derive(Debug)]
+pub struct Secrets {
+    /// Signs transfers.
+    pub wallet_key: PrivateKey,
+    /// Signs the journal's checkpoints.
+    pub journal_key: JournalKey,
+    /// What a caller must show.
+    pub http_token: Secret,
+    /// The nodes' API keys, in the order of `network.nodes`.
+    pub node_api_keys: Vec<Option<Secret>>,
+    /// TronScan's API key.
+    pub tronscan_api_key: Option<Secret>,
+}
+
+impl Secrets {
+    /// Reads every secret file that was named; each that is wrong is a mistake of its key.
+    pub(super) fn read(reader: &mut Reader<'_>, wallet: Option<&Wallet>, nodes: usize) -> Option<Self> {
+        let wallet_key = required(reader, "wallet.key_file", |file| {
+            wallet_key(file, wallet.map(|wallet| &wallet.address))
+        });
+        let journal_key = required(reader, "journal.key_file", journal_key);
+        let http_token = required(reader, "http.token_file", http_token);
+        let node_api_keys: Vec<_> = (0..nodes)
+            .map(|place| optional(reader, &format!("network.nodes[{place}].api_key_file"), api_key))
+            .collect();
+        let tronscan_api_key = optional(reader, "network.tronscan.api_key_file", api_key);
+        Some(Self {
+            wallet_key: wallet_key?,
+            journal_key: journal_key?,
+            http_token: http_token?,
+            node_api_keys: node_api_keys.into_iter().collect::<Option<_>>()?,
+            tronscan_api_key: tronscan_api_key?,
+        })
+    }
+}
+
+impl SecretFile {
+    /// The bearer token in this file, for a client of the API on this machine.
+    ///
+    /// # Errors
+    /// A sentence about the file; the token is never quoted.
+    pub fn http_token(&self) -> Result<Secret, String> {
+        http_token(self).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
+    }
+
+    /// The journal's key in this file, for the audit commands.
+    ///
+    /// # Errors
+    /// A sentence about the file; the key is never quoted.
+    pub fn journal_key(&self) -> Result<JournalKey, String> {
+        journal_key(self).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
+    }
+}
+
+fn required<T>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    read: impl FnOnce(&SecretFile) -> Result<T, Wrong>,
+) -> Option<T> {
+    optional(reader, name, read).flatten()
+}
+
+/// The outer `None`: the file is wrong, and it is written down. The inner one: no file was named.
+fn optional<T>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    read: impl FnOnce(&SecretFile) -> Result<T, Wrong>,
+) -> Option<Option<T>> {
+    let Some(file) = reader.secret_files.get(name).cloned() else { return Some(None) };
+    read(&file).map(Some).map_err(|wrong| reader.mistake(name, wrong)).ok()
+}
+
+fn wallet_key(file: &SecretFile, address: Option<&Address>) -> Result<PrivateKey, Wrong> {
+    let text = file.read_text()?;
+    let shown = file.path().display();
+    let key = PrivateKey::from_hex(text.expose()).map_err(|error| {
+        Wrong::new(format!("{shown} holds no private key ({error})"), "write its 64 hex digits, nothing else")
+    })?;
+    match address {
+        Some(address) if *address != key.address() => Err(Wrong::new(
+            format!("the key in {shown} belongs to {}, and wallet.address is {address}", key.address()),
+            "name the key of wallet.address",
+        )),
+        _ => Ok(key),
+    }
+}
+
+fn journal_key(file: &SecretFile) -> Result<JournalKey, Wrong> {
+    let bytes = file.read_bytes()?;
+    JournalKey::from_file_bytes(&bytes).map_err(|error| {
+        Wrong::new(
+            format!("{} holds no journal key ({error})", file.path().display()),
+            "make one with `payoutd keys new journal --out FILE`",
+        )
+    })
+}
+
+fn http_token(file: &SecretFile) -> Result<Secret, Wrong> {
+    let token = file.read_text()?;
+    let chars = token.expose().chars().count();
+    let shown = file.path().display();
+    if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Wrong::new(
+            format!("the token in {shown} has blanks or characters beyond ASCII"),
+            "write one from `openssl rand -hex 32`",
+        ));
+    }
+    if !(TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&chars) {
+        return Err(Wrong::new(
+            format!(
+                "the token in {shown} has {chars} characters, not {TOKEN_CHARS_MIN} to {TOKEN_CHARS_MAX}"
+            ),
+            "write one from `openssl rand -hex 32`",
+        ));
+    }
+    Ok(token)
+}
+
+fn api_key(file: &SecretFile) -> Result<Secret, Wrong> {
+    let key = file.read_text()?;
+    if key.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(key);
+    }
+    let shown = file.path().display();
+    Err(Wrong::new(
+        format!("the key in {shown} has blanks or characters beyond ASCII"),
+        "write the key alone",
+    ))
+}

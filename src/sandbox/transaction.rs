@@ -1,0 +1,347 @@
+//! Transactions as a node's JSON has them: printed by its two hands, and put together again from what a client posts.
+//!
+//! `broadcasttransaction` trusts only `raw_data` and `signature`: the node builds the bytes anew from them, so the id of what it
+//! hashed may differ from the one that the client named. Here it is the same.
+//!
+//! Never here: whether a transaction is any good. That is the chain's to say.
+
+use payoutd_actors::domain::tron::{
+    hash::TxId,
+    protobuf::{
+        Any, Contract, Message, Raw, TRANSFER_CONTRACT, TRANSFER_URL, TRIGGER_SMART_CONTRACT, TRIGGER_URL, Transaction,
+        TransferContract, TriggerSmartContract,
+    },
+};
+use serde_json::{Map, Value};
+
+use super::{
+    ask::{JavaError, Read, from_base58, from_hex},
+    json::{Fields, Json},
+};
+
+/// How an execution ended, by its number in `Transaction.Result.contractResult`.
+pub(crate) const CONTRACT_RESULTS: [&str; 16] = [
+    "DEFAULT",
+    "SUCCESS",
+    "REVERT",
+    "BAD_JUMP_DESTINATION",
+    "OUT_OF_MEMORY",
+    "PRECOMPILED_CONTRACT",
+    "STACK_TOO_SMALL",
+    "STACK_TOO_LARGE",
+    "ILLEGAL_OPERATION",
+    "STACK_OVERFLOW",
+    "OUT_OF_ENERGY",
+    "OUT_OF_TIME",
+    "JVM_STACK_OVER_FLOW",
+    "UNKNOWN",
+    "TRANSFER_FAILED",
+    "INVALID_CODE",
+];
+
+/// An address as an exchange wants it: base58 when visible, 42 hex digits otherwise.
+pub(crate) fn address(payload: &[u8], visible: bool) -> String {
+    if visible { bs58::encode(payload).with_check().into_string() } else { hex::encode(payload) }
+}
+
+/// A transaction as a client reads it: in blocks, by id, and as what `triggersmartcontract` built.
+pub(crate) fn printed(transaction: &Transaction, visible: bool) -> Fields {
+    let ret = transaction.ret.iter().map(|ret| {
+        let name = usize::try_from(ret.contract_ret).ok().and_then(|number| CONTRACT_RESULTS.get(number));
+        let name = name.filter(|_| ret.contract_ret != 0);
+        let failed = (ret.ret == 1).then_some("FAILED");
+        Json::Object(Fields::new().with_some("ret", failed).with_some("contractRet", name.copied()))
+    });
+    let ret = ret.collect::<Vec<_>>();
+    let signatures = transaction.signatures.iter().map(|signature| Json::text(hex::encode(signature)));
+    let signatures = signatures.collect::<Vec<_>>();
+    let mut fields = Fields::new();
+    if !ret.is_empty() {
+        fields.put("ret", ret);
+    }
+    if !signatures.is_empty() {
+        fields.put("signature", signatures);
+    }
+    fields.put("txID", TxId::of_raw_data(&transaction.raw_data).to_string());
+    fields.put("raw_data", raw_data(&transaction.raw_data, visible));
+    fields.put("raw_data_hex", hex::encode(&transaction.raw_data));
+    fields
+}
+
+/// `raw_data` with its contract decoded, as clients read it.
+fn raw_data(bytes: &[u8], visible: bool) -> Fields {
+    let raw = Raw::decode(bytes, &mut Vec::new()).unwrap_or_default();
+    let contracts = raw.contracts.iter().map(|contract| Json::Object(decoded_contract(contract, visible)));
+    let mut fields = Fields::new();
+    if !raw.data.is_empty() {
+        fields.put("data", hex::encode(&raw.data));
+    }
+    let contracts = contracts.collect::<Vec<_>>();
+    fields
+        .with("contract", contracts)
+        .with_nonempty("ref_block_bytes", hex::encode(&raw.ref_block_bytes))
+        .with_nonempty("ref_block_hash", hex::encode(&raw.ref_block_hash))
+        .with_nonzero("expiration", raw.expiration)
+        .with_nonzero("fee_limit", raw.fee_limit)
+        .with_nonzero("timestamp", raw.timestamp)
+}
+
+fn decoded_contract(contract: &Contract, visible: bool) -> Fields {
+    let parameter = match contract.kind {
+        TRANSFER_CONTRACT => TransferContract::decode(&contract.parameter.value, &mut Vec::new()).ok().map(|transfer| {
+            Fields::new()
+                .with_nonzero("amount", transfer.amount)
+                .with_nonempty("owner_address", address(&transfer.owner_address, visible))
+                .with_nonempty("to_address", address(&transfer.to_address, visible))
+        }),
+        TRIGGER_SMART_CONTRACT => {
+            TriggerSmartContract::decode(&contract.parameter.value, &mut Vec::new()).ok().map(|call| {
+                Fields::new()
+                    .with_nonempty("data", hex::encode(&call.data))
+                    .with_nonzero("token_id", call.token_id)
+                    .with_nonempty("owner_address", address(&call.owner_address, visible))
+                    .with_nonempty("contract_address", address(&call.contract_address, visible))
+                    .with_nonzero("call_value", call.call_value)
+                    .with_nonzero("call_token_value", call.call_token_value)
+            })
+        }
+        _ => None,
+    };
+    let mut fields = Fields::new();
+    if let Some(value) = parameter {
+        let url = contract.parameter.type_url.as_str();
+        fields.put("parameter", Fields::new().with("value", value).with("type_url", url));
+    }
+    fields.with("type", kind_name(contract.kind)).with_nonzero("Permission_id", contract.permission_id)
+}
+
+/// A transaction as protobuf prints it, the contract's value in hex: what `broadcasthex` repeats to its client.
+pub(crate) fn repeated(transaction: &Transaction) -> String {
+    let mut fields = Fields::new();
+    if !transaction.raw_data.is_empty() {
+        let raw = Raw::decode(&transaction.raw_data, &mut Vec::new()).unwrap_or_default();
+        fields.put("raw_data", repeated_raw_data(&raw));
+    }
+    if !transaction.signatures.is_empty() {
+        let signatures = transaction.signatures.iter().map(|signature| Json::text(hex::encode(signature)));
+        fields.put("signature", signatures.collect::<Vec<_>>());
+    }
+    Json::Object(fields).protobuf()
+}
+
+fn repeated_raw_data(raw: &Raw) -> Fields {
+    let contracts = raw.contracts.iter().map(|contract| {
+        let parameter = Fields::new()
+            .with_nonempty("type_url", contract.parameter.type_url.as_str())
+            .with_nonempty("value", hex::encode(&contract.parameter.value));
+        let mut fields = Fields::new();
+        if contract.kind != 0 {
+            fields.put("type", kind_name(contract.kind));
+        }
+        Json::Object(fields.with("parameter", parameter).with_nonzero("Permission_id", contract.permission_id))
+    });
+    let contracts = contracts.collect::<Vec<_>>();
+    let mut fields = Fields::new()
+        .with_nonempty("ref_block_bytes", hex::encode(&raw.ref_block_bytes))
+        .with_nonzero("ref_block_num", raw.ref_block_num)
+        .with_nonempty("ref_block_hash", hex::encode(&raw.ref_block_hash))
+        .with_nonzero("expiration", raw.expiration)
+        .with_nonempty("data", hex::encode(&raw.data));
+    if !contracts.is_empty() {
+        fields.put("contract", contracts);
+    }
+    fields
+        .with_nonempty("scripts", hex::encode(&raw.scripts))
+        .with_nonzero("timestamp", raw.timestamp)
+        .with_nonzero("fee_limit", raw.fee_limit)
+}
+
+/// The bytes that a node makes of a posted transaction object: from `raw_data` and `signature` alone.
+pub(crate) fn rebuilt(object: &Map<String, Value>) -> Read<Transaction> {
+    let visible = object.get("visible").and_then(Value::as_bool).unwrap_or(false);
+    let Some(Value::Object(raw_data)) = object.get("raw_data") else {
+        return Err(JavaError::null_pointer(
+            "Cannot invoke \"com.alibaba.fastjson.JSONObject.getJSONArray(String)\" because \"rawData\" is null",
+        ));
+    };
+    let Some(Value::Array(contracts)) = raw_data.get("contract") else {
+        return Err(JavaError::null_pointer(
+            "Cannot invoke \"com.alibaba.fastjson.JSONArray.size()\" because \"rawContractArray\" is null",
+        ));
+    };
+    // A contract that cannot be read is left out, and the transaction then has none.
+    let contracts = contracts.iter().filter_map(|contract| rebuilt_contract(contract, visible)).collect();
+    rebuilt_raw_data(raw_data, contracts).and_then(|raw| rebuilt_signatures(object, raw)).ok_or_else(|| {
+        JavaError::null_pointer(
+            "Cannot invoke \"org.tron.protos.Protocol$Transaction.getRawData()\" because \"this.transaction\" is null",
+        )
+    })
+}
+
+fn rebuilt_raw_data(raw_data: &Map<String, Value>, contracts: Vec<Contract>) -> Option<Raw> {
+    Some(Raw {
+        ref_block_bytes: bytes(raw_data, "ref_block_bytes")?,
+        ref_block_num: number(raw_data, "ref_block_num")?,
+        ref_block_hash: bytes(raw_data, "ref_block_hash")?,
+        expiration: number(raw_data, "expiration")?,
+        data: bytes(raw_data, "data")?,
+        contracts,
+        scripts: bytes(raw_data, "scripts")?,
+        timestamp: number(raw_data, "timestamp")?,
+        fee_limit: number(raw_data, "fee_limit")?,
+    })
+}
+
+fn rebuilt_signatures(object: &Map<String, Value>, raw: Raw) -> Option<Transaction> {
+    let signatures = match object.get("signature") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(one)) => vec![from_hex(one)?],
+        Some(Value::Array(many)) => {
+            many.iter().map(|signature| from_hex(signature.as_str()?)).collect::<Option<Vec<_>>>()?
+        }
+        Some(_) => return None,
+    };
+    Some(Transaction { raw_data: raw.encode(), signatures, ret: Vec::new() })
+}
+
+fn rebuilt_contract(contract: &Value, visible: bool) -> Option<Contract> {
+    let parameter = contract.get("parameter")?;
+    let value = parameter.get("value")?.as_object()?;
+    let (kind, value) = match contract.get("type")?.as_str()? {
+        "TransferContract" => (
+            TRANSFER_CONTRACT,
+            TransferContract {
+                owner_address: payload(value, "owner_address", visible)?,
+                to_address: payload(value, "to_address", visible)?,
+                amount: number(value, "amount")?,
+            }
+            .encode(),
+        ),
+        "TriggerSmartContract" => (
+            TRIGGER_SMART_CONTRACT,
+            TriggerSmartContract {
+                owner_address: payload(value, "owner_address", visible)?,
+                contract_address: payload(value, "contract_address", visible)?,
+                call_value: number(value, "call_value")?,
+                data: bytes(value, "data")?,
+                call_token_value: number(value, "call_token_value")?,
+                token_id: number(value, "token_id")?,
+            }
+            .encode(),
+        ),
+        _ => return None,
+    };
+    let type_url = parameter.get("type_url").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let permission_id = contract.get("Permission_id").and_then(Value::as_i64).unwrap_or_default();
+    Some(Contract { kind, parameter: Any { type_url, value }, permission_id })
+}
+
+/// An unsigned transaction around one contract: what a node builds for a client.
+pub(crate) fn built(
+    contract: BuiltContract,
+    ref_block: ([u8; 2], [u8; 8]),
+    times: BuiltTimes,
+    fee_limit_sun: i64,
+    permission_id: i64,
+) -> Transaction {
+    let (kind, type_url, value) = match contract {
+        BuiltContract::Transfer(transfer) => (TRANSFER_CONTRACT, TRANSFER_URL, transfer.encode()),
+        BuiltContract::Call(call) => (TRIGGER_SMART_CONTRACT, TRIGGER_URL, call.encode()),
+    };
+    let raw = Raw {
+        ref_block_bytes: ref_block.0.to_vec(),
+        ref_block_hash: ref_block.1.to_vec(),
+        expiration: times.expires_at_ms,
+        contracts: vec![Contract { kind, parameter: Any { type_url: type_url.to_owned(), value }, permission_id }],
+        timestamp: times.made_at_ms,
+        fee_limit: fee_limit_sun,
+        ..Raw::default()
+    };
+    Transaction { raw_data: raw.encode(), ..Transaction::default() }
+}
+
+/// What a node builds a transaction around.
+pub(crate) enum BuiltContract {
+    /// TRX from one account to another.
+    Transfer(TransferContract),
+    /// A call of a contract.
+    Call(TriggerSmartContract),
+}
+
+/// The two times of a built transaction, in unix milliseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct BuiltTimes {
+    /// `timestamp`.
+    pub(crate) made_at_ms: i64,
+    /// `expiration`.
+    pub(crate) expires_at_ms: i64,
+}
+
+fn bytes(fields: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::String(text)) => from_hex(text),
+        Some(_) => None,
+    }
+}
+
+fn number(fields: &Map<String, Value>, name: &str) -> Option<i64> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Some(0),
+        Some(value) => value.as_i64(),
+    }
+}
+
+fn payload(fields: &Map<String, Value>, name: &str, visible: bool) -> Option<Vec<u8>> {
+    match fields.get(name) {
+        Some(Value::String(text)) if visible => from_base58(text, 0).ok(),
+        _ => bytes(fields, name),
+    }
+}
+
+fn kind_name(kind: i64) -> String {
+    match kind {
+        0 => "AccountCreateContract".to_owned(),
+        TRANSFER_CONTRACT => "TransferContract".to_owned(),
+        2 => "TransferAssetContract".to_owned(),
+        30 => "CreateSmartContract".to_owned(),
+        TRIGGER_SMART_CONTRACT => "TriggerSmartContract".to_owned(),
+        46 => "AccountPermissionUpdateContract".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORDED: &str = r#"{"signature":["95cdf058b5ec927d215ced24574cb1b46dbc694ce7b6af8fbf2f1898ba47ef620e785c7fbfa5628c2063c4214c7234d3df94e38781a2daa50fc33a1ccd4a4c0c1c"],"txID":"844e2eae60c4ab5dedf48c69806ff0f0a343a094215012a5688355f147688d3e","raw_data":{"contract":[{"parameter":{"value":{"data":"a9059cbb00000000000000000000000057e94cd4e040b26531cfcf15a4581b5ed7ff9195000000000000000000000000000000000000000000000000000000000012d687","owner_address":"419049d94d380302f4dadc70635de1b0c1c944f4e7","contract_address":"410c18529ab7194d41e1a15e0fbe011bd7bd9289c0"},"type_url":"type.googleapis.com/protocol.TriggerSmartContract"},"type":"TriggerSmartContract"}],"ref_block_bytes":"047b","ref_block_hash":"6ea153d6f486d1df","expiration":1795248972000,"fee_limit":1000000000,"timestamp":1795248672206},"raw_data_hex":"0a02047b22086ea153d6f486d1df40e0c1b5e99f345aae01081f12a9010a31747970652e676f6f676c65617069732e636f6d2f70726f746f636f6c2e54726967676572536d617274436f6e747261637412740a15419049d94d380302f4dadc70635de1b0c1c944f4e71215410c18529ab7194d41e1a15e0fbe011bd7bd9289c02244a9059cbb00000000000000000000000057e94cd4e040b26531cfcf15a4581b5ed7ff9195000000000000000000000000000000000000000000000000000000000012d68770ce9ba3e99f3490018094ebdc03"}"#;
+
+    fn recorded() -> Map<String, Value> {
+        serde_json::from_str(RECORDED).unwrap()
+    }
+
+    /// A java-tron 4.8 node printed these very bytes.
+    #[test]
+    fn what_a_node_printed_is_rebuilt_and_printed_again_to_the_byte() {
+        let transaction = rebuilt(&recorded()).unwrap();
+        assert_eq!(Json::Object(printed(&transaction, false)).hashed(), RECORDED);
+    }
+
+    #[test]
+    fn a_visible_transaction_becomes_the_same_bytes() {
+        let transaction = rebuilt(&recorded()).unwrap();
+        let visible = Json::Object(printed(&transaction, true).with("visible", true)).hashed();
+        assert!(visible.contains("TP88mnkKZxi2V23uowvUqajoHHdAx793kr"));
+        assert_eq!(rebuilt(&serde_json::from_str(&visible).unwrap()).unwrap(), transaction);
+    }
+
+    #[test]
+    fn numbers_as_text_and_a_missing_raw_data_are_null_pointers() {
+        let mut object = recorded();
+        object["raw_data"]["expiration"] = Value::String("1795248972000".to_owned());
+        assert!(rebuilt(&object).unwrap_err().sentence().contains("this.transaction"));
+        object.remove("raw_data");
+        assert!(rebuilt(&object).unwrap_err().sentence().contains("rawData"));
+    }
+}

@@ -1,0 +1,11 @@
+//! What the daemon says about itself: one line per event on stderr, numbers for Prometheus.
+//!
+//! **Never here:** secrets, at any level. Keys and tokens have types whose Debug is dots.
+
+mod log;
+mod metrics;
+
+pub use self::{
+    log::{TelemetryError, start_log},
+    metrics::{Metrics, UPKEEP_EVERY},
+};
