@@ -23,7 +23,7 @@ mod secrets;
 
 use std::{
     ffi::OsString,
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -119,7 +119,7 @@ impl Sources {
         secrets: impl FnOnce(&mut Reader<'_>, &Parts) -> Option<S>,
     ) -> Result<(Loaded, S), Mistakes> {
         let file = self.file.as_deref();
-        let text = match file.map(std::fs::read_to_string).transpose() {
+        let text = match file.map(read_file).transpose() {
             Ok(text) => text.unwrap_or_default(),
             Err(error) => return Err(self.unreadable(&error)),
         };
@@ -150,6 +150,18 @@ impl Sources {
 
     fn mistakes(&self, mistakes: Vec<Mistake>) -> Mistakes {
         Mistakes { file: self.file.as_ref().map(|file| file.display().to_string()), mistakes }
+    }
+}
+
+/// A longer file is not a configuration.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > FILE_BYTES_MAX {
+        true => Err(io::Error::other("it is longer than 1 MiB")),
+        false => Ok(text),
     }
 }
 

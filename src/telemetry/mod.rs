@@ -2,10 +2,12 @@
 //!
 //! **Never here:** secrets, at any level. Keys and tokens have types whose Debug is dots.
 
+mod chain;
 mod log;
 mod metrics;
 
 pub use self::{
+    chain::Chain,
     log::{TelemetryError, start_log},
     metrics::{Metrics, UPKEEP_EVERY},
 };

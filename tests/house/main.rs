@@ -9,3 +9,4 @@
 
 mod command_line;
 mod configuration;
+mod journal_export;

@@ -1,5 +1,6 @@
 //! What payoutd knows: values and pure rules. Nothing in here waits, reads or writes.
 
+pub mod absence;
 pub mod address;
 pub mod breaker;
 pub mod funds;

@@ -2,8 +2,6 @@
 
 pub mod chain;
 pub mod clock;
-#[cfg(feature = "fakes")]
-pub mod exam;
 pub mod house;
 pub mod journal;
 pub mod payouts;

@@ -1,0 +1,74 @@
+//! Alarms: what a person must hear of goes into the journal, the metrics and the log; what must never be stops the house.
+
+use super::Desk;
+use crate::domain::identity::PayoutId;
+use crate::domain::journal::Body;
+use crate::payout_worker::PauseHouse;
+use crate::ports::HouseChange;
+use serde_json::Value;
+use tracing::error;
+
+/// The alarms, by the word that they have everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// A txid stands in two blocks of one chain (F-N22).
+    TwiceInChain,
+    /// A transfer that was proved dead was executed.
+    BuriedTransferExecuted,
+    /// Something left the wallet that no payout ordered.
+    StrangerTransfer,
+    /// Somebody padded our transaction on its way (F-N21).
+    TransferPadded,
+    /// Executed, but not what was ordered.
+    Mismatched,
+    /// Two sources tell different stories (F-N05).
+    SourcesDisagree,
+    /// A node shows a block that does not prove itself.
+    DoctoredBlock,
+    /// A node is on another chain.
+    ForeignChain,
+}
+
+impl Alarm {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::TwiceInChain => "alarm_twice_in_chain",
+            Self::BuriedTransferExecuted => "alarm_buried_transfer_executed",
+            Self::StrangerTransfer => "alarm_stranger_transfer",
+            Self::TransferPadded => "alarm_transfer_padded",
+            Self::Mismatched => "alarm_mismatched",
+            Self::SourcesDisagree => "alarm_sources_disagree",
+            Self::DoctoredBlock => "alarm_doctored_block",
+            Self::ForeignChain => "alarm_foreign_chain",
+        }
+    }
+}
+
+/// Raises an alarm once for each `about`.
+pub(super) async fn raise(desk: &Desk, alarm: Alarm, about: &str, payout: Option<PayoutId>, facts: Value) {
+    let key = format!("{} {about}", alarm.word());
+    if !desk.raised.borrow_mut().insert(key) {
+        return;
+    }
+    desk.view.borrow_mut().alarms += 1;
+    metrics::counter!("payoutd_alarms_total", "alarm" => alarm.word()).increment(1);
+    error!(alarm = alarm.word(), about, payout = ?payout, %facts, "alarm");
+    let Ok(body) = Body::of(&facts) else { return };
+    let change = HouseChange::Alarm { kind: alarm.word(), payout_id: payout.map(|id| id.to_string()), body };
+    if let Err(fault) = desk.tools.house.change(vec![change], desk.tools.clock.now_ms()).await {
+        error!(alarm = alarm.word(), %fault, "the alarm can not be written down");
+    }
+}
+
+/// Raises an alarm and pulls the kill switch; a switch that can not be pulled is pulled again at the next round.
+pub(super) async fn stop_the_house(desk: &Desk, alarm: Alarm, about: &str, payout: Option<PayoutId>, facts: Value) -> Result<(), String> {
+    let reason = format!("{}: {about}", alarm.word());
+    desk.tools
+        .worker
+        .ask(PauseHouse { reason })
+        .await
+        .map_err(|gone| format!("the house can not be paused: {gone}"))?
+        .map_err(|fault| format!("the house can not be paused: {fault}"))?;
+    raise(desk, alarm, about, payout, facts).await;
+    Ok(())
+}

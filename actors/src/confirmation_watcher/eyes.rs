@@ -1,0 +1,145 @@
+//! What is seen of the chain in this round, by every node that answers and is on our chain.
+
+use super::Desk;
+use super::alarm::{Alarm, raise};
+use crate::chain_sight::ChainSight;
+use crate::domain::payout::BlockRef;
+use crate::domain::tron::block::Block;
+use crate::ports::{BlockMark, ChainFault, ChainNode, HouseChange, HouseFacts, View};
+use serde_json::json;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One node's newest blocks.
+pub(super) struct Eye {
+    pub(super) node: Arc<dyn ChainNode>,
+    pub(super) head: Block,
+    pub(super) solid: BlockMark,
+}
+
+/// Everything that is seen in this round. The first eye is the one that is read.
+pub(super) struct Eyes {
+    pub(super) open: Vec<Eye>,
+}
+
+impl Eyes {
+    /// The node that is read.
+    pub(super) fn lead(&self) -> &Eye {
+        &self.open[0]
+    }
+}
+
+pub(super) fn mark_of(block: &Block) -> BlockMark {
+    BlockMark { block: BlockRef { number: block.number(), id: block.id }, timestamp_ms: block.timestamp_ms() }
+}
+
+/// Looks at every node; at least one must answer. The first start pins the chain and notes where the store was born.
+pub(super) async fn open(desk: &Rc<Desk>, facts: &HouseFacts) -> Result<Eyes, String> {
+    let looks = desk.tools.nodes.iter().map(|node| look_through(desk, node.clone(), facts));
+    let mut open = Vec::new();
+    let mut why = "no node is configured".to_owned();
+    for look in futures_util::future::join_all(looks).await {
+        match look {
+            Ok(eye) => open.push(eye),
+            Err(fault) => why = fault,
+        }
+    }
+    if open.is_empty() {
+        return Err(why);
+    }
+    // A node that is far behind another is not the one to read.
+    let furthest = open.iter().map(|eye| eye.solid.block.number).max().unwrap_or(0);
+    open.sort_by_key(|eye| eye.solid.block.number.saturating_add(LAG_BLOCKS_MAX) < furthest);
+    let eyes = Eyes { open };
+    settle_in(desk, &eyes, facts).await?;
+    let mut view = desk.view.borrow_mut();
+    view.head_number = eyes.lead().head.number();
+    view.reading_from = Some(eyes.lead().node.name().to_owned());
+    Ok(eyes)
+}
+
+/// Blocks by which the node that is read may be behind another.
+const LAG_BLOCKS_MAX: u64 = 5;
+
+async fn look_through(desk: &Rc<Desk>, node: Arc<dyn ChainNode>, facts: &HouseFacts) -> Result<Eye, String> {
+    let said = |fault: ChainFault| format!("{}: {fault}", node.name());
+    vet(desk, node.as_ref(), facts).await?;
+    let head = node.now_block(View::Head).await.map_err(said)?;
+    let solid = node.now_block(View::Solid).await.map_err(said)?;
+    for block in [&head, &solid] {
+        if let Err(doctored) = block.check_id() {
+            let facts = json!({ "node": node.name(), "why": doctored.to_string() });
+            raise(desk, Alarm::DoctoredBlock, &block.id.to_string(), None, facts).await;
+            return Err(format!("{}: {doctored}", node.name()));
+        }
+    }
+    Ok(Eye { solid: mark_of(&solid), head, node: node.clone() })
+}
+
+/// The genesis id is pinned in the store: a node of another chain is refused, at the start and later.
+async fn vet(desk: &Rc<Desk>, node: &dyn ChainNode, facts: &HouseFacts) -> Result<(), String> {
+    let now_ms = desk.tools.clock.now_ms();
+    let vetted_at = desk.vetted.borrow().get(node.name()).copied();
+    if vetted_at.is_some_and(|at| now_ms.saturating_sub(at) < desk.tools.settings.recheck_every_ms) {
+        return Ok(());
+    }
+    let genesis_id = node.genesis_id().await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+    match facts.genesis_id {
+        Some(pinned) if pinned != genesis_id => {
+            desk.vetted.borrow_mut().remove(node.name());
+            let facts = json!({ "node": node.name(), "genesis_id": genesis_id, "pinned": pinned });
+            raise(desk, Alarm::ForeignChain, node.name(), None, facts).await;
+            return Err(format!("{}: it is a node of another chain (genesis {genesis_id})", node.name()));
+        }
+        Some(_) => {}
+        None => {
+            let change = vec![HouseChange::PinGenesis(genesis_id)];
+            desk.tools.house.change(change, now_ms).await.map_err(|fault| fault.to_string())?;
+        }
+    }
+    desk.vetted.borrow_mut().insert(node.name().to_owned(), now_ms);
+    Ok(())
+}
+
+/// The first round of a watcher: where was the store born, how far has it read, and must it catch up first?
+async fn settle_in(desk: &Rc<Desk>, eyes: &Eyes, facts: &HouseFacts) -> Result<(), String> {
+    if desk.last_solid.get().is_some() {
+        return Ok(());
+    }
+    let solid = eyes.lead().solid;
+    let last_solid = match facts.last_solid {
+        Some(mark) => mark,
+        None => {
+            let changes = vec![HouseChange::Birth(solid), HouseChange::LastSolid(solid)];
+            desk.tools.house.change(changes, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+            solid
+        }
+    };
+    if desk.tools.behind_checkpoint {
+        let settings = &desk.tools.settings;
+        desk.gate_until_ms.set(Some(solid.timestamp_ms.saturating_add(settings.longest_lifetime_ms)));
+    }
+    let gap_ms = solid.timestamp_ms.saturating_sub(last_solid.timestamp_ms);
+    desk.catching_up.set(desk.tools.behind_checkpoint || gap_ms > desk.tools.settings.restore_gap_ms);
+    desk.last_solid.set(Some(last_solid));
+    Ok(())
+}
+
+/// Shows the sight to everybody who signs, once the house has caught up with the chain.
+pub(super) fn show_sight(desk: &Desk, eyes: &Eyes) {
+    let Some(read) = desk.last_solid.get() else { return };
+    let behind = read.block.number < eyes.lead().solid.block.number;
+    let waits = desk.gate_until_ms.get().is_some_and(|until| read.timestamp_ms < until);
+    if behind || waits {
+        return;
+    }
+    desk.gate_until_ms.set(None);
+    desk.catching_up.set(false);
+    // The reference block must be known to every node that is to take the transfer.
+    let solid = eyes.open.iter().map(|eye| eye.solid).min_by_key(|mark| mark.block.number);
+    let head = eyes.open.iter().map(|eye| mark_of(&eye.head)).max_by_key(|mark| mark.block.number);
+    if let (Some(solid), Some(head)) = (solid, head) {
+        let sight = ChainSight { head, solid, seen_at_ms: desk.tools.clock.now_ms() };
+        desk.tools.sight.send_replace(Some(sight));
+    }
+}

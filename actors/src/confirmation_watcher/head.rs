@@ -1,0 +1,111 @@
+//! Following the head: who was included, and whose block a fork has dropped. Nothing here is final.
+
+use super::Desk;
+use super::eyes::Eyes;
+use crate::domain::payout::{BlockRef, Command};
+use crate::domain::tron::BlockId;
+use crate::domain::tron::block::Block;
+use crate::ports::{Gate, View};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The head's last blocks, as they were read.
+#[derive(Debug, Default)]
+pub(crate) struct RecentChain {
+    ids: BTreeMap<u64, BlockId>,
+}
+
+impl RecentChain {
+    fn forget_before(&mut self, number: u64) {
+        self.ids = self.ids.split_off(&number);
+    }
+}
+
+/// Reads the head's new blocks; where they do not stand on what was read, goes back to where they do.
+pub(super) async fn follow(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
+    let head = &eyes.lead().head;
+    let solid_number = eyes.lead().solid.block.number;
+    let floor = solid_number.max(head.number().saturating_sub(desk.tools.settings.head_blocks_max));
+    desk.recent.borrow_mut().forget_before(floor);
+    let mut branch = vec![head.clone()];
+    loop {
+        let Some(lowest) = branch.last() else { return Ok(()) };
+        if lowest.number() <= floor.saturating_add(1) || stands_on_what_was_read(desk, lowest) {
+            break;
+        }
+        let wanted = lowest.number() - 1;
+        let parent = eyes.lead().node.block(View::Head, wanted).await.map_err(|fault| fault.to_string())?;
+        let Some(parent) = parent.filter(|block| block.id == lowest.header.parent_id) else {
+            // The branch changed under our hands: the next round sees it whole.
+            return Ok(());
+        };
+        branch.push(parent);
+    }
+    branch.reverse();
+    drop_lost(desk, &branch).await?;
+    for block in &branch {
+        note_included(desk, block).await?;
+        desk.recent.borrow_mut().ids.insert(block.number(), block.id);
+    }
+    Ok(())
+}
+
+fn stands_on_what_was_read(desk: &Desk, block: &Block) -> bool {
+    let recent = desk.recent.borrow();
+    let known = recent.ids.get(&block.number()) == Some(&block.id);
+    known || recent.ids.get(&(block.number() - 1)) == Some(&block.header.parent_id)
+}
+
+/// Blocks that were read and are not part of this branch have taken their inclusions with them.
+async fn drop_lost(desk: &Rc<Desk>, branch: &[Block]) -> Result<(), String> {
+    let Some(first) = branch.first() else { return Ok(()) };
+    let lost: Vec<BlockRef> = {
+        let recent = desk.recent.borrow();
+        let stands = |number: u64, id: &BlockId| branch.iter().any(|block| block.number() == number && block.id == *id);
+        recent.ids.range(first.number()..).filter(|(number, id)| !stands(**number, id)).map(|(number, id)| BlockRef { number: *number, id: *id }).collect()
+    };
+    for block in lost {
+        desk.recent.borrow_mut().ids.remove(&block.number);
+        lose(desk, block).await?;
+    }
+    Ok(())
+}
+
+/// Takes back the inclusions of one block.
+pub(super) async fn lose(desk: &Rc<Desk>, block: BlockRef) -> Result<(), String> {
+    let ledger = &desk.tools.ledger;
+    let said = |fault: crate::ports::StoreFault| fault.to_string();
+    let included = ledger.payouts().included_between(block.number, block.number, desk.tools.settings.judged_max).await.map_err(said)?;
+    let batch: Vec<_> = included
+        .into_iter()
+        .filter(|payout| payout.live_attempt().and_then(|attempt| attempt.block) == Some(block))
+        .map(|payout| (payout, Command::NoteInclusionLost(block)))
+        .collect();
+    if !batch.is_empty() {
+        ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(said)?;
+    }
+    Ok(())
+}
+
+/// Notes which of ours stand in a block.
+async fn note_included(desk: &Rc<Desk>, block: &Block) -> Result<(), String> {
+    if desk.recent.borrow().ids.get(&block.number()) == Some(&block.id) {
+        return Ok(());
+    }
+    let txids: Vec<_> = block.transactions.iter().map(|transaction| transaction.txid()).collect();
+    if txids.is_empty() {
+        return Ok(());
+    }
+    let ledger = &desk.tools.ledger;
+    let ours = ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+    let at = BlockRef { number: block.number(), id: block.id };
+    let batch: Vec<_> = ours
+        .into_iter()
+        .filter(|payout| payout.live_attempt().is_some_and(|attempt| block.find(attempt.txid).is_some()))
+        .map(|payout| (payout, Command::NoteInclusion(at)))
+        .collect();
+    if !batch.is_empty() {
+        ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+    }
+    Ok(())
+}

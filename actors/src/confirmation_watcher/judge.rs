@@ -1,0 +1,265 @@
+//! Judging: solidified transfers with 19 confirmations are held against what was ordered, by two pairs of eyes.
+//!
+//! Only agreement closes a payout. A second source that knows nothing yet is waited for; one that tells another story is
+//! an alarm, and the payout stays where it is.
+
+use super::Desk;
+use super::alarm::{Alarm, raise};
+use super::eyes::{Eye, Eyes};
+use crate::domain::payout::{Attempt, BlockRef, Command, Payout, Settlement};
+use crate::domain::tron::TxId;
+use crate::domain::tron::execution::TransactionInfo;
+use crate::domain::verdict::{Ordered, Verdict, judge as judge_info};
+use crate::ports::{Gate, IndexedTransfer, View};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A transfer whose fate one node has shown, and where.
+struct Shown {
+    payout: Payout,
+    attempt: Attempt,
+    info: TransactionInfo,
+    verdict: Verdict,
+    block: BlockRef,
+}
+
+/// What the second pair of eyes says.
+enum Second {
+    /// The same.
+    Agrees(String),
+    /// Nothing yet.
+    Silent,
+    /// Something else.
+    Differs(String),
+}
+
+/// Judges what is due, block by block.
+pub(super) async fn judge(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
+    let Some(solid) = desk.last_solid.get() else { return Ok(()) };
+    let head = eyes.lead().head.number();
+    let confirmed = (head + 1).saturating_sub(desk.tools.settings.confirmations_min);
+    let last = solid.block.number.min(confirmed);
+    let due = due(desk, last).await?;
+    let mut by_block: BTreeMap<BlockRef, Vec<Payout>> = BTreeMap::new();
+    for payout in due {
+        if let Some(block) = payout.live_attempt().and_then(|attempt| attempt.block) {
+            by_block.entry(block).or_default().push(payout);
+        }
+    }
+    let mut waiting = 0;
+    for (block, payouts) in by_block {
+        waiting += judge_block(desk, eyes, block, payouts).await?;
+    }
+    desk.view.borrow_mut().waiting_for_second_source = waiting;
+    Ok(())
+}
+
+/// A round's worth of what is due. Payouts that wait for their second source must not keep others from being judged, so
+/// each round begins where the last one ended.
+async fn due(desk: &Desk, last: u64) -> Result<Vec<Payout>, String> {
+    let payouts = desk.tools.ledger.payouts();
+    let (first, judged_max) = (desk.judge_from.get(), desk.tools.settings.judged_max);
+    let due = payouts.included_between(first, last, judged_max).await.map_err(|fault| fault.to_string())?;
+    let ended = due.last().and_then(|payout| payout.live_attempt()).and_then(|attempt| attempt.block);
+    let full = due.len() >= judged_max as usize;
+    desk.judge_from.set(match ended {
+        Some(block) if full && block.number > first => block.number,
+        _ => 0,
+    });
+    Ok(due)
+}
+
+/// Judges the payouts of one solidified block; answers how many wait for the second source.
+async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec<Payout>) -> Result<u64, String> {
+    let Some(shown) = show(eyes.lead(), block, payouts).await? else { return Ok(0) };
+    let second = second_look(desk, eyes, block, &shown).await;
+    let (mut batch, mut waiting) = (Vec::new(), 0);
+    for (shown, second) in shown.into_iter().zip(second) {
+        match second {
+            Second::Agrees(by) => {
+                check_padding(desk, eyes, &shown).await;
+                let command = close(eyes, &shown, by);
+                if matches!(command, Command::Mismatch { .. }) {
+                    let facts = json!({ "txid": shown.attempt.txid, "block": shown.block });
+                    raise(desk, Alarm::Mismatched, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+                }
+                batch.push((shown.payout, command));
+            }
+            Second::Silent => waiting += 1,
+            Second::Differs(how) => {
+                waiting += 1;
+                let facts = json!({ "txid": shown.attempt.txid, "block": shown.block, "how": how });
+                raise(desk, Alarm::SourcesDisagree, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+            }
+        }
+    }
+    if batch.is_empty() {
+        return Ok(waiting);
+    }
+    let outcomes = desk
+        .tools
+        .ledger
+        .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
+        .await
+        .map_err(|fault| fault.to_string())?;
+    note_settled(desk, outcomes);
+    Ok(waiting)
+}
+
+fn note_settled(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) {
+    for payout in outcomes.into_iter().filter_map(crate::ledger::Outcome::done) {
+        if payout.settled_at_ms.is_some() {
+            desk.view.borrow_mut().settled += 1;
+        }
+        crate::metrics_names::observe_end(&payout);
+    }
+}
+
+/// What the node that is read shows of a block's payouts. A block with another id than the noted one shows nothing: the
+/// reading of the solidified chain sets that right.
+async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Option<Vec<Shown>>, String> {
+    let said = |fault: crate::ports::ChainFault| format!("{}: {fault}", eye.node.name());
+    let mut infos = by_txid(eye.node.transaction_infos(View::Solid, block.number).await.map_err(said)?);
+    let shown = payouts.into_iter().filter_map(|payout| {
+        let attempt = payout.live_attempt()?.clone();
+        let info = infos.remove(&attempt.txid).filter(|info| info.block_number == block.number)?;
+        let verdict = judge_info(&Ordered::of(&payout.order, &attempt, payout.id), &info);
+        Some(Shown { payout, attempt, info, verdict, block })
+    });
+    let shown: Vec<Shown> = shown.collect();
+    Ok((!shown.is_empty()).then_some(shown))
+}
+
+fn by_txid(infos: Vec<TransactionInfo>) -> BTreeMap<TxId, TransactionInfo> {
+    infos.into_iter().map(|info| (info.txid, info)).collect()
+}
+
+/// The index where there is one and it can know (it lists payments, not failures), else the second node.
+async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
+    let mut looks: Vec<Second> = match &desk.tools.second {
+        Some(index) => index_look(desk, index.as_ref(), shown).await,
+        None => shown.iter().map(|_| Second::Silent).collect(),
+    };
+    let index_is_enough = |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid { .. });
+    if shown.iter().all(index_is_enough) {
+        return looks;
+    }
+    let node_looks = node_look(desk, eyes, block, shown).await;
+    for ((look, shown), node_look) in looks.iter_mut().zip(shown).zip(node_looks) {
+        if !index_is_enough(shown) {
+            *look = node_look;
+        }
+    }
+    looks
+}
+
+async fn index_look(desk: &Desk, index: &dyn crate::ports::SecondOpinion, shown: &[Shown]) -> Vec<Second> {
+    let times = || shown.iter().map(|shown| shown.info.block_timestamp_ms);
+    let (Some(from_ms), Some(to_ms)) = (times().min(), times().max()) else { return Vec::new() };
+    let policy = &desk.tools.policy;
+    let listed = index.outgoing(policy.wallet, policy.token, from_ms, to_ms).await.unwrap_or_default();
+    let listed: BTreeMap<TxId, IndexedTransfer> = listed.into_iter().map(|row| (row.txid, row)).collect();
+    shown.iter().map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid))).collect()
+}
+
+fn compare_with_index(name: &str, shown: &Shown, row: Option<&IndexedTransfer>) -> Second {
+    let Some(row) = row else { return Second::Silent };
+    if !row.confirmed {
+        return Second::Silent;
+    }
+    let order = &shown.payout.order;
+    let same = row.succeeded
+        && row.token == shown.attempt.token
+        && row.from == shown.attempt.owner
+        && row.to == order.recipient
+        && row.amount == Some(order.amount)
+        && row.block_number == shown.block.number;
+    if same { Second::Agrees(name.to_owned()) } else { Second::Differs(format!("{name} lists {row:?}")) }
+}
+
+/// Any other node that shows the same block with the same verdict agrees. Where the operator wrote that one source is
+/// enough, or the only other one is an index that does not list failures, the node that is read is believed.
+async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
+    if desk.tools.nodes.len() < 2 {
+        let alone = desk.tools.single_source || desk.tools.second.is_some();
+        return shown.iter().map(|_| if alone { Second::Agrees("one node, by configuration".to_owned()) } else { Second::Silent }).collect();
+    }
+    for eye in eyes.open.iter().skip(1).filter(|eye| eye.solid.block.number >= block.number) {
+        let Ok(Some(theirs)) = eye.node.block(View::Solid, block.number).await else { continue };
+        if theirs.id != block.id {
+            return shown.iter().map(|_| Second::Differs(format!("{} has another block {}", eye.node.name(), block.number))).collect();
+        }
+        let Ok(infos) = eye.node.transaction_infos(View::Solid, block.number).await else { continue };
+        let mut infos = by_txid(infos);
+        return shown
+            .iter()
+            .map(|shown| match infos.remove(&shown.attempt.txid) {
+                None => Second::Silent,
+                Some(info) => {
+                    let ordered = Ordered::of(&shown.payout.order, &shown.attempt, shown.payout.id);
+                    let theirs = judge_info(&ordered, &info);
+                    if theirs == shown.verdict {
+                        Second::Agrees(eye.node.name().to_owned())
+                    } else {
+                        Second::Differs(format!("{} says {theirs:?}", eye.node.name()))
+                    }
+                }
+            })
+            .collect();
+    }
+    shown.iter().map(|_| Second::Silent).collect()
+}
+
+/// The command that closes a payout on which two sources agree.
+fn close(eyes: &Eyes, shown: &Shown, agreed_by: String) -> Command {
+    let Shown { attempt, info, verdict, block, .. } = shown;
+    match verdict {
+        Verdict::Paid { amount } => Command::Settle(Box::new(Settlement {
+            txid: attempt.txid,
+            block: *block,
+            block_timestamp_ms: info.block_timestamp_ms,
+            amount_micro_usdt: amount.micro(),
+            confirmations: (eyes.lead().head.number() + 1).saturating_sub(block.number),
+            fee_sun: info.fee_sun,
+            energy: info.receipt.energy_usage_total,
+            sources: vec![eyes.lead().node.name().to_owned(), agreed_by],
+        })),
+        Verdict::Failed { reason } => {
+            Command::Fail { txid: attempt.txid, reason: *reason, block: *block, fee_sun: info.fee_sun }
+        }
+        Verdict::Mismatched { reason, paid } => {
+            Command::Mismatch { txid: attempt.txid, reason: *reason, block: *block, paid: *paid }
+        }
+    }
+}
+
+/// F-N21: bandwidth above what our own bytes cost means that somebody padded the transaction on its way.
+async fn check_padding(desk: &Rc<Desk>, eyes: &Eyes, shown: &Shown) {
+    let Some(price_sun) = byte_price(desk, eyes).await else { return };
+    let own_bytes = crate::domain::verdict::bandwidth_of(&shown.attempt);
+    let own_price_sun = own_bytes.saturating_mul(price_sun);
+    if shown.info.receipt.net_fee_sun <= own_price_sun {
+        return;
+    }
+    let nodes: Vec<&str> = desk.tools.nodes.iter().map(|node| node.name()).collect();
+    let facts = json!({
+        "txid": shown.attempt.txid,
+        "net_fee_sun": shown.info.receipt.net_fee_sun,
+        "own_price_sun": own_price_sun,
+        "sent_to": nodes,
+    });
+    raise(desk, Alarm::TransferPadded, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+}
+
+async fn byte_price(desk: &Rc<Desk>, eyes: &Eyes) -> Option<u64> {
+    let now_ms = desk.tools.clock.now_ms();
+    if let Some((price, at)) = desk.byte_price.get()
+        && now_ms.saturating_sub(at) < desk.tools.settings.recheck_every_ms
+    {
+        return Some(price);
+    }
+    let price = eyes.lead().node.parameters().await.ok()?.bandwidth_price_sun;
+    desk.byte_price.set(Some((price, now_ms)));
+    Some(price)
+}

@@ -1,0 +1,248 @@
+//! The confirmation watcher: reads the chain block by block and says what became of every transfer.
+//!
+//! Promises: each solidified block is read once and judged once, so that the cost follows blocks and not payouts; nothing
+//! is settled without the solidified view, 19 confirmations, the exact log and a second pair of eyes; nothing is buried
+//! without the hash-linked walk. What it can not prove it calls unknown. It never signs and never sends.
+
+mod absence;
+mod alarm;
+mod eyes;
+mod head;
+mod judge;
+mod solid;
+mod verify;
+
+use crate::chain_sight::SightWriter;
+use crate::domain::order::HousePolicy;
+use crate::guardian::{ActorView, Handle, LookNow, ShowView};
+use crate::ledger::Ledger;
+use crate::payout_worker::PayoutWorker;
+use crate::ports::{BlockMark, ChainNode, Clock, House, SecondOpinion};
+use crate::rounds::{Found, Rounds};
+use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
+use head::RecentChain;
+use serde::Serialize;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
+
+pub use verify::{Check, Verification, VerifyPayout, VerifyRefused};
+
+/// The watcher's limits and periods.
+#[derive(Debug, Clone)]
+pub struct WatcherSettings {
+    /// How often it looks; one block is three seconds, ms.
+    pub look_every_ms: u64,
+    /// Blocks on top before a payout may be settled, the block itself counted; 19 is the floor (F004-21).
+    pub confirmations_min: u64,
+    /// Solidified blocks that one round reads.
+    pub solid_blocks_max: u64,
+    /// Head blocks that are followed; further behind, only the solidified ones are read.
+    pub head_blocks_max: u64,
+    /// Payouts that one round judges.
+    pub judged_max: u32,
+    /// Expired transfers that one round tries to bury.
+    pub buried_max: u32,
+    /// Blocks of one absence walk; transfers that need more are walked in a later round.
+    pub walk_blocks_max: u64,
+    /// How long after its expiration an unproved transfer is called unknown, ms.
+    pub unknown_after_ms: i64,
+    /// How long a lagging second source is waited for before it is said aloud, ms.
+    pub second_source_patience_ms: i64,
+    /// How often each node's genesis block and the prices are asked again, ms.
+    pub recheck_every_ms: i64,
+    /// The store has slept for longer than this behind the chain: what left the wallet since is read before anything is signed, ms.
+    pub restore_gap_ms: i64,
+    /// The longest that a transfer may live, ms: what the restore gate waits out.
+    pub longest_lifetime_ms: i64,
+}
+
+impl Default for WatcherSettings {
+    fn default() -> Self {
+        Self {
+            look_every_ms: 3_000,
+            confirmations_min: 19,
+            solid_blocks_max: 60,
+            head_blocks_max: 100,
+            judged_max: 1_000,
+            buried_max: 500,
+            walk_blocks_max: 3_000,
+            unknown_after_ms: 30_000,
+            second_source_patience_ms: 120_000,
+            recheck_every_ms: 600_000,
+            restore_gap_ms: 60_000,
+            longest_lifetime_ms: 300_000,
+        }
+    }
+}
+
+/// What the watcher works with.
+#[derive(Clone)]
+pub struct WatcherTools {
+    /// The payouts.
+    pub ledger: Ledger,
+    /// How far the chain is read.
+    pub house: Arc<dyn House>,
+    /// The nodes; the first that answers is read, all are walked.
+    pub nodes: Vec<Arc<dyn ChainNode>>,
+    /// The index that is the second pair of eyes; without one, the second node is.
+    pub second: Option<Arc<dyn SecondOpinion>>,
+    /// One source is enough: an operator's written word.
+    pub single_source: bool,
+    /// Pulls the switch when the chain shows what must never be.
+    pub worker: Handle<PayoutWorker>,
+    /// Where the newest sight is shown.
+    pub sight: Rc<SightWriter>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Wallet and token.
+    pub policy: HousePolicy,
+    /// Set by the restore gate: the store is older than its last checkpoint.
+    pub behind_checkpoint: bool,
+    /// Limits and periods.
+    pub settings: WatcherSettings,
+}
+
+/// The watcher's view of itself.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WatcherView {
+    /// The newest block seen.
+    pub head_number: u64,
+    /// The last solidified block that was judged.
+    pub solid_number: u64,
+    /// Its time, unix ms.
+    pub solid_timestamp_ms: i64,
+    /// The node that is read now.
+    pub reading_from: Option<String>,
+    /// Payouts that are solidified and wait for the second pair of eyes.
+    pub waiting_for_second_source: u64,
+    /// What went wrong in the last round.
+    pub trouble: Option<String>,
+    /// Payouts settled since it was hired.
+    pub settled: u64,
+    /// Transfers buried by proof since it was hired.
+    pub buried: u64,
+    /// Alarms raised since it was hired.
+    pub alarms: u64,
+}
+
+/// What the watcher's rounds share.
+pub(crate) struct Desk {
+    pub(crate) tools: WatcherTools,
+    pub(crate) view: RefCell<WatcherView>,
+    pub(crate) recent: RefCell<RecentChain>,
+    /// How far the solidified chain is judged; read from the store once.
+    pub(crate) last_solid: Cell<Option<BlockMark>>,
+    /// The nodes' standing: their genesis was compared at this moment.
+    pub(crate) vetted: RefCell<BTreeMap<String, i64>>,
+    pub(crate) byte_price: Cell<Option<(u64, i64)>>,
+    /// The restore gate: nothing is signed before the solidified chain is past this moment, unix ms.
+    pub(crate) gate_until_ms: Cell<Option<i64>>,
+    /// While what was missed is being read, a transfer that nobody ordered pauses the house.
+    pub(crate) catching_up: Cell<bool>,
+    pub(crate) judge_from: Cell<u64>,
+    pub(crate) raised: RefCell<std::collections::BTreeSet<String>>,
+}
+
+/// The confirmation watcher.
+pub struct ConfirmationWatcher {
+    desk: Rc<Desk>,
+    look: Rounds,
+}
+
+impl ConfirmationWatcher {
+    /// A watcher with its tools; it has seen nothing yet.
+    #[must_use]
+    pub fn new(tools: WatcherTools) -> Self {
+        let desk = Desk {
+            tools,
+            view: RefCell::default(),
+            recent: RefCell::default(),
+            last_solid: Cell::new(None),
+            vetted: RefCell::default(),
+            byte_price: Cell::new(None),
+            gate_until_ms: Cell::new(None),
+            catching_up: Cell::new(true),
+            judge_from: Cell::new(0),
+            raised: RefCell::default(),
+        };
+        Self { desk: Rc::new(desk), look: Rounds::default() }
+    }
+
+    fn look(&self) {
+        let desk = self.desk.clone();
+        self.look.run(move || look(desk.clone()));
+    }
+}
+
+/// One round: see, follow the head, read what is solid, judge, bury.
+async fn look(desk: Rc<Desk>) -> Found {
+    let result = try_look(&desk).await;
+    let mut view = desk.view.borrow_mut();
+    match result {
+        Ok(found) => {
+            view.trouble = None;
+            found
+        }
+        Err(why) => {
+            warn!(why, "the chain can not be followed");
+            view.trouble = Some(why);
+            Found::Nothing
+        }
+    }
+}
+
+async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
+    let facts = desk.tools.house.facts().await.map_err(|fault| fault.to_string())?;
+    let eyes = eyes::open(desk, &facts).await?;
+    let mut trouble = head::follow(desk, &eyes).await.err();
+    let read = solid::read(desk, &eyes).await;
+    if read.is_ok() {
+        eyes::show_sight(desk, &eyes);
+    }
+    trouble = trouble.or(judge::judge(desk, &eyes).await.err());
+    trouble = trouble.or(absence::bury(desk, &eyes).await.err());
+    let more = read?;
+    match trouble {
+        Some(trouble) => Err(trouble),
+        None => Ok(more),
+    }
+}
+
+impl Actor for ConfirmationWatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look();
+        let look_every = Duration::from_millis(self.desk.tools.settings.look_every_ms);
+        ctx.run_interval(look_every, |watcher, _| watcher.look());
+    }
+}
+
+impl Handler<LookNow> for ConfirmationWatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
+        self.look();
+    }
+}
+
+impl Handler<VerifyPayout> for ConfirmationWatcher {
+    type Result = ResponseFuture<Result<Verification, VerifyRefused>>;
+
+    fn handle(&mut self, VerifyPayout(id): VerifyPayout, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move { verify::verify(&desk, id).await })
+    }
+}
+
+impl Handler<ShowView> for ConfirmationWatcher {
+    type Result = ActorView;
+
+    fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
+        ActorView::of("confirmation_watcher", &*self.desk.view.borrow())
+    }
+}

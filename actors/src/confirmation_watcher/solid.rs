@@ -1,0 +1,186 @@
+//! Reading the solidified chain: each block once, in order, hash-linked to the one before.
+//!
+//! Here it shows whether a transfer stands where it can not be undone, whether one stands there twice, and whether
+//! something left the wallet that nobody ordered.
+
+use super::Desk;
+use super::alarm::{Alarm, raise, stop_the_house};
+use super::eyes::{Eyes, mark_of};
+use super::head::lose;
+use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Command, Payout};
+use crate::domain::tron::block::Block;
+use crate::domain::tron::execution::{TransactionInfo, TransferLog};
+use crate::domain::tron::{TxId, Uint256};
+use crate::ports::{BlockMark, Gate, HouseChange, View};
+use crate::rounds::Found;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// Blocks that are fetched at a time: what a node gives in one call.
+const BLOCKS_A_CALL: u64 = 50;
+
+/// Reads on from the last block that was judged, at most a round's worth.
+pub(super) async fn read(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> {
+    let Some(mut last) = desk.last_solid.get() else { return Ok(Found::Nothing) };
+    let target = eyes.lead().solid.block.number;
+    let until = target.min(last.block.number.saturating_add(desk.tools.settings.solid_blocks_max));
+    while last.block.number < until {
+        let upto = until.min(last.block.number.saturating_add(BLOCKS_A_CALL));
+        let node = &eyes.lead().node;
+        let first = last.block.number + 1;
+        let blocks = node.blocks(View::Solid, first, upto).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+        if blocks.is_empty() {
+            return Err(format!("{}: it shows no block {first}, though its solidified head is {target}", node.name()));
+        }
+        let mut read_now = None;
+        for block in &blocks {
+            check_link(desk, eyes, &last, block).await?;
+            read_block(desk, eyes, block).await?;
+            last = mark_of(block);
+            read_now = Some(last);
+        }
+        if let Some(mark) = read_now {
+            let change = vec![HouseChange::LastSolid(mark)];
+            desk.tools.house.change(change, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+            desk.last_solid.set(Some(mark));
+            let mut view = desk.view.borrow_mut();
+            view.solid_number = mark.block.number;
+            view.solid_timestamp_ms = mark.timestamp_ms;
+        }
+    }
+    Ok(if until < target { Found::More } else { Found::Nothing })
+}
+
+/// G5 and G7 of TRON's rules: a solidified chain grows at its end and nowhere else.
+async fn check_link(desk: &Rc<Desk>, eyes: &Eyes, last: &BlockMark, block: &Block) -> Result<(), String> {
+    let Err(doctored) = block.check_follows(last.block.number, last.block.id, Some(last.timestamp_ms)) else {
+        return Ok(());
+    };
+    let node = eyes.lead().node.name();
+    let facts = json!({ "node": node, "why": doctored.to_string() });
+    raise(desk, Alarm::DoctoredBlock, &format!("{node} {}", block.id), None, facts).await;
+    Err(format!("{node}: {doctored}"))
+}
+
+/// Notes what of ours a solidified block holds, and what it does not hold although the head's view said so.
+async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
+    let at = BlockRef { number: block.number(), id: block.id };
+    let txids: Vec<TxId> = block.transactions.iter().map(|transaction| transaction.txid()).collect();
+    let distinct: BTreeSet<TxId> = txids.iter().copied().collect();
+    if distinct.len() < txids.len() {
+        stop_for_twins(desk, &txids, at).await?;
+    }
+    let ours = match txids.is_empty() {
+        true => Vec::new(),
+        false => desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?,
+    };
+    let mut batch = Vec::new();
+    for payout in ours {
+        for attempt in payout.attempts.iter().filter(|attempt| distinct.contains(&attempt.txid)) {
+            inspect_seen(desk, &payout, attempt, at).await?;
+        }
+        let live_here = payout.live_attempt().is_some_and(|attempt| distinct.contains(&attempt.txid));
+        if live_here {
+            batch.push((payout, Command::NoteInclusion(at)));
+        }
+    }
+    let now_ms = desk.tools.clock.now_ms();
+    if !batch.is_empty() {
+        desk.tools.ledger.carry_out(batch, Gate::Open, now_ms).await.map_err(|fault| fault.to_string())?;
+    }
+    lose_what_is_not_here(desk, at).await?;
+    if !txids.is_empty() {
+        look_for_strangers(desk, eyes, block).await?;
+    }
+    Ok(())
+}
+
+/// Our own txid twice in one block.
+async fn stop_for_twins(desk: &Rc<Desk>, txids: &[TxId], at: BlockRef) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    let twins: Vec<TxId> = txids.iter().copied().filter(|txid| !seen.insert(*txid)).collect();
+    let ours = desk.tools.ledger.payouts().find_by_txids(&twins).await.map_err(|fault| fault.to_string())?;
+    for payout in ours {
+        let facts = json!({ "block": at, "again_in": at });
+        stop_the_house(desk, Alarm::TwiceInChain, &payout.id.to_string(), Some(payout.id), facts).await?;
+    }
+    Ok(())
+}
+
+/// F-N22: what ended in one block must not stand in another, and what was proved dead must not stand anywhere.
+async fn inspect_seen(desk: &Rc<Desk>, payout: &Payout, attempt: &Attempt, at: BlockRef) -> Result<(), String> {
+    let about = attempt.txid.to_string();
+    match (attempt.outcome, attempt.block) {
+        (AttemptOutcome::Expired, _) => {
+            let facts = json!({ "txid": attempt.txid, "block": at });
+            stop_the_house(desk, Alarm::BuriedTransferExecuted, &about, Some(payout.id), facts).await
+        }
+        (AttemptOutcome::Pending, Some(seen)) if solid_elsewhere(desk, seen, at) => {
+            let facts = json!({ "txid": attempt.txid, "block": seen, "again_in": at });
+            stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
+        }
+        (AttemptOutcome::Settled | AttemptOutcome::Failed | AttemptOutcome::Mismatched, Some(ended)) if ended != at => {
+            let facts = json!({ "txid": attempt.txid, "block": ended, "again_in": at });
+            stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a block that was noted earlier is itself solidified, and another than this one.
+fn solid_elsewhere(desk: &Desk, seen: BlockRef, at: BlockRef) -> bool {
+    seen.number < at.number && desk.last_solid.get().is_some_and(|last| seen.number <= last.block.number)
+}
+
+/// The head's view put these into a block of this number; the block that was solidified is another one.
+async fn lose_what_is_not_here(desk: &Rc<Desk>, at: BlockRef) -> Result<(), String> {
+    let payouts = desk.tools.ledger.payouts();
+    let claimed = payouts
+        .included_between(at.number, at.number, desk.tools.settings.judged_max)
+        .await
+        .map_err(|fault| fault.to_string())?;
+    let foreign: BTreeSet<BlockRef> = claimed
+        .iter()
+        .filter_map(|payout| payout.live_attempt().and_then(|attempt| attempt.block))
+        .filter(|block| block.id != at.id)
+        .collect();
+    for block in foreign {
+        lose(desk, block).await?;
+    }
+    Ok(())
+}
+
+/// Something left the wallet. Did a payout order it? (A zero-value transferFrom by a stranger moves nothing.)
+async fn look_for_strangers(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
+    let node = &eyes.lead().node;
+    let infos = node.transaction_infos(View::Solid, block.number()).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+    let outgoing: Vec<(TxId, TransferLog)> = infos.iter().filter_map(|info| Some((info.txid, outgoing_of(desk, info)?))).collect();
+    if outgoing.is_empty() {
+        return Ok(());
+    }
+    let txids: Vec<TxId> = outgoing.iter().map(|(txid, _)| *txid).collect();
+    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+    for (txid, log) in outgoing {
+        if ours.iter().any(|payout| payout.attempts.iter().any(|attempt| attempt.txid == txid)) {
+            continue;
+        }
+        let facts = json!({ "txid": txid, "block": mark_of(block).block, "to": log.to, "amount_micro_usdt": log.amount.to_string() });
+        let about = txid.to_string();
+        if desk.catching_up.get() {
+            stop_the_house(desk, Alarm::StrangerTransfer, &about, None, facts).await?;
+        } else {
+            raise(desk, Alarm::StrangerTransfer, &about, None, facts).await;
+        }
+    }
+    Ok(())
+}
+
+fn outgoing_of(desk: &Desk, info: &TransactionInfo) -> Option<TransferLog> {
+    let policy = &desk.tools.policy;
+    info.logs
+        .iter()
+        .filter(|log| log.address == *policy.token.evm())
+        .filter_map(|log| TransferLog::read(log).ok())
+        .find(|log| log.from == policy.wallet && log.amount > Uint256::ZERO)
+}

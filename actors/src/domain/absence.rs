@@ -1,0 +1,138 @@
+//! The proof of absence: the walk, block by block, from a transfer's reference block to the first solidified block that
+//! is past its expiration. Pure: blocks in, proofs or a refusal out.
+//!
+//! Each block must carry the id that its header hashes to and name the block before it as its parent; its list of
+//! transactions must hash to the header's root, or a second source must show the very same list. What does not prove
+//! itself proves nothing: no transfer is ever buried on a doubtful walk.
+
+use super::payout::{AbsenceProof, BlockRef};
+use super::tron::block::{Block, DoctoredBlock, RootCheck};
+use super::tron::{RefBlock, TxId};
+use std::collections::{BTreeMap, BTreeSet};
+use thiserror::Error;
+
+/// One block of a walk that holds together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalkedBlock {
+    /// Which.
+    pub block: BlockRef,
+    /// Its time, unix ms.
+    pub timestamp_ms: i64,
+    /// What is in it.
+    pub txids: BTreeSet<TxId>,
+    /// Whether its list hashes to the root in its header.
+    pub root_holds: bool,
+}
+
+/// A walk, from just after a block to wherever it ended, every link checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    from: BlockRef,
+    blocks: BTreeMap<u64, WalkedBlock>,
+}
+
+/// Why a walk proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WalkBroken {
+    /// A block does not prove itself.
+    #[error(transparent)]
+    Doctored(#[from] DoctoredBlock),
+    /// Two sources show different blocks of one number.
+    #[error("two sources show different blocks of number {0}")]
+    SourcesDisagree(u64),
+    /// A list of transactions can not be recomputed, and nobody else vouches for it.
+    #[error("the transactions of block {0} can not be recomputed, and no second source vouches for them")]
+    ListUnproved(u64),
+}
+
+impl Walk {
+    /// A walk that has not left its first block.
+    #[must_use]
+    pub fn from(start: BlockRef) -> Self {
+        Self { from: start, blocks: BTreeMap::new() }
+    }
+
+    /// The last block that was reached.
+    #[must_use]
+    pub fn end(&self) -> BlockRef {
+        self.blocks.last_key_value().map_or(self.from, |(_, walked)| walked.block)
+    }
+
+    /// The time of the last block that was reached, unix ms.
+    #[must_use]
+    pub fn end_timestamp_ms(&self) -> Option<i64> {
+        self.blocks.last_key_value().map(|(_, walked)| walked.timestamp_ms)
+    }
+
+    /// Goes on over one more block.
+    pub fn step(&mut self, block: &Block) -> Result<(), WalkBroken> {
+        let end = self.end();
+        block.check_follows(end.number, end.id, self.end_timestamp_ms())?;
+        let walked = WalkedBlock {
+            block: BlockRef { number: block.number(), id: block.id },
+            timestamp_ms: block.timestamp_ms(),
+            txids: block.transactions.iter().map(|transaction| transaction.txid()).collect(),
+            root_holds: block.check_root() == RootCheck::Holds,
+        };
+        self.blocks.insert(block.number(), walked);
+        Ok(())
+    }
+
+    /// The block of this walk that holds a transaction.
+    #[must_use]
+    pub fn find(&self, txid: &TxId) -> Option<BlockRef> {
+        self.blocks.values().find(|walked| walked.txids.contains(txid)).map(|walked| walked.block)
+    }
+
+    /// The first block at or past a moment (unix ms).
+    #[must_use]
+    pub fn first_past(&self, moment_ms: i64) -> Option<&WalkedBlock> {
+        self.blocks.values().find(|walked| walked.timestamp_ms >= moment_ms)
+    }
+}
+
+/// What the walks say of one transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It stands in this block.
+    Present(BlockRef),
+    /// It is proved absent, and too old.
+    Absent(AbsenceProof),
+    /// The walks do not reach far enough yet.
+    TooShort,
+}
+
+/// Judges one transfer by the walks of all sources. Every source must tell the same story: with two nodes configured,
+/// both are walked.
+pub fn judge_absence(walks: &[Walk], txid: TxId, ref_block: RefBlock, expires_at_ms: i64) -> Result<Finding, WalkBroken> {
+    let Some((first, others)) = walks.split_first() else { return Ok(Finding::TooShort) };
+    if let Some(block) = walks.iter().find_map(|walk| walk.find(&txid)) {
+        return Ok(Finding::Present(block));
+    }
+    let from = BlockRef { number: ref_block.number, id: ref_block.id };
+    let starts_there = first.from == from || first.blocks.get(&from.number).is_some_and(|walked| walked.block == from);
+    if !starts_there {
+        return Err(WalkBroken::SourcesDisagree(from.number));
+    }
+    let Some(end) = first.first_past(expires_at_ms) else { return Ok(Finding::TooShort) };
+    for (number, walked) in first.blocks.range(from.number.saturating_add(1)..=end.block.number) {
+        let mut vouched = walked.root_holds;
+        for other in others {
+            match other.blocks.get(number) {
+                None => return Ok(Finding::TooShort),
+                Some(theirs) if theirs.block != walked.block => return Err(WalkBroken::SourcesDisagree(*number)),
+                Some(theirs) => vouched = vouched || theirs.root_holds || theirs.txids == walked.txids,
+            }
+        }
+        if !vouched {
+            return Err(WalkBroken::ListUnproved(*number));
+        }
+    }
+    Ok(Finding::Absent(AbsenceProof {
+        txid,
+        from,
+        to: end.block,
+        to_timestamp_ms: end.timestamp_ms,
+        sources: u32::try_from(walks.len()).unwrap_or(u32::MAX),
+    }))
+}
