@@ -115,7 +115,7 @@ impl Ledger {
             let same = payout
                 .live_attempt()
                 .is_some_and(|a| a.txid == transfer.txid() && a.raw_data == transfer.raw_data());
-            same.then(|| Filed { payout, transfer: OnFile(transfer) })
+            same.then_some(Filed { payout, transfer: OnFile(transfer) })
         };
         Ok(outcomes.into_iter().zip(transfers).map(filed).collect())
     }

@@ -8,8 +8,11 @@ use super::alarm::{Alarm, raise};
 use super::eyes::{Eye, Eyes};
 use crate::domain::payout::{Attempt, BlockRef, Command, Payout, Settlement};
 use crate::domain::tron::TxId;
-use crate::domain::tron::execution::TransactionInfo;
-use crate::domain::verdict::{Ordered, Verdict, judge as judge_info};
+use crate::domain::tron::TransactionInfo;
+use crate::domain::tron::transaction::signed_len;
+use crate::domain::fate::{reason_of_failure, reason_of_mismatch};
+use crate::domain::tron::proof::{Ordered, Verdict, bytes_above_own, judge as judge_info};
+use crate::metrics_names;
 use crate::ports::{Gate, IndexedTransfer, View};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -107,12 +110,21 @@ async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec
     Ok(waiting)
 }
 
+/// F-P18: how long the whole way took.
+#[expect(clippy::float_arithmetic, reason = "a histogram's seconds; no money")]
+fn observe_end(payout: &Payout) {
+    if let Some(settled_at_ms) = payout.settled_at_ms {
+        let seconds = settled_at_ms.saturating_sub(payout.created_at_ms) as f64 / 1000.0;
+        metrics::histogram!(metrics_names::CREATION_TO_CONFIRMATION_SECONDS).record(seconds);
+    }
+}
+
 fn note_settled(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) {
     for payout in outcomes.into_iter().filter_map(crate::ledger::Outcome::done) {
         if payout.settled_at_ms.is_some() {
             desk.view.borrow_mut().settled += 1;
         }
-        crate::metrics_names::observe_end(&payout);
+        observe_end(&payout);
     }
 }
 
@@ -124,11 +136,17 @@ async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Option
     let shown = payouts.into_iter().filter_map(|payout| {
         let attempt = payout.live_attempt()?.clone();
         let info = infos.remove(&attempt.txid).filter(|info| info.block_number == block.number)?;
-        let verdict = judge_info(&Ordered::of(&payout.order, &attempt, payout.id), &info);
+        let verdict = verdict_on(&attempt, &info)?;
         Some(Shown { payout, attempt, info, verdict, block })
     });
     let shown: Vec<Shown> = shown.collect();
     Ok((!shown.is_empty()).then_some(shown))
+}
+
+/// An attempt's own bytes judge it, not today's configuration. `None`: the answer is about something else.
+fn verdict_on(attempt: &Attempt, info: &TransactionInfo) -> Option<Verdict> {
+    let ordered = Ordered::from_raw_data(&attempt.raw_data, attempt.token).ok()?;
+    judge_info(&ordered, info).ok()
 }
 
 fn by_txid(infos: Vec<TransactionInfo>) -> BTreeMap<TxId, TransactionInfo> {
@@ -141,7 +159,7 @@ async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Sho
         Some(index) => index_look(desk, index.as_ref(), shown).await,
         None => shown.iter().map(|_| Second::Silent).collect(),
     };
-    let index_is_enough = |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid { .. });
+    let index_is_enough = |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid(_));
     if shown.iter().all(index_is_enough) {
         return looks;
     }
@@ -197,9 +215,8 @@ async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -
             .map(|shown| match infos.remove(&shown.attempt.txid) {
                 None => Second::Silent,
                 Some(info) => {
-                    let ordered = Ordered::of(&shown.payout.order, &shown.attempt, shown.payout.id);
-                    let theirs = judge_info(&ordered, &info);
-                    if theirs == shown.verdict {
+                    let theirs = verdict_on(&shown.attempt, &info);
+                    if theirs.as_ref() == Some(&shown.verdict) {
                         Second::Agrees(eye.node.name().to_owned())
                     } else {
                         Second::Differs(format!("{} says {theirs:?}", eye.node.name()))
@@ -215,21 +232,23 @@ async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -
 fn close(eyes: &Eyes, shown: &Shown, agreed_by: String) -> Command {
     let Shown { attempt, info, verdict, block, .. } = shown;
     match verdict {
-        Verdict::Paid { amount } => Command::Settle(Box::new(Settlement {
+        Verdict::Paid(proof) => Command::Settle(Box::new(Settlement {
             txid: attempt.txid,
             block: *block,
             block_timestamp_ms: info.block_timestamp_ms,
-            amount_micro_usdt: amount.micro(),
+            amount_micro_usdt: proof.amount.micro(),
             confirmations: (eyes.lead().head.number() + 1).saturating_sub(block.number),
             fee_sun: info.fee_sun,
             energy: info.receipt.energy_usage_total,
             sources: vec![eyes.lead().node.name().to_owned(), agreed_by],
         })),
-        Verdict::Failed { reason } => {
-            Command::Fail { txid: attempt.txid, reason: *reason, block: *block, fee_sun: info.fee_sun }
+        Verdict::Failed(failure) => {
+            let reason = reason_of_failure(failure);
+            Command::Fail { txid: attempt.txid, reason, block: *block, fee_sun: info.fee_sun }
         }
-        Verdict::Mismatched { reason, paid } => {
-            Command::Mismatch { txid: attempt.txid, reason: *reason, block: *block, paid: *paid }
+        Verdict::Mismatched(mismatch) => {
+            let (reason, paid) = reason_of_mismatch(mismatch);
+            Command::Mismatch { txid: attempt.txid, reason, block: *block, paid }
         }
     }
 }
@@ -237,16 +256,13 @@ fn close(eyes: &Eyes, shown: &Shown, agreed_by: String) -> Command {
 /// F-N21: bandwidth above what our own bytes cost means that somebody padded the transaction on its way.
 async fn check_padding(desk: &Rc<Desk>, eyes: &Eyes, shown: &Shown) {
     let Some(price_sun) = byte_price(desk, eyes).await else { return };
-    let own_bytes = crate::domain::verdict::bandwidth_of(&shown.attempt);
-    let own_price_sun = own_bytes.saturating_mul(price_sun);
-    if shown.info.receipt.net_fee_sun <= own_price_sun {
-        return;
-    }
+    let signed_len = signed_len(shown.attempt.raw_data.len());
+    let Some(extra_bytes) = bytes_above_own(&shown.info.receipt, signed_len, price_sun) else { return };
     let nodes: Vec<&str> = desk.tools.nodes.iter().map(|node| node.name()).collect();
     let facts = json!({
         "txid": shown.attempt.txid,
+        "extra_bytes": extra_bytes,
         "net_fee_sun": shown.info.receipt.net_fee_sun,
-        "own_price_sun": own_price_sun,
         "sent_to": nodes,
     });
     raise(desk, Alarm::TransferPadded, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;

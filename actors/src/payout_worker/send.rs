@@ -7,16 +7,21 @@ use crate::domain::payout::{Command, Payout};
 use crate::domain::tron::SignedTransfer;
 use crate::domain::tron::broadcast::{BroadcastCode, ReplyClass};
 use crate::ledger::{Filed, OnFile};
+use crate::metrics_names;
 use crate::ports::{BroadcastReply, ChainFault, ChainNode, Gate, LiveTransfer, View};
 use crate::rounds::Found;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
 /// Notes of a broadcast that are written in one transaction.
 const NOTES_MAX: usize = 200;
+
+/// How often a leaving worker looks whether everything is sent.
+const IDLE_LOOK: Duration = Duration::from_millis(10);
 
 /// Sends to each node with its own bound, and gathers what is to be noted.
 pub(crate) struct Sender {
@@ -31,6 +36,13 @@ impl Sender {
         let bound = tools.settings.sends_per_node_max;
         let per_node = tools.nodes.iter().map(|_| Arc::new(Semaphore::new(bound))).collect();
         Self { per_node, unsent: Cell::new(0), to_note: RefCell::default(), noting: Cell::new(false) }
+    }
+
+    /// Resolves when everything that was handed over is sent and noted.
+    pub(super) async fn idle(&self) {
+        while self.unsent() > 0 || self.noting.get() {
+            tokio::time::sleep(IDLE_LOOK).await;
+        }
     }
 
     pub(super) fn unsent(&self) -> usize {
@@ -125,15 +137,15 @@ async fn send_to(desk: &Desk, node: &dyn ChainNode, transfer: &OnFile<SignedTran
 
 fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &BroadcastReply) -> bool {
     let (node, txid, code) = (node.name(), transfer.get().txid(), reply.code);
-    metrics::counter!("payoutd_broadcast_replies_total", "node" => node.to_owned(), "code" => code.word()).increment(1);
+    metrics::counter!(metrics_names::BROADCAST_REPLIES_TOTAL, "node" => node.to_owned(), "code" => code.name()).increment(1);
     match code.class() {
         ReplyClass::Taken | ReplyClass::Maybe => true,
-        ReplyClass::Refused if code == BroadcastCode::SigError || code == BroadcastCode::TooBigTransaction => {
-            error!(node, %txid, code = code.word(), message = reply.message, "a node refuses our bytes for what they are");
+        ReplyClass::Refused if code == BroadcastCode::SigError || code == BroadcastCode::TooBigTransactionError => {
+            error!(node, %txid, code = code.name(), message = reply.message, "a node refuses our bytes for what they are");
             false
         }
         ReplyClass::Refused => {
-            warn!(node, %txid, code = code.word(), message = reply.message, "a node did not take it");
+            warn!(node, %txid, code = code.name(), message = reply.message, "a node did not take it");
             false
         }
     }

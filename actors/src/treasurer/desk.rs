@@ -183,7 +183,7 @@ impl Desk {
         }
         let policy = &self.tools.policy;
         let blacklisted = self
-            .ask(|node| async move { wallet::flag(node, policy, abi::is_black_listed(recipient)).await })
+            .ask(|node| async move { wallet::flag(node, policy, abi::is_black_listed(*recipient)).await })
             .await?;
         if !blacklisted {
             let checks_max = settings.recipient_checks_max;
@@ -201,7 +201,7 @@ impl Desk {
             if let Some(energy) = self.preflights.energy(route, now_ms, self.tools.settings.terms_every_ms) {
                 return Ok(energy);
             }
-            let probe = abi::transfer(&COLD_PROBE, PROBE_AMOUNT);
+            let probe = abi::Call::Transfer { recipient: COLD_PROBE, amount: PROBE_AMOUNT.into() }.encode();
             let energy = self.trial(self.tools.policy.token, probe).await?;
             self.preflights.note_energy(route, energy, now_ms);
             return Ok(energy);

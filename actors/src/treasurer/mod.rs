@@ -10,8 +10,9 @@ mod wallet;
 use crate::domain::address::Address;
 use crate::domain::order::{HousePolicy, Order};
 use crate::domain::payout::Reason;
-use crate::guardian::{ActorView, LookNow, ShowView};
+use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ledger::Ledger;
+use crate::rounds::{Found, Rounds};
 use crate::ports::{ChainNode, Clock};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use desk::Desk;
@@ -126,6 +127,7 @@ pub struct WalletView {
 /// The treasurer.
 pub struct Treasurer {
     desk: Arc<Mutex<Desk>>,
+    rounds: Rounds,
     look_every: Duration,
     wallet: Address,
 }
@@ -136,15 +138,16 @@ impl Treasurer {
     pub fn new(tools: TreasurerTools) -> Self {
         let look_every = Duration::from_millis(tools.settings.look_every_ms);
         let wallet = tools.policy.wallet;
-        Self { desk: Arc::new(Mutex::new(Desk::new(tools))), look_every, wallet }
+        Self { desk: Arc::new(Mutex::new(Desk::new(tools))), rounds: Rounds::default(), look_every, wallet }
     }
 
-    fn look(&self) {
+    fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        actix::spawn(async move {
-            // Somebody who is being answered has just looked, or is about to.
-            if let Ok(mut desk) = desk.try_lock() {
-                desk.look().await;
+        self.rounds.run(ctx, move || {
+            let desk = desk.clone();
+            async move {
+                desk.lock().await.look().await;
+                Found::Nothing
             }
         });
     }
@@ -154,16 +157,16 @@ impl Actor for Treasurer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.look();
-        ctx.run_interval(self.look_every, |treasurer, _| treasurer.look());
+        self.look(ctx);
+        ctx.run_interval(self.look_every, |treasurer, ctx| treasurer.look(ctx));
     }
 }
 
 impl Handler<LookNow> for Treasurer {
     type Result = ();
 
-    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
-        self.look();
+    fn handle(&mut self, _: LookNow, ctx: &mut Self::Context) {
+        self.look(ctx);
     }
 }
 
@@ -183,6 +186,13 @@ impl Handler<ShowWallet> for Treasurer {
         let desk = self.desk.clone();
         Box::pin(async move { desk.lock().await.wallet_view() })
     }
+}
+
+/// Nothing of the treasurer's work needs finishing: what it knows it can read again.
+impl Handler<Drain> for Treasurer {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {}
 }
 
 impl Handler<ShowView> for Treasurer {
