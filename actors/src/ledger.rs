@@ -7,7 +7,7 @@
 use crate::domain::identity::PayoutId;
 use crate::domain::invariants;
 use crate::domain::payout::{Attempt, Command, Event, Payout, Refusal, apply, decide, journal_draft};
-use crate::domain::tron::SignedTransfer;
+use crate::domain::tron::{Signature, SignedTransfer};
 use crate::ports::{Gate, Payouts, Step, StepResult, StoreFault};
 use std::sync::Arc;
 
@@ -74,7 +74,12 @@ impl Ledger {
     }
 
     /// Carries out a batch of commands in one transaction; each by itself, in order.
-    pub async fn carry_out(&self, batch: Vec<(Payout, Command)>, gate: Gate, now_ms: i64) -> Result<Vec<Outcome>, StoreFault> {
+    pub async fn carry_out(
+        &self,
+        batch: Vec<(Payout, Command)>,
+        gate: Gate,
+        now_ms: i64,
+    ) -> Result<Vec<Outcome>, StoreFault> {
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(batch.len());
         let mut steps = Vec::with_capacity(batch.len());
         for (payout, command) in batch {
@@ -94,15 +99,30 @@ impl Ledger {
     }
 
     /// Files signed transfers: from here on, and not before, their bytes may leave. A house that is paused files none.
-    pub async fn file(&self, signed: Vec<(Payout, Attempt)>, now_ms: i64) -> Result<Vec<Option<Filed>>, StoreFault> {
-        let batch = signed.into_iter().map(|(payout, attempt)| (payout, Command::Sign(Box::new(attempt)))).collect();
+    pub async fn file(
+        &self,
+        signed: Vec<(Payout, Attempt, SignedTransfer)>,
+        now_ms: i64,
+    ) -> Result<Vec<Option<Filed>>, StoreFault> {
+        let (mut batch, mut transfers) = (Vec::with_capacity(signed.len()), Vec::with_capacity(signed.len()));
+        for (payout, attempt, transfer) in signed {
+            batch.push((payout, Command::Sign(Box::new(attempt))));
+            transfers.push(transfer);
+        }
         let outcomes = self.carry_out(batch, Gate::NotPaused, now_ms).await?;
-        Ok(outcomes.into_iter().map(|outcome| outcome.done().as_ref().and_then(filed)).collect())
+        let filed = |(outcome, transfer): (Outcome, SignedTransfer)| {
+            let payout = outcome.done()?;
+            let same = payout
+                .live_attempt()
+                .is_some_and(|a| a.txid == transfer.txid() && a.raw_data == transfer.raw_data());
+            same.then(|| Filed { payout, transfer: OnFile(transfer) })
+        };
+        Ok(outcomes.into_iter().zip(transfers).map(filed).collect())
     }
 
     /// The filed live transfers of some payouts, read from the store; payouts without one are left out.
     pub async fn on_file(&self, ids: &[PayoutId]) -> Result<Vec<Filed>, StoreFault> {
-        Ok(self.payouts.find_many(ids).await?.iter().filter_map(filed).collect())
+        Ok(self.payouts.find_many(ids).await?.into_iter().filter_map(restored).collect())
     }
 }
 
@@ -118,8 +138,9 @@ fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Re
     if let Some(broken) = invariants::broken_by(&after) {
         return Err(StoreFault::Corrupt(format!("payout {}: {broken}", after.id)));
     }
-    let draft = journal_draft(Some(&payout), &after, &event)
-        .map_err(|why| StoreFault::Corrupt(format!("payout {}: its record can not be written: {why}", after.id)))?;
+    let draft = journal_draft(Some(&payout), &after, &event).map_err(|why| {
+        StoreFault::Corrupt(format!("payout {}: its record can not be written: {why}", after.id))
+    })?;
     Ok(Ok(Step { version_before: payout.version, after, event, draft }))
 }
 
@@ -130,12 +151,11 @@ fn outcome_of(written: Option<(Step, StepResult)>) -> Outcome {
     }
 }
 
-/// Private on purpose: called only with payouts that this file wrote or read through the store.
-fn filed(payout: &Payout) -> Option<Filed> {
+/// Private on purpose: called only with payouts that were just read from the store. Bytes that are not what they were when
+/// they were filed (another id, another signer) are nobody's transfer.
+fn restored(payout: Payout) -> Option<Filed> {
     let attempt = payout.live_attempt()?;
-    let transfer = SignedTransfer::on_record(&attempt.raw_data, &attempt.signature)?;
-    (transfer.txid() == attempt.txid).then(|| Filed {
-        payout: payout.clone(),
-        transfer: OnFile(transfer),
-    })
+    let signature = Signature::from_slice(&attempt.signature).ok()?;
+    let transfer = SignedTransfer::restore(attempt.raw_data.clone(), signature).ok()?;
+    (transfer.txid() == attempt.txid).then_some(Filed { payout, transfer: OnFile(transfer) })
 }

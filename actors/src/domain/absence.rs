@@ -104,13 +104,19 @@ pub enum Finding {
 
 /// Judges one transfer by the walks of all sources. Every source must tell the same story: with two nodes configured,
 /// both are walked.
-pub fn judge_absence(walks: &[Walk], txid: TxId, ref_block: RefBlock, expires_at_ms: i64) -> Result<Finding, WalkBroken> {
+pub fn judge_absence(
+    walks: &[Walk],
+    txid: TxId,
+    ref_block: RefBlock,
+    expires_at_ms: i64,
+) -> Result<Finding, WalkBroken> {
     let Some((first, others)) = walks.split_first() else { return Ok(Finding::TooShort) };
     if let Some(block) = walks.iter().find_map(|walk| walk.find(&txid)) {
         return Ok(Finding::Present(block));
     }
     let from = BlockRef { number: ref_block.number, id: ref_block.id };
-    let starts_there = first.from == from || first.blocks.get(&from.number).is_some_and(|walked| walked.block == from);
+    let starts_there =
+        first.from == from || first.blocks.get(&from.number).is_some_and(|walked| walked.block == from);
     if !starts_there {
         return Err(WalkBroken::SourcesDisagree(from.number));
     }
@@ -120,7 +126,9 @@ pub fn judge_absence(walks: &[Walk], txid: TxId, ref_block: RefBlock, expires_at
         for other in others {
             match other.blocks.get(number) {
                 None => return Ok(Finding::TooShort),
-                Some(theirs) if theirs.block != walked.block => return Err(WalkBroken::SourcesDisagree(*number)),
+                Some(theirs) if theirs.block != walked.block => {
+                    return Err(WalkBroken::SourcesDisagree(*number));
+                }
                 Some(theirs) => vouched = vouched || theirs.root_holds || theirs.txids == walked.txids,
             }
         }

@@ -118,7 +118,9 @@ impl Breaker {
     #[must_use]
     pub fn failed(self, rules: &BreakerRules, now_ms: i64) -> Self {
         match self {
-            Self::Closed { faults } if faults + 1 < rules.failure_threshold => Self::Closed { faults: faults + 1 },
+            Self::Closed { faults } if faults + 1 < rules.failure_threshold => {
+                Self::Closed { faults: faults + 1 }
+            }
             Self::Closed { .. } | Self::HalfOpen { .. } => Self::Open { since_ms: now_ms },
             Self::Open { .. } => self,
         }
@@ -130,7 +132,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: BreakerRules = BreakerRules { failure_threshold: 5, recovery_ms: 300_000, half_open_calls_max: 3 };
+    const RULES: BreakerRules =
+        BreakerRules { failure_threshold: 5, recovery_ms: 300_000, half_open_calls_max: 3 };
 
     /// F000-18, word for word: 5 faults → open; after 300 s at most 3 probes; 3 successes → closed; 1 failure → open.
     #[test]

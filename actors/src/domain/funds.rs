@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn the_same_coin_is_never_promised_twice() {
-        let mut funds = Funds { balance_micro_usdt: 100_000_000, balance_sun: 1_000_000_000, ..Funds::default() };
+        let mut funds =
+            Funds { balance_micro_usdt: 100_000_000, balance_sun: 1_000_000_000, ..Funds::default() };
         assert_eq!(funds.cover(usdt(60), &NEED), Ok(()));
         assert_eq!(funds.cover(usdt(60), &NEED), Err(Reason::FundsUsdt));
         assert_eq!(funds.cover(usdt(40), &NEED), Ok(()));
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn staked_energy_is_used_before_trx_burns() {
-        let mut funds = Funds { balance_micro_usdt: 100_000_000, balance_sun: 14_000_000, ..Funds::default() };
+        let mut funds =
+            Funds { balance_micro_usdt: 100_000_000, balance_sun: 14_000_000, ..Funds::default() };
         assert_eq!(funds.cover(usdt(1), &NEED), Ok(()));
         assert_eq!(funds.cover(usdt(1), &NEED), Err(Reason::FundsTrx));
         funds.energy_left = 130_000;

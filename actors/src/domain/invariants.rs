@@ -7,9 +7,15 @@ use super::payout::{AttemptOutcome, Payout, Reservation, Stage};
 pub const OF_A_PAYOUT: [(&str, fn(&Payout) -> bool); 6] = [
     ("ONE-PAYMENT: at most one transfer is not proved dead, and it is the last", one_payment),
     ("NUMBERED: attempts are numbered 1, 2, 3 …", numbered),
-    ("LIVE-IN-FLIGHT: a payout in flight has a live transfer, and only such a payout has one", live_in_flight),
+    (
+        "LIVE-IN-FLIGHT: a payout in flight has a live transfer, and only such a payout has one",
+        live_in_flight,
+    ),
     ("RESERVED-ONCE: money is set aside until the end, then settled or released", reserved_until_the_end),
-    ("SETTLED-PROVED: a settled payout has a settled transfer, or a person's word on a mismatch", settled_is_proved),
+    (
+        "SETTLED-PROVED: a settled payout has a settled transfer, or a person's word on a mismatch",
+        settled_is_proved,
+    ),
     ("HELD-WITH-REASON: held, unknown and ended badly name a reason", reasons_are_due),
 ];
 
@@ -36,9 +42,10 @@ fn live_in_flight(payout: &Payout) -> bool {
 /// F002-03: every reservation ends in exactly one of settled and released.
 fn reserved_until_the_end(payout: &Payout) -> bool {
     match (payout.stage, payout.reservation) {
-        (Stage::Admitted | Stage::Signed | Stage::Broadcast | Stage::Included | Stage::Unknown, reservation) => {
-            reservation == Reservation::Reserved
-        }
+        (
+            Stage::Admitted | Stage::Signed | Stage::Broadcast | Stage::Included | Stage::Unknown,
+            reservation,
+        ) => reservation == Reservation::Reserved,
         (Stage::Held, reservation) => matches!(reservation, Reservation::None | Reservation::Reserved),
         (Stage::Settled | Stage::Mismatched, reservation) => reservation == Reservation::Settled,
         (Stage::Cancelled | Stage::Rejected, reservation) => {
@@ -51,14 +58,18 @@ fn reserved_until_the_end(payout: &Payout) -> bool {
 
 fn settled_is_proved(payout: &Payout) -> bool {
     let last = payout.attempts.last().map(|attempt| attempt.outcome);
-    payout.stage != Stage::Settled || matches!(last, Some(AttemptOutcome::Settled | AttemptOutcome::Mismatched))
+    payout.stage != Stage::Settled
+        || matches!(last, Some(AttemptOutcome::Settled | AttemptOutcome::Mismatched))
 }
 
 fn reasons_are_due(payout: &Payout) -> bool {
     match payout.stage {
-        Stage::Held | Stage::Unknown | Stage::Rejected | Stage::Cancelled | Stage::Failed | Stage::Mismatched => {
-            payout.reason.is_some()
-        }
+        Stage::Held
+        | Stage::Unknown
+        | Stage::Rejected
+        | Stage::Cancelled
+        | Stage::Failed
+        | Stage::Mismatched => payout.reason.is_some(),
         Stage::Admitted | Stage::Signed | Stage::Broadcast | Stage::Included | Stage::Settled => true,
     }
 }

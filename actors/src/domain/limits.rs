@@ -80,7 +80,13 @@ pub fn minute_of(at_ms: i64) -> i64 {
 
 impl LimitBook {
     /// Whether an amount more would still be within every limit.
-    pub fn room_for(&self, account: &AccountId, amount: MicroUsdt, rules: &LimitRules, now_ms: i64) -> Result<(), LimitBroken> {
+    pub fn room_for(
+        &self,
+        account: &AccountId,
+        amount: MicroUsdt,
+        rules: &LimitRules,
+        now_ms: i64,
+    ) -> Result<(), LimitBroken> {
         let none = Spending::default();
         let own = self.accounts.get(account).unwrap_or(&none);
         let checks = [
@@ -99,7 +105,13 @@ impl LimitBook {
     }
 
     /// Reserves an amount, if there is room.
-    pub fn reserve(&mut self, account: &AccountId, amount: MicroUsdt, rules: &LimitRules, now_ms: i64) -> Result<(), LimitBroken> {
+    pub fn reserve(
+        &mut self,
+        account: &AccountId,
+        amount: MicroUsdt,
+        rules: &LimitRules,
+        now_ms: i64,
+    ) -> Result<(), LimitBroken> {
         self.room_for(account, amount, rules, now_ms)?;
         for spending in self.scopes(account) {
             spending.reserved_micro_usdt = spending.reserved_micro_usdt.saturating_add(amount.micro());
@@ -142,7 +154,12 @@ mod tests {
     }
 
     fn rules() -> LimitRules {
-        LimitRules { hourly: usdt(1_000), daily: usdt(10_000), account_hourly: usdt(600), account_daily: usdt(5_000) }
+        LimitRules {
+            hourly: usdt(1_000),
+            daily: usdt(10_000),
+            account_hourly: usdt(600),
+            account_daily: usdt(5_000),
+        }
     }
 
     /// F000-17: what is reserved counts at once, and one account's excess is its own.

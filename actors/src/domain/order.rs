@@ -170,7 +170,10 @@ impl HousePolicy {
     fn amount_refusal(&self, amount: MicroUsdt) -> Option<OrderProblem> {
         let cap = self.per_payout.min(AMOUNT_CAP);
         if amount.micro() == 0 {
-            return Some(OrderProblem::at("/amount", "the amount is 0: the least that can be paid is 0.000001"));
+            return Some(OrderProblem::at(
+                "/amount",
+                "the amount is 0: the least that can be paid is 0.000001",
+            ));
         }
         (amount > cap).then(|| {
             OrderProblem::at("/amount", format!("{amount} USDT is above the largest payout of {cap} USDT"))
@@ -198,11 +201,13 @@ impl HousePolicy {
         let Some(officer) = self.kyc_officer else {
             return Some(OrderProblem::at("/route", "no compliance officer is configured here"));
         };
-        if !kyc.clears(&order.recipient, &officer) {
-            let detail = "the signature is not the compliance officer's over this recipient, hash and expiry";
-            return Some(OrderProblem::at("/kyc", detail));
+        if let Err(why) = kyc.verify(officer, order.recipient) {
+            return Some(OrderProblem::at(
+                "/kyc",
+                format!("{why}; ask the compliance officer for a clearance of this recipient"),
+            ));
         }
-        kyc.expired_at(now_ms)
+        kyc.is_over_at(now_ms)
             .then(|| OrderProblem::at("/kyc/expiry", "the clearance has run out: ask for a new one"))
     }
 }
@@ -235,14 +240,20 @@ fn text_problems(order: &Order) -> Vec<OrderProblem> {
 fn plain_text(pointer: &str, text: &str, chars_max: usize) -> Option<OrderProblem> {
     let count = text.chars().count();
     if count > chars_max {
-        return Some(OrderProblem::at(pointer, format!("{count} characters are too many: at most {chars_max}")));
+        return Some(OrderProblem::at(
+            pointer,
+            format!("{count} characters are too many: at most {chars_max}"),
+        ));
     }
     if text.chars().any(char::is_control) {
         return Some(OrderProblem::at(pointer, "control characters are not kept: leave them out"));
     }
     if !unicode_normalization::is_nfc(text) {
         let nfc: String = text.nfc().take(40).collect();
-        return Some(OrderProblem::at(pointer, format!("the text is not in Unicode NFC form; it would begin `{nfc}`")));
+        return Some(OrderProblem::at(
+            pointer,
+            format!("the text is not in Unicode NFC form; it would begin `{nfc}`"),
+        ));
     }
     None
 }
@@ -250,7 +261,10 @@ fn plain_text(pointer: &str, text: &str, chars_max: usize) -> Option<OrderProble
 fn window_problem(order: &Order, now_ms: i64) -> Option<OrderProblem> {
     let until = order.not_after_ms?;
     if until <= now_ms {
-        return Some(OrderProblem::at("/not_after", "not_after has already passed: give a later moment or leave it out"));
+        return Some(OrderProblem::at(
+            "/not_after",
+            "not_after has already passed: give a later moment or leave it out",
+        ));
     }
     match order.not_before_ms {
         Some(from) if from >= until => {

@@ -4,9 +4,9 @@
 //! [`ChainFault`]; no fault ever means "it did not happen".
 
 use crate::domain::address::Address;
-use crate::domain::tron::{Block, BlockId, BroadcastCode, TransactionInfo, TxId};
+use crate::domain::tron::broadcast::BroadcastCode;
+use crate::domain::tron::{Block, BlockId, SignedTransfer, TransactionInfo, TxId};
 use crate::ledger::OnFile;
-use crate::domain::tron::SignedTransfer;
 use async_trait::async_trait;
 use thiserror::Error;
 
@@ -132,5 +132,11 @@ pub trait ChainNode: Send + Sync {
     async fn parameters(&self) -> Result<ChainParameters, ChainFault>;
 
     /// Runs a call without making it.
-    async fn trial_run(&self, view: View, caller: Address, contract: Address, call_data: Vec<u8>) -> Result<TrialRun, ChainFault>;
+    async fn trial_run(
+        &self,
+        view: View,
+        caller: Address,
+        contract: Address,
+        call_data: Vec<u8>,
+    ) -> Result<TrialRun, ChainFault>;
 }

@@ -8,12 +8,15 @@ pub mod payouts;
 pub mod second_opinion;
 pub mod signer;
 
-pub use chain::{AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View};
+pub use chain::{
+    AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View,
+};
 pub use clock::{Clock, Entropy};
 pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause};
 pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{
-    Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult, StoreFault,
+    Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
+    StoreFault,
 };
 pub use second_opinion::{IndexedTransfer, SecondOpinion};
 pub use signer::{Signer, SignerFault};

@@ -127,7 +127,13 @@ pub struct StageCount {
 pub trait Payouts: Send + Sync {
     /// Takes in a batch, each payout by itself: admitted if the limits leave room, else held with the limit's name.
     /// `all_or_none` writes nothing unless every one is new or repeated. The answers keep the batch's order.
-    async fn admit(&self, batch: Vec<NewPayout>, rules: &LimitRules, now_ms: i64, all_or_none: bool) -> Result<Vec<Admitted>, StoreFault>;
+    async fn admit(
+        &self,
+        batch: Vec<NewPayout>,
+        rules: &LimitRules,
+        now_ms: i64,
+        all_or_none: bool,
+    ) -> Result<Vec<Admitted>, StoreFault>;
 
     /// Writes a batch of steps in one transaction. The answers keep the batch's order.
     async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault>;
@@ -139,7 +145,11 @@ pub trait Payouts: Send + Sync {
     async fn find_many(&self, ids: &[PayoutId]) -> Result<Vec<Payout>, StoreFault>;
 
     /// The payout of a key.
-    async fn find_by_key(&self, account: &AccountId, key: &IdempotencyKey) -> Result<Option<Payout>, StoreFault>;
+    async fn find_by_key(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, StoreFault>;
 
     /// The payouts of these transfers (live or ended), whole; ids that are nobody's are left out. At most a block's worth.
     async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault>;
@@ -152,19 +162,33 @@ pub trait Payouts: Send + Sync {
     async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
 
     /// Payouts in a stage, the one that changed longest ago first, that last changed at or before a moment.
-    async fn resting(&self, stage: Stage, changed_until_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+    async fn resting(
+        &self,
+        stage: Stage,
+        changed_until_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault>;
 
     /// Live transfers that are in no block and expire at or before a moment, the earliest first.
     async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault>;
 
     /// Live transfers that are in no block and expire after a moment, with their payout's id above `after`, by id.
-    async fn unincluded(&self, expires_after_ms: i64, after: Option<PayoutId>, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault>;
+    async fn unincluded(
+        &self,
+        expires_after_ms: i64,
+        after: Option<PayoutId>,
+        limit: u32,
+    ) -> Result<Vec<LiveTransfer>, StoreFault>;
 
     /// Payouts whose live transfer was seen in a block with a number in the range (inclusive), oldest block first.
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
     /// Held payouts that time may release, most urgent and oldest first.
-    async fn held_for(&self, reasons: &[crate::domain::payout::Reason], limit: u32) -> Result<Vec<Payout>, StoreFault>;
+    async fn held_for(
+        &self,
+        reasons: &[crate::domain::payout::Reason],
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault>;
 
     /// The sum of live transfers' amounts, micro-USDT, and their fee limits, sun.
     async fn in_flight(&self) -> Result<InFlight, StoreFault>;
@@ -176,7 +200,13 @@ pub trait Payouts: Send + Sync {
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault>;
 
     /// All transfers that were seen in, or ended in, a block of the range, for reconciling: with their payouts.
-    async fn in_blocks(&self, first: u64, last: u64, after: Option<PayoutId>, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+    async fn in_blocks(
+        &self,
+        first: u64,
+        last: u64,
+        after: Option<PayoutId>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault>;
 }
 
 /// What is on its way.
@@ -189,4 +219,3 @@ pub struct InFlight {
     /// Their fee limits, sun.
     pub fee_limit_sun: u64,
 }
-

@@ -34,5 +34,11 @@ pub trait SecondOpinion: Send + Sync {
     fn name(&self) -> &str;
 
     /// Outgoing transfers of the token from a wallet within a span of block times (unix ms, inclusive), all pages.
-    async fn outgoing(&self, wallet: Address, token: Address, from_ms: i64, to_ms: i64) -> Result<Vec<IndexedTransfer>, ChainFault>;
+    async fn outgoing(
+        &self,
+        wallet: Address,
+        token: Address,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<IndexedTransfer>, ChainFault>;
 }

@@ -1,7 +1,7 @@
 //! The wallet's signature, and the keyed secrets that go with the wallet.
 
 use crate::domain::address::Address;
-use crate::domain::tron::TxId;
+use crate::domain::tron::{SignedTransfer, Unsigned};
 use thiserror::Error;
 
 /// The signer did not sign.
@@ -14,8 +14,8 @@ pub trait Signer: Send + Sync {
     /// The wallet's address.
     fn address(&self) -> Address;
 
-    /// The 65 bytes r || s || v over a transaction's id.
-    fn sign(&self, txid: &TxId) -> Result<[u8; 65], SignerFault>;
+    /// Signs what was built.
+    fn sign(&self, unsigned: Unsigned) -> Result<SignedTransfer, SignerFault>;
 
     /// A secret derived from the wallet's key for one purpose, e.g. the order digest or the fingerprint.
     fn derived_key(&self, purpose: &str) -> [u8; 32];

@@ -20,8 +20,8 @@ mod step;
 #[cfg(test)]
 mod table;
 
-pub use command::{Command, Refusal, decide};
+pub use command::{CONFIRMATIONS_FLOOR, Command, Refusal, decide};
 pub use event::{AbsenceProof, Attempt, AttemptOutcome, BlockRef, Event, EventName, Settlement};
 pub use record::{Posting, journal_draft, order_digest, postings};
 pub use stage::{HoldReason, Reason, Reservation, Stage};
-pub use step::{NoSuchStep, Payout, apply};
+pub use step::{NoSuchStep, Payout, apply, arrow};

@@ -53,7 +53,11 @@ pub fn order_digest(key: &[u8; 32], id: PayoutId, account: &AccountId, order: &O
 }
 
 /// The journal's draft of a step: `before` is absent for a payout's first event.
-pub fn journal_draft(before: Option<&Payout>, after: &Payout, event: &Event) -> Result<JournalDraft, BodyError> {
+pub fn journal_draft(
+    before: Option<&Payout>,
+    after: &Payout,
+    event: &Event,
+) -> Result<JournalDraft, BodyError> {
     let mut body = Map::new();
     if let Some(before) = before {
         body.insert("from".into(), before.stage.word().into());
