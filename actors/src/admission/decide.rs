@@ -103,7 +103,8 @@ pub(super) async fn carry_out(desk: Rc<Desk>, request: DecidePayout) -> Result<P
         Err(DecisionRefusal::Store(_)) => "store_fault",
         Err(_) => "refused",
     };
-    metrics::counter!(names::DECISIONS_TOTAL, "decision" => request.decision.word(), "outcome" => outcome).increment(1);
+    metrics::counter!(names::DECISIONS_TOTAL, "decision" => request.decision.word(), "outcome" => outcome)
+        .increment(1);
     if result.is_ok() {
         desk.view.borrow_mut().decisions += 1;
         desk.tools.audit_writer.nudge();
@@ -120,7 +121,8 @@ async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionR
     let mut lost_at = None;
     for _ in 0..TRIES_MAX {
         let Some(payout) = own(desk, request).await? else { return Err(DecisionRefusal::Unknown) };
-        let wants_room = matches!(request.decision, Decision::Release { .. }) && payout.reservation == Reservation::None;
+        let wants_room =
+            matches!(request.decision, Decision::Release { .. }) && payout.reservation == Reservation::None;
         if wants_room && lost_at == Some(payout.version) {
             // Nobody has moved it since: it was the gate that was shut.
             room(desk, &payout).await?;
@@ -148,5 +150,6 @@ async fn own(desk: &Desk, request: &DecidePayout) -> Result<Option<Payout>, Stor
 async fn room(desk: &Desk, payout: &Payout) -> Result<(), DecisionRefusal> {
     let now_ms = desk.tools.clock.now_ms();
     let book = desk.tools.ledger.payouts().limit_book(now_ms).await?;
-    book.room_for(&payout.account, payout.order.amount, &desk.tools.limits, now_ms).map_err(DecisionRefusal::NoRoom)
+    book.room_for(&payout.account, payout.order.amount, &desk.tools.limits, now_ms)
+        .map_err(DecisionRefusal::NoRoom)
 }

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 /// fields stand in their declared order and its map is sorted, so that one order has one text.
 pub(super) fn request_digests(orders: &[Order], batch: bool) -> Result<Vec<[u8; 32]>, serde_json::Error> {
     if !batch {
-        return orders.iter().map(|order| Ok(digest(&[b"payoutd request v1\n", &serde_json::to_vec(order)?]))).collect();
+        return orders
+            .iter()
+            .map(|order| Ok(digest(&[b"payoutd request v1\n", &serde_json::to_vec(order)?])))
+            .collect();
     }
     let whole = digest(&[b"payoutd batch v1\n", &serde_json::to_vec(orders)?]);
     let item = |index: usize| digest(&[b"payoutd batch item v1\n", &whole, index.to_string().as_bytes()]);

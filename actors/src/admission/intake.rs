@@ -108,20 +108,28 @@ impl Intake {
     /// When the line will have moved on, by how long the last transaction took.
     fn retry_after_ms(&self) -> i64 {
         let transactions = self.waiting() / self.batch_max.max(1) + 1;
-        let wait = self.last_transaction_ms.get().saturating_mul(i64::try_from(transactions).unwrap_or(i64::MAX));
+        let wait =
+            self.last_transaction_ms.get().saturating_mul(i64::try_from(transactions).unwrap_or(i64::MAX));
         wait.clamp(RETRY_AFTER_MS.0, RETRY_AFTER_MS.1)
     }
 
     fn push(&self, payouts: Vec<NewPayout>, batch: bool) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let held = self.in_hand.take(payouts.len());
-        self.line.borrow_mut().push_back(Waiting { payouts, batch, since: Instant::now(), answer, _held: held });
+        self.line.borrow_mut().push_back(Waiting {
+            payouts,
+            batch,
+            since: Instant::now(),
+            answer,
+            _held: held,
+        });
         self.show_waiting();
         answered
     }
 
     fn show_waiting(&self) {
-        metrics::gauge!(names::ADMISSION_WAITING_PAYOUTS).set(u32::try_from(self.waiting()).unwrap_or(u32::MAX));
+        metrics::gauge!(names::ADMISSION_WAITING_PAYOUTS)
+            .set(u32::try_from(self.waiting()).unwrap_or(u32::MAX));
     }
 
     /// The requests of the next transaction: singles together, a batch by itself.
@@ -130,7 +138,9 @@ impl Intake {
         let Some(first) = line.pop_front() else { return Vec::new() };
         let (alone, mut payouts) = (first.batch, first.payouts.len());
         let mut group = vec![first];
-        while !alone && line.front().is_some_and(|next| !next.batch && payouts + next.payouts.len() <= self.batch_max) {
+        while !alone
+            && line.front().is_some_and(|next| !next.batch && payouts + next.payouts.len() <= self.batch_max)
+        {
             let Some(next) = line.pop_front() else { break };
             payouts += next.payouts.len();
             group.push(next);
@@ -173,7 +183,9 @@ async fn first_answer(desk: Rc<Desk>, prepared: Prepared) -> Answer {
     let mut earlier = Vec::with_capacity(prepared.payouts.len());
     for payout in &prepared.payouts {
         match store.find_by_key(&payout.account, &payout.idempotency_key).await? {
-            Some(found) if found.request_digest == payout.request_digest => earlier.push(Admitted::Repeated(found)),
+            Some(found) if found.request_digest == payout.request_digest => {
+                earlier.push(Admitted::Repeated(found))
+            }
             Some(found) => {
                 count_refusal(&desk, "key_reused");
                 return Err(AdmissionRefusal::KeyReused { existing: found.id });
@@ -251,7 +263,8 @@ pub(super) async fn admit_some(desk: Rc<Desk>) -> Found {
         metrics::histogram!(names::REQUEST_QUEUE_DWELL_SECONDS).record((began - request.since).as_secs_f64());
     }
     let sizes: Vec<usize> = group.iter().map(|request| request.payouts.len()).collect();
-    let payouts: Vec<NewPayout> = group.iter_mut().flat_map(|request| std::mem::take(&mut request.payouts)).collect();
+    let payouts: Vec<NewPayout> =
+        group.iter_mut().flat_map(|request| std::mem::take(&mut request.payouts)).collect();
     let (count, all_or_none) = (payouts.len(), group.iter().any(|request| request.batch));
     let now_ms = desk.tools.clock.now_ms();
     let written = desk.tools.ledger.payouts().admit(payouts, &desk.tools.limits, now_ms, all_or_none).await;

@@ -10,8 +10,6 @@ mod decide;
 mod digest;
 mod intake;
 mod release;
-#[cfg(test)]
-mod tests;
 
 pub use decide::{DecidePayout, Decision, DecisionRefusal};
 pub use intake::{AdmissionRefusal, AdmitPayouts};
@@ -190,7 +188,8 @@ impl Handler<Drain> for Admission {
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         // What waits already was promised an answer: the rounds go on until the line is empty.
-        let (answered, decided, released) = (self.desk.intake.close(), self.desk.deciding.none(), self.release.close());
+        let (answered, decided, released) =
+            (self.desk.intake.close(), self.desk.deciding.none(), self.release.close());
         Box::pin(async move {
             answered.await;
             decided.await;

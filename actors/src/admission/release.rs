@@ -79,7 +79,8 @@ async fn release_what_has_room(desk: &Desk, now_ms: i64) -> Result<u64, StoreFau
             || book.reserve(&payout.account, payout.order.amount, limits, now_ms).is_ok()
     });
     let reasons: Vec<_> = held.iter().map(|payout| payout.reason.unwrap_or(Reason::Operator)).collect();
-    let batch: Vec<_> = held.into_iter().map(|payout| (payout, Command::Release { by: BY.to_owned() })).collect();
+    let batch: Vec<_> =
+        held.into_iter().map(|payout| (payout, Command::Release { by: BY.to_owned() })).collect();
     let done = carry_out(desk, batch, Gate::RoomUnder(*limits), now_ms).await?;
     for (reason, done) in reasons.iter().zip(&done) {
         metrics::counter!(names::HOLDS_RELEASED_TOTAL, "reason" => reason.word()).increment(u64::from(*done));
