@@ -10,6 +10,7 @@ pub mod abi;
 pub mod block;
 pub mod broadcast;
 pub mod compliance;
+pub mod event;
 pub mod execution;
 pub mod fingerprint;
 pub mod hash;
