@@ -14,6 +14,7 @@ pub mod event;
 pub mod execution;
 pub mod fingerprint;
 pub mod hash;
+pub mod inspect;
 pub mod key;
 pub mod proof;
 pub mod protobuf;

@@ -106,6 +106,7 @@ pub enum Call {
         /// Who gets them.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
     },
     /// Tokens of somebody, by allowance, to somebody.
@@ -115,6 +116,7 @@ pub enum Call {
         /// Who gets them.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
     },
     /// An allowance.
@@ -122,6 +124,7 @@ pub enum Call {
         /// Who may spend.
         spender: Address,
         /// How much at most.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
     },
     /// The router's payout.
@@ -131,6 +134,7 @@ pub enum Call {
         /// Who is paid.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
         /// Free text, in the event as well.
         reason: String,
@@ -143,6 +147,7 @@ pub enum Call {
         /// Who is paid.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
         /// Free text, in the event as well.
         reason: String,
