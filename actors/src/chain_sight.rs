@@ -29,7 +29,11 @@ pub fn no_sight() -> (SightWriter, SightReader) {
 pub const CLOCK_AND_CHAIN_APART_MAX_MS: i64 = 60_000;
 
 /// Whether new transfers may be signed by this sight, or why not.
-pub fn may_sign_by(sight: Option<ChainSight>, now_ms: i64, stale_after_ms: i64) -> Result<ChainSight, String> {
+pub fn may_sign_by(
+    sight: Option<ChainSight>,
+    now_ms: i64,
+    stale_after_ms: i64,
+) -> Result<ChainSight, String> {
     let Some(sight) = sight else {
         return Err("the chain was not seen yet".to_owned());
     };

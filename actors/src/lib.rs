@@ -2,12 +2,14 @@
 //!
 //! **Never here:** sockets, files, SQL, environment variables, wall clocks. The outside world arrives through [`ports`].
 
+pub mod admission;
 pub mod chain_sight;
 pub mod confirmation_watcher;
 pub mod domain;
 #[cfg(feature = "fakes")]
 pub mod fakes;
 pub mod guardian;
+pub mod house_clock;
 pub mod ledger;
 pub mod metrics_names;
 pub mod payout_worker;

@@ -80,7 +80,9 @@ mod tests {
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
             assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
         }
-        for stage in ["request_queue_dwell", "prepare", "submission_queue_dwell", "submit", "creation_to_confirmation"] {
+        for stage in
+            ["request_queue_dwell", "prepare", "submission_queue_dwell", "submit", "creation_to_confirmation"]
+        {
             let name = format!("payoutd_{stage}_seconds");
             assert!(ALL.iter().any(|metric| metric.name == name && metric.kind == Kind::Histogram), "{name}");
         }

@@ -92,6 +92,49 @@ impl Rounds {
     }
 }
 
+/// What somebody has in hand: things that were begun or promised and are not done yet.
+#[derive(Debug, Clone)]
+pub struct InHand(Rc<watch::Sender<usize>>);
+
+/// So many of them; dropped when they are done, however that comes.
+#[derive(Debug)]
+pub struct Held(Rc<watch::Sender<usize>>, usize);
+
+impl Default for InHand {
+    fn default() -> Self {
+        Self(Rc::new(watch::Sender::new(0)))
+    }
+}
+
+impl InHand {
+    /// Takes so many in hand.
+    #[must_use]
+    pub fn take(&self, count: usize) -> Held {
+        self.0.send_modify(|held| *held = held.saturating_add(count));
+        Held(self.0.clone(), count)
+    }
+
+    /// How many are in hand.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        *self.0.borrow()
+    }
+
+    /// Resolves when nothing is in hand any more (F-P26).
+    pub fn none(&self) -> impl Future<Output = ()> + 'static {
+        let mut held = self.0.subscribe();
+        async move {
+            let _ = held.wait_for(|held| *held == 0).await;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.send_modify(|held| *held = held.saturating_sub(self.1));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

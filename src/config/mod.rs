@@ -27,14 +27,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use payoutd_actors::domain::order::HousePolicy;
+
 use self::{document::Document, reader::Reader};
 pub use self::{
     documents::{reference, template},
     forms::{ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
-        Breaker, CONFIRMATIONS_FLOOR, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network,
-        Node, Routers, Store, Transfer, TronScan, Wallet,
+        Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Routers, Store,
+        Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},
@@ -64,8 +66,30 @@ pub struct Config {
     pub confirmations: Confirmations,
     /// When a dependency is given a rest.
     pub breaker: Breaker,
+    /// The one who signs and sends.
+    pub worker: Worker,
+    /// The one who reads the chain and settles.
+    pub watcher: Watcher,
+    /// The one who knows what the wallet holds.
+    pub treasurer: Treasurer,
     /// What the daemon says while it works.
     pub log: Log,
+}
+
+impl Config {
+    /// What this house pays, and whom it never pays.
+    #[must_use]
+    pub fn policy(&self) -> HousePolicy {
+        let Routers { v0, kyc } = self.network.routers;
+        HousePolicy {
+            wallet: self.wallet.address,
+            token: self.network.usdt,
+            router_v0: v0,
+            router_kyc: kyc.map(|(router, _)| router),
+            kyc_officer: kyc.map(|(_, officer)| officer),
+            per_payout: self.limits.per_payout,
+        }
+    }
 }
 
 /// A configuration without mistakes, and where each value comes from.
@@ -177,6 +201,9 @@ struct Parts {
     transfer: Option<Transfer>,
     confirmations: Option<Confirmations>,
     breaker: Option<Breaker>,
+    worker: Option<Worker>,
+    watcher: Option<Watcher>,
+    treasurer: Option<Treasurer>,
     log: Option<Log>,
 }
 
@@ -194,6 +221,9 @@ impl Parts {
             transfer: Transfer::read(reader),
             confirmations: Confirmations::read(reader),
             breaker: Breaker::read(reader),
+            worker: Worker::read(reader),
+            watcher: Watcher::read(reader),
+            treasurer: Treasurer::read(reader),
             log: Log::read(reader),
         }
     }
@@ -210,6 +240,9 @@ impl Parts {
             transfer: self.transfer?,
             confirmations: self.confirmations?,
             breaker: self.breaker?,
+            worker: self.worker?,
+            watcher: self.watcher?,
+            treasurer: self.treasurer?,
             log: self.log?,
         })
     }

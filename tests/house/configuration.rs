@@ -10,6 +10,7 @@ use std::{
 };
 
 use payoutd::config::{self, Loaded, Mistakes, Origin, Secrets, Sources};
+use payoutd_actors::domain::breaker::BreakerRules;
 use tempfile::TempDir;
 
 /// The address of the private key 1.
@@ -99,8 +100,7 @@ fn a_right_configuration_is_read_with_its_defaults() {
     let (loaded, secrets) = Desk::new().load().unwrap();
     let config = loaded.config;
     assert_eq!(config.transfer.lifetime, Duration::from_secs(300));
-    assert_eq!(config.breaker.recovery, Duration::from_secs(300));
-    assert_eq!((config.breaker.failure_threshold, config.breaker.half_open_max_calls), (5, 3));
+    assert_eq!(config.breaker.rules(), BreakerRules::default());
     assert_eq!(config.confirmations.minimum, 19);
     assert_eq!(config.limits.hourly.to_string(), "1000");
     assert_eq!(config.limits.daily.to_string(), "10000");

@@ -10,3 +10,4 @@
 mod command_line;
 mod configuration;
 mod journal_export;
+mod tron_vectors;

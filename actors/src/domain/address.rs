@@ -102,6 +102,28 @@ pub enum AddressError {
     Checksum,
 }
 
+impl AddressError {
+    /// The reason as one word, for scripts.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Blanks => "blanks",
+            Self::Scheme { .. } => "scheme",
+            Self::HexForm { .. } => "hex_form",
+            Self::HexNoise => "hex_noise",
+            Self::EvmForm => "evm_form",
+            Self::LookAlike { .. } => "look_alike",
+            Self::OneCase => "one_case",
+            Self::Alphabet { .. } => "alphabet",
+            Self::Prefix { .. } => "prefix",
+            Self::Length { .. } => "length",
+            Self::Bytes { .. } => "bytes",
+            Self::Checksum => "checksum",
+        }
+    }
+}
+
 /// Why bytes are not an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AddressBytesError {

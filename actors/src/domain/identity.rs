@@ -147,11 +147,12 @@ impl IdempotencyKey {
         Ok(Self(bare.to_owned()))
     }
 
-    /// The key of one item of a batch. A blank stands between, which no sender's key can hold, so that it can not
-    /// collide with a key that somebody sent.
+    /// The key of one item of a batch. The first item has the batch's own key, so that the same key can not be used for
+    /// a batch and for a single order besides; between the others' key and place stands a blank, which no sender's key
+    /// can hold, so that they can not collide with a key that somebody sent.
     #[must_use]
     pub fn of_item(&self, index: usize) -> Self {
-        Self(format!("{} {index}", self.0))
+        if index == 0 { self.clone() } else { Self(format!("{} {index}", self.0)) }
     }
 
     /// A key as the store gives it back.

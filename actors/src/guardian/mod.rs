@@ -84,7 +84,8 @@ impl Record {
     /// Completes what the actor said, or says what it said last.
     pub(crate) fn complete(&self, name: &str, said: Option<ActorView>) -> ActorView {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (at_ms, state) = last.map_or((None, serde_json::Value::Null), |(at_ms, state)| (Some(at_ms), state));
+        let (at_ms, state) =
+            last.map_or((None, serde_json::Value::Null), |(at_ms, state)| (Some(at_ms), state));
         let present = said.is_some();
         ActorView {
             name: name.to_owned(),
@@ -121,7 +122,8 @@ pub(crate) fn hire<A: Watchable>(
     let record = Arc::new(Record::default());
     let (dismissal, dismissed) = watch::channel(false);
     let first = Employment::begin(&handle, &factory);
-    let guardian = Guardian { handle, factory, hiring, record: record.clone(), dismissed, rehired: VecDeque::new() };
+    let guardian =
+        Guardian { handle, factory, hiring, record: record.clone(), dismissed, rehired: VecDeque::new() };
     actix::spawn(guardian.watch(first));
     (record, Dismissal(dismissal))
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use payoutd_actors::domain::breaker::BreakerRules;
+
 use crate::config::{
     forms::{Count, Seconds},
     key::{Fallback, Key},
@@ -41,6 +43,16 @@ const HALF_OPEN_MAX_CALLS: Key<Count> = Key {
 };
 
 impl Breaker {
+    /// The numbers as the breaker asks them.
+    #[must_use]
+    pub fn rules(&self) -> BreakerRules {
+        BreakerRules {
+            failure_threshold: self.failure_threshold,
+            recovery_ms: i64::try_from(self.recovery.as_millis()).unwrap_or(i64::MAX),
+            half_open_calls_max: self.half_open_max_calls,
+        }
+    }
+
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("breaker", "When a dependency (a node, TronScan) is given a rest.");
         let failure_threshold = reader.ask(&FAILURE_THRESHOLD);

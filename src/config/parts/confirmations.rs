@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use payoutd_actors::domain::payout::CONFIRMATIONS_FLOOR;
+
 use crate::config::{
     forms::Count,
     key::{Fallback, Form, Key, Written, Wrong},
     reader::Reader,
 };
 
-/// 19 of the 27 producers have built on a block when it is solid (java-tron's SOLIDIFIED_THRESHOLD of 70 %).
-pub const CONFIRMATIONS_FLOOR: u32 = 19;
+/// The domain's floor, as a count of the configuration.
+const FLOOR: u32 = CONFIRMATIONS_FLOOR as u32;
 
 /// How deep a block must lie before what stands in it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl Form for Floor {
 
 const MINIMUM: Key<Floor> = Key {
     name: "confirmations.minimum",
-    form: Floor(Count { of: "blocks", from: CONFIRMATIONS_FLOOR, to: 1000 }),
+    form: Floor(Count { of: "blocks", from: FLOOR, to: 1000 }),
     fallback: Fallback::Is("19"),
     about: "How many blocks must confirm a transfer before its payout is settled, beside the block being solid. 19 of \
             the 27 producers have then built on it: it may be raised and never lowered.",

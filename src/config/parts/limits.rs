@@ -1,6 +1,10 @@
 //! `[limits]`: what may leave the wallet (F000-17, F001-26).
 
-use payoutd_actors::domain::money::{MICRO_PER_USDT, MicroUsdt};
+use payoutd_actors::domain::{
+    limits::LimitRules,
+    money::{MICRO_PER_USDT, MicroUsdt},
+    order::AMOUNT_CAP,
+};
 
 use crate::config::{
     forms::Usdt,
@@ -23,8 +27,6 @@ pub struct Limits {
     pub account_daily: MicroUsdt,
 }
 
-/// The hard cap of one payout: it may be configured down, never up (F001-26).
-const PER_PAYOUT_MAX: MicroUsdt = MicroUsdt::new(1_000_000 * MICRO_PER_USDT);
 /// A window's largest limit: more USDT than was ever issued, and far below what 64 bits hold.
 const WINDOW_MAX: MicroUsdt = MicroUsdt::new(1_000_000_000_000 * MICRO_PER_USDT);
 
@@ -32,9 +34,9 @@ const WINDOW: Usdt = Usdt { from: MicroUsdt::new(1), to: WINDOW_MAX };
 
 const PER_PAYOUT_USDT: Key<Usdt> = Key {
     name: "limits.per_payout_usdt",
-    form: Usdt { from: MicroUsdt::new(1), to: PER_PAYOUT_MAX },
+    form: Usdt { from: MicroUsdt::new(1), to: AMOUNT_CAP },
     fallback: Fallback::Is("\"1000\""),
-    about: "The largest payout that is taken. As large as the hourly limit by default: a larger one could never leave.",
+    about: "The largest payout that is taken; no more than a million, whatever is written here. As large as the hourly limit by default: a larger one could never leave.",
 };
 
 const HOURLY_USDT: Key<Usdt> = Key {
@@ -86,6 +88,17 @@ impl Limits {
         };
         limits.warn_of_what_can_never_be_used(reader);
         Some(limits)
+    }
+
+    /// The windows as the ledger asks them.
+    #[must_use]
+    pub fn rules(&self) -> LimitRules {
+        LimitRules {
+            hourly: self.hourly,
+            daily: self.daily,
+            account_hourly: self.account_hourly,
+            account_daily: self.account_daily,
+        }
     }
 
     /// A limit above a narrower one is no mistake, and it is rarely meant.

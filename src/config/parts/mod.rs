@@ -10,11 +10,14 @@ mod log;
 mod network;
 mod store;
 mod transfer;
+mod treasurer;
 mod wallet;
+mod watcher;
+mod worker;
 
 pub use self::{
     breaker::Breaker,
-    confirmations::{CONFIRMATIONS_FLOOR, Confirmations},
+    confirmations::Confirmations,
     egress::Egress,
     http::Http,
     journal::Journal,
@@ -23,5 +26,8 @@ pub use self::{
     network::{Network, Node, Routers, TronScan},
     store::Store,
     transfer::Transfer,
+    treasurer::Treasurer,
     wallet::Wallet,
+    watcher::Watcher,
+    worker::Worker,
 };

@@ -49,7 +49,7 @@ pub struct TronScan {
 }
 
 /// The payout routers, where they are used.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Routers {
     /// PayoutRouterV0.
     pub v0: Option<Address>,

@@ -39,6 +39,7 @@ pub enum PayoutCall {
         amount: MicroUsdt,
     },
     /// By the router, out of the wallet's allowance.
+    #[serde(rename = "router_v0")]
     Disburse {
         /// The router's contract.
         router: Address,
@@ -52,6 +53,7 @@ pub enum PayoutCall {
         reason: String,
     },
     /// By the router that wants a compliance officer's signature.
+    #[serde(rename = "router_kyc")]
     DisburseKyc {
         /// The router's contract.
         router: Address,

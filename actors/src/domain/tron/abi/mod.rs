@@ -4,9 +4,22 @@
 //! words, no other offset, no bytes behind), so encode and decode are each other's inverse. [`Call::decode_as_tvm`] reads
 //! other people's history the way the machine would run it.
 
-use serde::Serialize;
-use thiserror::Error;
+mod answer;
+mod question;
+mod words;
 
+pub(super) use self::words::{Words, number_word, with_text};
+pub use self::{
+    answer::{
+        RevertReason, decode_address, decode_bool, decode_number, decode_text, encode_number, encode_text,
+    },
+    question::Question,
+    words::AbiError,
+};
+
+use serde::Serialize;
+
+use self::words::Reading;
 use super::{hash::Hash32, uint256::Uint256};
 use crate::domain::address::Address;
 
@@ -93,6 +106,7 @@ pub enum Call {
         /// Who gets them.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
     },
     /// Tokens of somebody, by allowance, to somebody.
@@ -102,6 +116,7 @@ pub enum Call {
         /// Who gets them.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
     },
     /// An allowance.
@@ -109,6 +124,7 @@ pub enum Call {
         /// Who may spend.
         spender: Address,
         /// How much at most.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
     },
     /// The router's payout.
@@ -118,6 +134,7 @@ pub enum Call {
         /// Who is paid.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
         /// Free text, in the event as well.
         reason: String,
@@ -130,6 +147,7 @@ pub enum Call {
         /// Who is paid.
         recipient: Address,
         /// In the token's smallest unit.
+        #[serde(rename = "amount_units")]
         amount: Uint256,
         /// Free text, in the event as well.
         reason: String,
@@ -144,50 +162,6 @@ pub enum Call {
         /// The signature's second part.
         s: Hash32,
     },
-}
-
-/// Why call data or returned data cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum AbiError {
-    /// Fewer than four bytes.
-    #[error("no function selector")]
-    NoSelector,
-    /// A function that is not one of ours.
-    #[error("function 0x{} is not known here", hex::encode(.0))]
-    UnknownSelector(Selector),
-    /// The data end inside an argument.
-    #[error("the data end inside argument {word}")]
-    Truncated {
-        /// The word, from zero.
-        word: usize,
-    },
-    /// An address word with more than an address, a uint8 beyond 255, a bool that is neither.
-    #[error("argument {word} does not fit its type")]
-    Dirty {
-        /// The word, from zero.
-        word: usize,
-    },
-    /// A string that does not begin where our encoder would put it, or is padded with something.
-    #[error("a string is not laid out as the encoder lays it out")]
-    Layout,
-    /// A string that is not UTF-8.
-    #[error("a string is not utf-8")]
-    NotUtf8,
-    /// Bytes behind the last argument.
-    #[error("{extra} bytes behind the last argument")]
-    Trailing {
-        /// How many.
-        extra: usize,
-    },
-}
-
-/// How dirt is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    /// Nothing but what our encoder writes.
-    Strict,
-    /// As the machine runs it: addresses are the low 20 bytes, what stands behind is ignored.
-    AsTvm,
 }
 
 impl Call {
@@ -257,19 +231,19 @@ impl Call {
 /// `balanceOf(account)`
 #[must_use]
 pub fn balance_of(account: Address) -> Vec<u8> {
-    encode_words(BALANCE_OF, &[account.word()])
+    Question::BalanceOf { account }.encode()
 }
 
 /// `allowance(owner, spender)`
 #[must_use]
 pub fn allowance(owner: Address, spender: Address) -> Vec<u8> {
-    encode_words(ALLOWANCE, &[owner.word(), spender.word()])
+    Question::Allowance { owner, spender }.encode()
 }
 
 /// `isBlackListed(account)`
 #[must_use]
 pub fn is_black_listed(account: Address) -> Vec<u8> {
-    encode_words(IS_BLACK_LISTED, &[account.word()])
+    Question::IsBlackListed { account }.encode()
 }
 
 /// A question without arguments: [`PAUSED`], [`DEPRECATED`], [`BASIS_POINTS_RATE`], [`MAXIMUM_FEE`], …
@@ -293,179 +267,8 @@ pub fn function_of(selector: Selector) -> Option<&'static str> {
     SELECTORS.iter().find(|(known, _)| *known == selector).map(|(_, function)| *function)
 }
 
-/// A returned `uint256`: exactly one word.
-pub fn decode_number(data: &[u8]) -> Result<Uint256, AbiError> {
-    Words::returned(data, 32)?.number(0)
-}
-
-/// A returned `bool`. Mainnet USDT's `transfer` returns `false` when it moved the money: never a proof of anything.
-pub fn decode_bool(data: &[u8]) -> Result<bool, AbiError> {
-    match Words::returned(data, 32)?.number(0)?.to_u64() {
-        Some(0) => Ok(false),
-        Some(1) => Ok(true),
-        _ => Err(AbiError::Dirty { word: 0 }),
-    }
-}
-
-/// A returned `address`.
-pub fn decode_address(data: &[u8]) -> Result<Address, AbiError> {
-    Words::returned(data, 32)?.address(0)
-}
-
-/// A returned `string`.
-pub fn decode_text(data: &[u8]) -> Result<String, AbiError> {
-    Words { bytes: data, reading: Reading::AsTvm }.text(0, 32).map(|(text, _)| text)
-}
-
-/// One returned `uint256`, as the callee would write it.
-#[must_use]
-pub fn encode_number(number: &Uint256) -> Vec<u8> {
-    number.word().to_vec()
-}
-
-/// One returned `string`, as the callee would write it.
-#[must_use]
-pub fn encode_text(text: &str) -> Vec<u8> {
-    with_text(Vec::new(), &[number_word(32)], text)
-}
-
-/// What a reverted call said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum RevertReason {
-    /// Nothing: old contracts, plain `revert()`, out of energy.
-    Silent,
-    /// `require(…, text)`.
-    Error {
-        /// The contract's sentence.
-        text: String,
-    },
-    /// `assert` and the compiler's own checks; 17 is an overflow.
-    Panic {
-        /// Solidity's code.
-        code: Uint256,
-    },
-    /// Something else: a custom error, or broken data.
-    Other {
-        /// As it came, in hex.
-        data: String,
-    },
-}
-
-impl RevertReason {
-    /// Reads the data of a reverted call.
-    #[must_use]
-    pub fn decode(data: &[u8]) -> Self {
-        let other = || Self::Other { data: hex::encode(data) };
-        match data.split_first_chunk::<4>() {
-            _ if data.is_empty() => Self::Silent,
-            Some((&ERROR, text)) => decode_text(text).map_or_else(|_| other(), |text| Self::Error { text }),
-            Some((&PANIC, code)) => decode_number(code).map_or_else(|_| other(), |code| Self::Panic { code }),
-            _ => other(),
-        }
-    }
-
-    /// The data that a reverted call returns; for a chain that is simulated.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        match self {
-            Self::Silent => Vec::new(),
-            Self::Error { text } => with_text(ERROR.to_vec(), &[number_word(32)], text),
-            Self::Panic { code } => encode_words(PANIC, &[*code.word()]),
-            Self::Other { data } => hex::decode(data).unwrap_or_default(),
-        }
-    }
-}
-
-impl std::fmt::Display for RevertReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Silent => f.write_str("no reason given"),
-            Self::Error { text } => f.write_str(text),
-            Self::Panic { code } => write!(f, "panic {code}"),
-            Self::Other { data } => write!(f, "0x{data}"),
-        }
-    }
-}
-
-/// Reads arguments word by word.
-#[derive(Clone, Copy)]
-pub(super) struct Words<'a> {
-    bytes: &'a [u8],
-    reading: Reading,
-}
-
-impl<'a> Words<'a> {
-    /// A strict reader over arguments or a log's data.
-    pub(super) const fn strict(bytes: &'a [u8]) -> Self {
-        Self { bytes, reading: Reading::Strict }
-    }
-
-    /// A reader over returned data of exactly this length.
-    fn returned(data: &'a [u8], len: usize) -> Result<Self, AbiError> {
-        if data.len() > len {
-            return Err(AbiError::Trailing { extra: data.len() - len });
-        }
-        Ok(Self::strict(data))
-    }
-
-    fn word(&self, index: usize) -> Result<&'a [u8; 32], AbiError> {
-        let from = index * 32;
-        let rest = self.bytes.get(from..).and_then(|rest| rest.first_chunk::<32>());
-        rest.ok_or(AbiError::Truncated { word: index })
-    }
-
-    pub(super) fn number(&self, index: usize) -> Result<Uint256, AbiError> {
-        self.word(index).copied().map(Uint256::from_word)
-    }
-
-    fn hash(&self, index: usize) -> Result<Hash32, AbiError> {
-        self.word(index).copied().map(Hash32::new)
-    }
-
-    fn address(&self, index: usize) -> Result<Address, AbiError> {
-        let word = self.word(index)?;
-        match self.reading {
-            Reading::Strict => Address::from_word(word).map_err(|_| AbiError::Dirty { word: index }),
-            Reading::AsTvm => Ok(Address::from_word_masked(word)),
-        }
-    }
-
-    fn byte(&self, index: usize) -> Result<u8, AbiError> {
-        let number = self.number(index)?.to_u64();
-        number.and_then(|number| u8::try_from(number).ok()).ok_or(AbiError::Dirty { word: index })
-    }
-
-    /// The string whose offset stands in this word; `expected` is the offset that a careful encoder writes. Also gives how
-    /// many bytes are used up to the string's end.
-    pub(super) fn text(&self, index: usize, expected: usize) -> Result<(String, usize), AbiError> {
-        let offset = self.length(index)?;
-        if self.reading == Reading::Strict && offset != expected {
-            return Err(AbiError::Layout);
-        }
-        let tail = Words {
-            bytes: self.bytes.get(offset..).ok_or(AbiError::Truncated { word: index })?,
-            reading: self.reading,
-        };
-        let len = tail.length(0)?;
-        let end = len.checked_add(32).ok_or(AbiError::Truncated { word: index })?;
-        let bytes = tail.bytes.get(32..end).ok_or(AbiError::Truncated { word: index })?;
-        let padded = end.next_multiple_of(32);
-        if self.reading == Reading::Strict {
-            let padding = tail.bytes.get(end..padded).ok_or(AbiError::Truncated { word: index })?;
-            if padding.iter().any(|byte| *byte != 0) {
-                return Err(AbiError::Layout);
-            }
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| AbiError::NotUtf8)?;
-        Ok((text.to_owned(), offset + padded))
-    }
-
-    fn length(&self, index: usize) -> Result<usize, AbiError> {
-        let number = self.number(index)?.to_u64().and_then(|number| usize::try_from(number).ok());
-        number.filter(|length| *length <= self.bytes.len()).ok_or(AbiError::Truncated { word: index })
-    }
-
+/// The router's arguments.
+impl Words<'_> {
     fn disburse(&self) -> Result<(Call, usize), AbiError> {
         let (reason, used) = self.text(3, 4 * 32)?;
         let (session_id, recipient, amount) = (self.hash(0)?, self.address(1)?, self.number(2)?);
@@ -491,21 +294,6 @@ impl<'a> Words<'a> {
 
 fn encode_with_text(selector: Selector, head: &[[u8; 32]], text: &str) -> Vec<u8> {
     with_text(selector.to_vec(), head, text)
-}
-
-/// Head words, then the one string: its length and its bytes, padded with zeros to whole words.
-pub(super) fn with_text(mut data: Vec<u8>, head: &[[u8; 32]], text: &str) -> Vec<u8> {
-    let padded = text.len().next_multiple_of(32);
-    data.reserve_exact(head.len() * 32 + 32 + padded);
-    data.extend_from_slice(head.as_flattened());
-    data.extend_from_slice(&number_word(text.len()));
-    data.extend_from_slice(text.as_bytes());
-    data.resize(data.len() + padded - text.len(), 0);
-    data
-}
-
-pub(super) fn number_word(number: usize) -> [u8; 32] {
-    *Uint256::from(number as u64).word()
 }
 
 #[cfg(test)]
@@ -548,20 +336,6 @@ mod tests {
         assert_eq!(with(|data| data[0] = 0), Err(AbiError::UnknownSelector([0x00, 0xec, 0xc6, 0x72])));
         assert_eq!(Call::decode(&[0xa9]), Err(AbiError::NoSelector));
         assert_eq!(with(|data| data[4 + 3 * 32] = 0xff), Err(AbiError::Truncated { word: 3 }));
-    }
-
-    #[test]
-    fn a_revert_says_why() {
-        for reason in [
-            RevertReason::Silent,
-            RevertReason::Error { text: "SafeMath: subtraction overflow".into() },
-            RevertReason::Panic { code: Uint256::from(17) },
-            RevertReason::Other { data: "deadbeef00".into() },
-        ] {
-            assert_eq!(RevertReason::decode(&reason.encode()), reason);
-        }
-        let broken = [ERROR.as_slice(), &[0xff; 40]].concat();
-        assert!(matches!(RevertReason::decode(&broken), RevertReason::Other { .. }));
     }
 
     proptest! {

@@ -1,0 +1,358 @@
+//! The intake: requests wait in line, and many share one transaction.
+
+use super::Desk;
+use super::digest::request_digests;
+use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::order::{Order, OrderProblem};
+use crate::domain::payout::{Payout, Reservation, Stage, order_digest};
+use crate::metrics_names as names;
+use crate::ports::{Admitted, NewPayout, StoreFault};
+use crate::rounds::{Found, Held, InHand};
+use actix::{Message, ResponseFuture};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::warn;
+
+/// Asks Admission to take in one order, or a batch of them.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<Admitted>, AdmissionRefusal>")]
+pub struct AdmitPayouts {
+    /// Whose money it is: the scope of the key.
+    pub account: AccountId,
+    /// The sender's name for the request (F-P01).
+    pub key: IdempotencyKey,
+    /// The orders; one, unless it is a batch.
+    pub orders: Vec<Order>,
+    /// Whether it is a batch: taken whole or not at all, and answered in its order. A batch of one is still a batch.
+    pub batch: bool,
+}
+
+/// Why a request was not taken in. Nothing of it was written.
+#[derive(Debug, Clone, Error)]
+pub enum AdmissionRefusal {
+    /// The house does not pay these; each with its place in the request.
+    #[error("{} of the orders can not be paid", .0.len())]
+    Invalid(Vec<(usize, OrderProblem)>),
+    /// The key was used for another request before.
+    #[error("the idempotency key was used for another request: payout {existing}")]
+    KeyReused {
+        /// What it made then.
+        existing: PayoutId,
+    },
+    /// As many payouts as may wait are waiting, or the house closes: come back with the same key.
+    #[error("no more orders are taken for now")]
+    Busy {
+        /// When it may be worth it, ms.
+        retry_after_ms: i64,
+    },
+    /// The store did not do it: come back with the same key.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+type Answer = Result<Vec<Admitted>, AdmissionRefusal>;
+
+/// A request in line.
+struct Waiting {
+    payouts: Vec<NewPayout>,
+    batch: bool,
+    since: Instant,
+    answer: oneshot::Sender<Answer>,
+    /// Its payouts are in hand until it is answered.
+    _held: Held,
+}
+
+/// The line before the store.
+pub(super) struct Intake {
+    waiting_max: usize,
+    batch_max: usize,
+    line: RefCell<VecDeque<Waiting>>,
+    in_hand: InHand,
+    open: Cell<bool>,
+    last_transaction_ms: Cell<i64>,
+}
+
+/// The least and the most that a busy house asks somebody to stay away, ms.
+const RETRY_AFTER_MS: (i64, i64) = (250, 10_000);
+
+impl Intake {
+    pub(super) fn new(waiting_max: usize, batch_max: usize) -> Self {
+        let (line, in_hand, open) = (RefCell::default(), InHand::default(), Cell::new(true));
+        Self { waiting_max, batch_max, line, in_hand, open, last_transaction_ms: Cell::new(0) }
+    }
+
+    /// Payouts in line and in the transaction that is under way.
+    pub(super) fn waiting(&self) -> usize {
+        self.in_hand.count()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    /// Takes no more requests; resolves when every one that was taken has its answer.
+    pub(super) fn close(&self) -> impl Future<Output = ()> + 'static {
+        self.open.set(false);
+        self.in_hand.none()
+    }
+
+    fn has_room_for(&self, payouts: usize) -> bool {
+        // A request that is larger than the whole line is taken when nobody waits: it would never be taken otherwise.
+        self.open.get() && (self.waiting() == 0 || self.waiting().saturating_add(payouts) <= self.waiting_max)
+    }
+
+    /// When the line will have moved on, by how long the last transaction took.
+    fn retry_after_ms(&self) -> i64 {
+        let transactions = self.waiting() / self.batch_max.max(1) + 1;
+        let wait =
+            self.last_transaction_ms.get().saturating_mul(i64::try_from(transactions).unwrap_or(i64::MAX));
+        wait.clamp(RETRY_AFTER_MS.0, RETRY_AFTER_MS.1)
+    }
+
+    fn push(&self, payouts: Vec<NewPayout>, batch: bool) -> oneshot::Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        let held = self.in_hand.take(payouts.len());
+        self.line.borrow_mut().push_back(Waiting {
+            payouts,
+            batch,
+            since: Instant::now(),
+            answer,
+            _held: held,
+        });
+        self.show_waiting();
+        answered
+    }
+
+    fn show_waiting(&self) {
+        metrics::gauge!(names::ADMISSION_WAITING_PAYOUTS)
+            .set(u32::try_from(self.waiting()).unwrap_or(u32::MAX));
+    }
+
+    /// The requests of the next transaction: singles together, a batch by itself.
+    fn next_group(&self) -> Vec<Waiting> {
+        let mut line = self.line.borrow_mut();
+        let Some(first) = line.pop_front() else { return Vec::new() };
+        let (alone, mut payouts) = (first.batch, first.payouts.len());
+        let mut group = vec![first];
+        while !alone
+            && line.front().is_some_and(|next| !next.batch && payouts + next.payouts.len() <= self.batch_max)
+        {
+            let Some(next) = line.pop_front() else { break };
+            payouts += next.payouts.len();
+            group.push(next);
+        }
+        group
+    }
+}
+
+/// Checks a request and puts it in line; the answer resolves with its transaction.
+pub(super) fn take(desk: &Rc<Desk>, request: AdmitPayouts) -> ResponseFuture<Answer> {
+    let prepared = match prepare(desk, &request) {
+        Ok(prepared) => prepared,
+        Err(fault) => return refuse(desk, fault.into(), "store_fault"),
+    };
+    if !prepared.problems.is_empty() {
+        return Box::pin(first_answer(desk.clone(), prepared));
+    }
+    if !desk.intake.has_room_for(prepared.payouts.len()) {
+        return refuse(desk, AdmissionRefusal::Busy { retry_after_ms: desk.intake.retry_after_ms() }, "busy");
+    }
+    let answered = desk.intake.push(prepared.payouts, request.batch);
+    let lost = || AdmissionRefusal::Store(StoreFault::Away("admission was interrupted".to_owned()));
+    Box::pin(async move { answered.await.unwrap_or_else(|_| Err(lost())) })
+}
+
+fn refuse(desk: &Desk, refusal: AdmissionRefusal, outcome: &'static str) -> ResponseFuture<Answer> {
+    count_refusal(desk, outcome);
+    Box::pin(std::future::ready(Err(refusal)))
+}
+
+fn count_refusal(desk: &Desk, outcome: &'static str) {
+    desk.view.borrow_mut().refused += 1;
+    metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => outcome).increment(1);
+}
+
+/// What can not be paid any more may have been taken in when it still could be: a repeated key gets its first answer
+/// (F-P01), whatever the clock and the policy say by now.
+async fn first_answer(desk: Rc<Desk>, prepared: Prepared) -> Answer {
+    let store = desk.tools.ledger.payouts();
+    let mut earlier = Vec::with_capacity(prepared.payouts.len());
+    for payout in &prepared.payouts {
+        match store.find_by_key(&payout.account, &payout.idempotency_key).await? {
+            Some(found) if found.request_digest == payout.request_digest => {
+                earlier.push(Admitted::Repeated(found))
+            }
+            Some(found) => {
+                count_refusal(&desk, "key_reused");
+                return Err(AdmissionRefusal::KeyReused { existing: found.id });
+            }
+            None => {
+                count_refusal(&desk, "invalid");
+                return Err(AdmissionRefusal::Invalid(prepared.problems));
+            }
+        }
+    }
+    desk.view.borrow_mut().repeated += u64::try_from(earlier.len()).unwrap_or(u64::MAX);
+    Ok(earlier)
+}
+
+/// A request's payouts as they would be admitted, and what is wrong with its orders.
+struct Prepared {
+    payouts: Vec<NewPayout>,
+    problems: Vec<(usize, OrderProblem)>,
+}
+
+fn prepare(desk: &Desk, request: &AdmitPayouts) -> Result<Prepared, StoreFault> {
+    let now_ms = desk.tools.clock.now_ms();
+    let refusals = |order| desk.tools.policy.refusals(order, now_ms);
+    let problems: Vec<_> = request
+        .orders
+        .iter()
+        .enumerate()
+        .flat_map(|(index, order)| refusals(order).into_iter().map(move |problem| (index, problem)))
+        .collect();
+    let digests = request_digests(&request.orders, request.batch)
+        .map_err(|why| StoreFault::Corrupt(format!("an order can not be written down: {why}")))?;
+    let new = |(index, (order, digest)): (usize, (&Order, [u8; 32]))| {
+        let key = if request.batch { request.key.of_item(index) } else { request.key.clone() };
+        new_payout(desk, &request.account, key, order, digest, now_ms)
+    };
+    let payouts = request.orders.iter().zip(digests).enumerate().map(new).collect();
+    Ok(Prepared { payouts, problems })
+}
+
+fn new_payout(
+    desk: &Desk,
+    account: &AccountId,
+    key: IdempotencyKey,
+    order: &Order,
+    request_digest: [u8; 32],
+    now_ms: i64,
+) -> NewPayout {
+    let id = PayoutId::new(now_ms, desk.tools.entropy.ten_bytes());
+    Payout {
+        id,
+        account: account.clone(),
+        idempotency_key: key,
+        request_digest,
+        order: order.clone(),
+        order_digest: order_digest(&desk.digest_key, id, account, order),
+        stage: Stage::Admitted,
+        reason: None,
+        reservation: Reservation::None,
+        attempts: Vec::new(),
+        version: 0,
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+        settled_at_ms: None,
+    }
+}
+
+/// One transaction for what stands first in line.
+pub(super) async fn admit_some(desk: Rc<Desk>) -> Found {
+    let mut group = desk.intake.next_group();
+    if group.is_empty() {
+        return Found::Nothing;
+    }
+    let began = Instant::now();
+    for request in &group {
+        metrics::histogram!(names::REQUEST_QUEUE_DWELL_SECONDS).record((began - request.since).as_secs_f64());
+    }
+    let sizes: Vec<usize> = group.iter().map(|request| request.payouts.len()).collect();
+    let payouts: Vec<NewPayout> =
+        group.iter_mut().flat_map(|request| std::mem::take(&mut request.payouts)).collect();
+    let (count, all_or_none) = (payouts.len(), group.iter().any(|request| request.batch));
+    let now_ms = desk.tools.clock.now_ms();
+    let written = desk.tools.ledger.payouts().admit(payouts, &desk.tools.limits, now_ms, all_or_none).await;
+    let took = began.elapsed();
+    desk.intake.last_transaction_ms.set(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+    metrics::histogram!(names::ADMIT_SECONDS).record(took.as_secs_f64());
+    metrics::histogram!(names::ADMISSION_BATCH_PAYOUTS).record(u32::try_from(count).unwrap_or(u32::MAX));
+    note(&desk, &written, all_or_none);
+    answer(group, sizes, written);
+    desk.intake.show_waiting();
+    Found::More
+}
+
+/// Keeps the books of what a transaction did, and tells those who go on from there.
+fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: bool) {
+    let mut view = desk.view.borrow_mut();
+    let admitted = match written {
+        Ok(admitted) => admitted,
+        Err(fault) => {
+            warn!(%fault, "orders could not be taken in");
+            metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => "store_fault").increment(1);
+            view.trouble = Some(fault.to_string());
+            view.refused += 1;
+            return;
+        }
+    };
+    view.trouble = None;
+    view.transactions += 1;
+    let nothing_written = all_or_none && admitted.iter().any(|one| matches!(one, Admitted::KeyReused(_)));
+    if nothing_written {
+        view.refused += 1;
+        metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => "key_reused").increment(1);
+        return;
+    }
+    let mut payable = false;
+    for one in admitted {
+        let outcome = match one {
+            Admitted::New(payout) if payout.stage == Stage::Held => {
+                view.admitted += 1;
+                view.held += 1;
+                "held"
+            }
+            Admitted::New(_) => {
+                view.admitted += 1;
+                payable = true;
+                "admitted"
+            }
+            Admitted::Repeated(_) => {
+                view.repeated += 1;
+                "repeated"
+            }
+            Admitted::KeyReused(_) => {
+                view.refused += 1;
+                "key_reused"
+            }
+        };
+        metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => outcome).increment(1);
+    }
+    if payable {
+        desk.tools.payout_worker.nudge();
+    }
+    desk.tools.audit_writer.nudge();
+}
+
+/// Gives each request its share of what the transaction did.
+fn answer(group: Vec<Waiting>, sizes: Vec<usize>, written: Result<Vec<Admitted>, StoreFault>) {
+    let mut written = written.map(Vec::into_iter);
+    for (request, size) in group.into_iter().zip(sizes) {
+        let answer = match &mut written {
+            Ok(admitted) => own_answer(admitted.by_ref().take(size).collect(), size),
+            Err(fault) => Err(fault.clone().into()),
+        };
+        // Whoever has gone away finds the answer under the same key.
+        let _ = request.answer.send(answer);
+    }
+}
+
+fn own_answer(admitted: Vec<Admitted>, size: usize) -> Answer {
+    let reused = admitted.iter().find_map(|one| match one {
+        Admitted::KeyReused(existing) => Some(*existing),
+        Admitted::New(_) | Admitted::Repeated(_) => None,
+    });
+    match reused {
+        Some(existing) => Err(AdmissionRefusal::KeyReused { existing }),
+        None if admitted.len() == size => Ok(admitted),
+        None => {
+            let why = format!("{size} payouts were handed in and {} answered", admitted.len());
+            Err(StoreFault::Corrupt(why).into())
+        }
+    }
+}
