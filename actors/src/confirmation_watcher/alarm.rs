@@ -62,7 +62,13 @@ pub(super) async fn raise(desk: &Desk, alarm: Alarm, about: &str, payout: Option
 }
 
 /// Raises an alarm and pulls the kill switch; a switch that can not be pulled is pulled again at the next round.
-pub(super) async fn stop_the_house(desk: &Desk, alarm: Alarm, about: &str, payout: Option<PayoutId>, facts: Value) -> Result<(), String> {
+pub(super) async fn stop_the_house(
+    desk: &Desk,
+    alarm: Alarm,
+    about: &str,
+    payout: Option<PayoutId>,
+    facts: Value,
+) -> Result<(), String> {
     let reason = format!("{}: {about}", alarm.word());
     desk.tools
         .worker

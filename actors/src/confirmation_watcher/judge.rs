@@ -6,12 +6,12 @@
 use super::Desk;
 use super::alarm::{Alarm, raise};
 use super::eyes::{Eye, Eyes};
-use crate::domain::payout::{Attempt, BlockRef, Command, Payout, Settlement};
-use crate::domain::tron::TxId;
-use crate::domain::tron::TransactionInfo;
-use crate::domain::tron::transaction::signed_len;
 use crate::domain::fate::{reason_of_failure, reason_of_mismatch};
+use crate::domain::payout::{Attempt, BlockRef, Command, Payout, Settlement};
+use crate::domain::tron::TransactionInfo;
+use crate::domain::tron::TxId;
 use crate::domain::tron::proof::{Ordered, Verdict, bytes_above_own, judge as judge_info};
+use crate::domain::tron::transaction::signed_len;
 use crate::metrics_names;
 use crate::ports::{Gate, IndexedTransfer, View};
 use serde_json::json;
@@ -74,7 +74,12 @@ async fn due(desk: &Desk, last: u64) -> Result<Vec<Payout>, String> {
 }
 
 /// Judges the payouts of one solidified block; answers how many wait for the second source.
-async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec<Payout>) -> Result<u64, String> {
+async fn judge_block(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    block: BlockRef,
+    payouts: Vec<Payout>,
+) -> Result<u64, String> {
     let Some(shown) = show(eyes.lead(), block, payouts).await? else { return Ok(0) };
     let second = second_look(desk, eyes, block, &shown).await;
     let (mut batch, mut waiting) = (Vec::new(), 0);
@@ -85,7 +90,14 @@ async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec
                 let command = close(eyes, &shown, by);
                 if matches!(command, Command::Mismatch { .. }) {
                     let facts = json!({ "txid": shown.attempt.txid, "block": shown.block });
-                    raise(desk, Alarm::Mismatched, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+                    raise(
+                        desk,
+                        Alarm::Mismatched,
+                        &shown.attempt.txid.to_string(),
+                        Some(shown.payout.id),
+                        facts,
+                    )
+                    .await;
                 }
                 batch.push((shown.payout, command));
             }
@@ -93,7 +105,14 @@ async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec
             Second::Differs(how) => {
                 waiting += 1;
                 let facts = json!({ "txid": shown.attempt.txid, "block": shown.block, "how": how });
-                raise(desk, Alarm::SourcesDisagree, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+                raise(
+                    desk,
+                    Alarm::SourcesDisagree,
+                    &shown.attempt.txid.to_string(),
+                    Some(shown.payout.id),
+                    facts,
+                )
+                .await;
             }
         }
     }
@@ -159,7 +178,8 @@ async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Sho
         Some(index) => index_look(desk, index.as_ref(), shown).await,
         None => shown.iter().map(|_| Second::Silent).collect(),
     };
-    let index_is_enough = |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid(_));
+    let index_is_enough =
+        |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid(_));
     if shown.iter().all(index_is_enough) {
         return looks;
     }
@@ -178,7 +198,10 @@ async fn index_look(desk: &Desk, index: &dyn crate::ports::SecondOpinion, shown:
     let policy = &desk.tools.policy;
     let listed = index.outgoing(policy.wallet, policy.token, from_ms, to_ms).await.unwrap_or_default();
     let listed: BTreeMap<TxId, IndexedTransfer> = listed.into_iter().map(|row| (row.txid, row)).collect();
-    shown.iter().map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid))).collect()
+    shown
+        .iter()
+        .map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid)))
+        .collect()
 }
 
 fn compare_with_index(name: &str, shown: &Shown, row: Option<&IndexedTransfer>) -> Second {
@@ -201,12 +224,26 @@ fn compare_with_index(name: &str, shown: &Shown, row: Option<&IndexedTransfer>) 
 async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
     if desk.tools.nodes.len() < 2 {
         let alone = desk.tools.single_source || desk.tools.second.is_some();
-        return shown.iter().map(|_| if alone { Second::Agrees("one node, by configuration".to_owned()) } else { Second::Silent }).collect();
+        return shown
+            .iter()
+            .map(
+                |_| {
+                    if alone {
+                        Second::Agrees("one node, by configuration".to_owned())
+                    } else {
+                        Second::Silent
+                    }
+                },
+            )
+            .collect();
     }
     for eye in eyes.open.iter().skip(1).filter(|eye| eye.solid.block.number >= block.number) {
         let Ok(Some(theirs)) = eye.node.block(View::Solid, block.number).await else { continue };
         if theirs.id != block.id {
-            return shown.iter().map(|_| Second::Differs(format!("{} has another block {}", eye.node.name(), block.number))).collect();
+            return shown
+                .iter()
+                .map(|_| Second::Differs(format!("{} has another block {}", eye.node.name(), block.number)))
+                .collect();
         }
         let Ok(infos) = eye.node.transaction_infos(View::Solid, block.number).await else { continue };
         let mut infos = by_txid(infos);

@@ -97,13 +97,22 @@ pub(super) async fn verify(desk: &Desk, id: PayoutId) -> Result<Verification, Ve
         return Err(VerifyRefused::SourcesAway { why: fault.to_string(), retry_after_ms });
     }
     let enough = verification.confirmations >= verification.confirmations_wanted;
-    verification.checks.push(Check { check: "confirmations", source: "chain".to_owned(), holds: Some(enough) });
+    verification.checks.push(Check {
+        check: "confirmations",
+        source: "chain".to_owned(),
+        holds: Some(enough),
+    });
     verification.verified = verification.checks.iter().all(|check| check.holds == Some(true));
     Ok(verification)
 }
 
 /// Every node is asked; the confirmations are those of the one that sees the fewest.
-async fn ask_nodes(desk: &Desk, payout: &Payout, attempt: &Attempt, told: &mut Verification) -> Result<(), ChainFault> {
+async fn ask_nodes(
+    desk: &Desk,
+    payout: &Payout,
+    attempt: &Attempt,
+    told: &mut Verification,
+) -> Result<(), ChainFault> {
     let mut answered = Err(ChainFault::Silent("no node is configured".to_owned()));
     let mut fewest = None;
     for node in &desk.tools.nodes {
@@ -124,7 +133,12 @@ async fn ask_nodes(desk: &Desk, payout: &Payout, attempt: &Attempt, told: &mut V
     answered
 }
 
-async fn ask_node(node: &dyn ChainNode, payout: &Payout, attempt: &Attempt, told: &mut Verification) -> Result<u64, ChainFault> {
+async fn ask_node(
+    node: &dyn ChainNode,
+    payout: &Payout,
+    attempt: &Attempt,
+    told: &mut Verification,
+) -> Result<u64, ChainFault> {
     let head = node.now_block(View::Head).await?;
     let info = node.transaction_info(View::Solid, &attempt.txid).await?;
     let mut note = |check, holds| told.checks.push(Check { check, source: node.name().to_owned(), holds });
@@ -143,7 +157,13 @@ async fn ask_node(node: &dyn ChainNode, payout: &Payout, attempt: &Attempt, told
     if checks.router_receipt.is_some() {
         note("router_receipt", checks.router_receipt);
     }
-    note("as_ordered", Some(matches!(examination.verdict, Verdict::Paid(_)) && ordered.call.recipient() == payout.order.recipient));
+    note(
+        "as_ordered",
+        Some(
+            matches!(examination.verdict, Verdict::Paid(_))
+                && ordered.call.recipient() == payout.order.recipient,
+        ),
+    );
     told.block_number = Some(info.block_number);
     Ok((head.number() + 1).saturating_sub(info.block_number))
 }
@@ -151,8 +171,17 @@ async fn ask_node(node: &dyn ChainNode, payout: &Payout, attempt: &Attempt, told
 /// How far around a block's time the index is asked, ms.
 const INDEX_SPAN_MS: i64 = 3_600_000;
 
-async fn ask_index(desk: &Desk, index: &dyn SecondOpinion, payout: &Payout, attempt: &Attempt, told: &mut Verification) {
-    let (from_ms, to_ms) = (attempt.signed_at_ms.saturating_sub(INDEX_SPAN_MS), attempt.expires_at_ms.saturating_add(INDEX_SPAN_MS));
+async fn ask_index(
+    desk: &Desk,
+    index: &dyn SecondOpinion,
+    payout: &Payout,
+    attempt: &Attempt,
+    told: &mut Verification,
+) {
+    let (from_ms, to_ms) = (
+        attempt.signed_at_ms.saturating_sub(INDEX_SPAN_MS),
+        attempt.expires_at_ms.saturating_add(INDEX_SPAN_MS),
+    );
     let policy = &desk.tools.policy;
     let rows = index.outgoing(policy.wallet, attempt.token, from_ms, to_ms).await;
     let mut note = |check, holds| told.checks.push(Check { check, source: index.name().to_owned(), holds });

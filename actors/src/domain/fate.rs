@@ -19,9 +19,10 @@ pub fn reason_of_failure(failure: &Failure) -> Reason {
 #[must_use]
 pub fn reason_of_mismatch(mismatch: &Mismatch) -> (Reason, Option<MicroUsdt>) {
     match mismatch {
-        Mismatch::NoResult | Mismatch::NoTransfer | Mismatch::FailedAndMoved | Mismatch::MalformedTransfer => {
-            (Reason::NoTransferLog, None)
-        }
+        Mismatch::NoResult
+        | Mismatch::NoTransfer
+        | Mismatch::FailedAndMoved
+        | Mismatch::MalformedTransfer => (Reason::NoTransferLog, None),
         Mismatch::OtherToken { .. } => (Reason::WrongToken, None),
         Mismatch::OtherPayer { .. } => (Reason::WrongSender, None),
         Mismatch::OtherRecipient { .. } => (Reason::WrongRecipient, None),

@@ -19,7 +19,9 @@ pub(crate) fn call_of(payout: &Payout, policy: &HousePolicy) -> Option<PayoutCal
     let session_id = Hash32::new(sha256(payout.id.to_string().as_bytes()));
     Some(match route {
         Route::Transfer => PayoutCall::Transfer { token: policy.token, recipient, amount },
-        Route::RouterV0 => PayoutCall::Disburse { router: policy.router_v0?, session_id, recipient, amount, reason },
+        Route::RouterV0 => {
+            PayoutCall::Disburse { router: policy.router_v0?, session_id, recipient, amount, reason }
+        }
         Route::RouterKyc => PayoutCall::DisburseKyc {
             router: policy.router_kyc?,
             session_id,

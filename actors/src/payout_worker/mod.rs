@@ -9,8 +9,8 @@ mod round;
 mod send;
 
 use crate::chain_sight::SightReader;
-use crate::domain::order::HousePolicy;
 use crate::domain::limits::LimitRules;
+use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault};

@@ -83,7 +83,8 @@ async fn advance(
     if !aside.is_empty() {
         tools.ledger.carry_out(aside, Gate::Open, now_ms).await.map_err(said)?;
     }
-    let filed = if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
+    let filed =
+        if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
     let filed: Vec<_> = filed.into_iter().flatten().collect();
     let count = filed.len();
     desk.sender.send_first(desk, filed);
@@ -135,8 +136,12 @@ async fn cover_and_sign(
     if clear.is_empty() {
         return Ok(Vec::new());
     }
-    let wants = clear.iter().map(|(payout, call)| Want { order: payout.order.clone(), call_data: call.call_data() }).collect();
-    let covers = tools.treasurer.ask(CoverPayouts(wants)).await.map_err(|gone| format!("the treasurer: {gone}"))?;
+    let wants = clear
+        .iter()
+        .map(|(payout, call)| Want { order: payout.order.clone(), call_data: call.call_data() })
+        .collect();
+    let covers =
+        tools.treasurer.ask(CoverPayouts(wants)).await.map_err(|gone| format!("the treasurer: {gone}"))?;
     if desk.paused.get() {
         return Err("the house was paused".to_owned());
     }

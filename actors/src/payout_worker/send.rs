@@ -100,7 +100,8 @@ async fn send_to_all(desk: &Rc<Desk>, filed: Filed) {
     let filed = Rc::new(filed);
     let noted = Rc::new(Cell::new(false));
     let sends = desk.tools.nodes.iter().zip(&desk.sender.per_node).map(|(node, bound)| {
-        let (desk, filed, noted, node, bound) = (desk.clone(), filed.clone(), noted.clone(), node.clone(), bound.clone());
+        let (desk, filed, noted, node, bound) =
+            (desk.clone(), filed.clone(), noted.clone(), node.clone(), bound.clone());
         async move {
             let Ok(_permit) = bound.acquire_owned().await else { return };
             // The last moment at which a pause can still keep this transfer in the house.
@@ -140,7 +141,9 @@ fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &B
     metrics::counter!(metrics_names::BROADCAST_REPLIES_TOTAL, "node" => node.to_owned(), "code" => code.name()).increment(1);
     match code.class() {
         ReplyClass::Taken | ReplyClass::Maybe => true,
-        ReplyClass::Refused if code == BroadcastCode::SigError || code == BroadcastCode::TooBigTransactionError => {
+        ReplyClass::Refused
+            if code == BroadcastCode::SigError || code == BroadcastCode::TooBigTransactionError =>
+        {
             error!(node, %txid, code = code.name(), message = reply.message, "a node refuses our bytes for what they are");
             false
         }
@@ -155,20 +158,23 @@ fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &B
 pub(super) async fn resend(desk: Rc<Desk>) -> Found {
     let Some(sight) = *desk.tools.sight.borrow() else { return Found::Nothing };
     let (head_ms, settings) = (sight.head.timestamp_ms, &desk.tools.settings);
-    let signed_until_ms = desk.tools.clock.now_ms().saturating_sub(i64::try_from(settings.resend_every_ms / 2).unwrap_or(0));
+    let signed_until_ms =
+        desk.tools.clock.now_ms().saturating_sub(i64::try_from(settings.resend_every_ms / 2).unwrap_or(0));
     let mut after = None;
     loop {
-        let page = match desk.tools.ledger.payouts().unincluded(head_ms, after, settings.resend_batch_max).await {
-            Ok(page) => page,
-            Err(fault) => {
-                warn!(%fault, "what is to be sent again can not be read");
-                return Found::Nothing;
-            }
-        };
+        let page =
+            match desk.tools.ledger.payouts().unincluded(head_ms, after, settings.resend_batch_max).await {
+                Ok(page) => page,
+                Err(fault) => {
+                    warn!(%fault, "what is to be sent again can not be read");
+                    return Found::Nothing;
+                }
+            };
         let Some(last) = page.last() else { return Found::Nothing };
         after = Some(last.payout_id);
         let full = page.len() >= settings.resend_batch_max as usize;
-        let due: Vec<LiveTransfer> = page.into_iter().filter(|live| live.signed_at_ms <= signed_until_ms).collect();
+        let due: Vec<LiveTransfer> =
+            page.into_iter().filter(|live| live.signed_at_ms <= signed_until_ms).collect();
         resend_page(&desk, due).await;
         if !full {
             return Found::Nothing;

@@ -12,8 +12,8 @@ use crate::domain::order::{HousePolicy, Order};
 use crate::domain::payout::Reason;
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ledger::Ledger;
-use crate::rounds::{Found, Rounds};
 use crate::ports::{ChainNode, Clock};
+use crate::rounds::{Found, Rounds};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use desk::Desk;
 use serde::Serialize;
@@ -200,6 +200,9 @@ impl Handler<ShowView> for Treasurer {
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
         let view = self.desk.try_lock().map(|desk| desk.wallet_view()).ok();
-        ActorView::of("treasurer", &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }))
+        ActorView::of(
+            "treasurer",
+            &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }),
+        )
     }
 }

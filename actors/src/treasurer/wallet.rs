@@ -38,7 +38,11 @@ pub(super) async fn look(node: &dyn ChainNode, policy: &HousePolicy) -> Result<W
     })
 }
 
-async fn allowance(node: &dyn ChainNode, policy: &HousePolicy, router: Option<Address>) -> Result<u64, ChainFault> {
+async fn allowance(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    router: Option<Address>,
+) -> Result<u64, ChainFault> {
     match router {
         Some(router) => ask_number(node, policy, policy.token, abi::allowance(policy.wallet, router)).await,
         None => Ok(0),
@@ -50,7 +54,10 @@ pub(super) async fn terms(node: &dyn ChainNode, policy: &HousePolicy) -> Result<
     let mut token_stop = None;
     let switches = [
         (abi::question(abi::PAUSED), "the token's issuer has paused all transfers"),
-        (abi::question(abi::DEPRECATED), "the token contract is deprecated: transfers would be logged by another contract"),
+        (
+            abi::question(abi::DEPRECATED),
+            "the token contract is deprecated: transfers would be logged by another contract",
+        ),
         (abi::is_black_listed(policy.wallet), "the token's issuer has blacklisted the paying wallet"),
     ];
     for (call_data, says) in switches {
@@ -62,13 +69,22 @@ pub(super) async fn terms(node: &dyn ChainNode, policy: &HousePolicy) -> Result<
 }
 
 /// A token that lacks a switch (the call fails) has not pulled it.
-pub(super) async fn flag(node: &dyn ChainNode, policy: &HousePolicy, call_data: Vec<u8>) -> Result<bool, ChainFault> {
+pub(super) async fn flag(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    call_data: Vec<u8>,
+) -> Result<bool, ChainFault> {
     let run = node.trial_run(View::Solid, policy.wallet, policy.token, call_data).await?;
     Ok(run.failure.is_none() && run.returned.iter().any(|byte| *byte != 0))
 }
 
 /// A number larger than anything that can be paid counts as the largest that can.
-async fn ask_number(node: &dyn ChainNode, policy: &HousePolicy, contract: Address, call_data: Vec<u8>) -> Result<u64, ChainFault> {
+async fn ask_number(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    contract: Address,
+    call_data: Vec<u8>,
+) -> Result<u64, ChainFault> {
     let run = node.trial_run(View::Solid, policy.wallet, contract, call_data).await?;
     if let Some(failure) = run.failure {
         return Err(ChainFault::Garbled(format!("a balance can not be read: {failure}")));
