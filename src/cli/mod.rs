@@ -12,12 +12,12 @@
 
 pub mod exit;
 pub mod failure;
+pub mod keys;
 pub mod place;
 pub mod table;
 pub mod terminal;
 
 mod check_config;
-mod keys;
 
 use clap::{Parser, Subcommand};
 

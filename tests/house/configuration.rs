@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 
+use payoutd::cli::keys::folder::furnish;
 use payoutd::config::{self, Loaded, Mistakes, Origin, Secrets, Sources};
-use payoutd_actors::domain::breaker::BreakerRules;
+use payoutd_actors::domain::{breaker::BreakerRules, tron::hash::sha256};
 use tempfile::TempDir;
 
 /// The address of the private key 1.
@@ -347,4 +348,23 @@ fn every_default_in_the_explained_file_is_the_default() {
                 || setting.key.ends_with("solidity_url")),
         "{said:?}"
     );
+}
+
+/// `config/sandbox.toml` works once its folder holds the keys; the wallet is the simulated chain's first account.
+#[test]
+fn the_sandboxs_configuration_is_right_and_its_folder_is_furnished_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir(folder.path().join("config")).unwrap();
+    fs::copy(root.join("config/sandbox.toml"), folder.path().join("config/sandbox.toml")).unwrap();
+    let keys = folder.path().join("sandbox-data");
+    furnish(&keys, &hex::encode(sha256(b"payoutd sandbox account 0"))).unwrap();
+    let first = fs::read(keys.join("token")).unwrap();
+    furnish(&keys, "another").unwrap();
+    assert_eq!(fs::read(keys.join("token")).unwrap(), first);
+
+    let sources = Sources { file: Some(folder.path().join("config/sandbox.toml")), environment: Vec::new() };
+    let (loaded, _) = sources.load_with_secrets().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(loaded.config.transfer.lifetime, Duration::from_secs(15));
+    assert_eq!(loaded.config.breaker.recovery, Duration::from_secs(2));
 }

@@ -1,5 +1,6 @@
 //! `payoutd keys`: fresh keys, in files that only their owner can read.
 
+pub mod folder;
 mod key_file;
 mod new;
 

@@ -91,16 +91,22 @@ fn fresh_private_key() -> Result<PrivateKey, Failure> {
 }
 
 fn new_journal_key(out: PathBuf) -> Result<Made, Failure> {
+    let (pem, public_key_hex) = journal_key()?;
+    key_file::create(&out, pem.as_bytes())?;
+    Ok(Made::Journal { file: out, public_key_hex })
+}
+
+/// A fresh journal key as PEM, and its public half in hex.
+pub(super) fn journal_key() -> Result<(Zeroizing<String>, String), Failure> {
     let key = JournalKey::from_seed(&*random_32()?);
     let pem = key
         .to_pem()
         .map_err(|error| Failure::because(Exit::Software, "cannot write the key as PEM", &error))?;
-    key_file::create(&out, pem.as_bytes())?;
-    Ok(Made::Journal { file: out, public_key_hex: key.public_key().to_hex() })
+    Ok((pem, key.public_key().to_hex()))
 }
 
 /// 32 bytes of the operating system's randomness.
-fn random_32() -> Result<Zeroizing<[u8; 32]>, Failure> {
+pub(super) fn random_32() -> Result<Zeroizing<[u8; 32]>, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice())
         .map_err(|error| Failure::because(Exit::Software, "the system gives no randomness", &error))?;
