@@ -31,9 +31,6 @@ use std::time::Duration;
 /// Admission's name in the roster, in views and in metrics.
 pub const NAME: &str = "admission";
 
-/// The purpose for which the key of the order digests is derived from the wallet's.
-pub const ORDER_DIGEST_PURPOSE: &str = "order digest v1";
-
 /// Admission's limits and periods.
 #[derive(Debug, Clone)]
 pub struct AdmissionSettings {
