@@ -16,6 +16,7 @@ pub use intake::{AdmissionRefusal, AdmitPayouts};
 
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
+use crate::domain::payout::ORDER_DIGEST_PURPOSE;
 use crate::guardian::{ActorView, Drain, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{Admitted, Clock, Entropy, Signer};
