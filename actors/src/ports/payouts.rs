@@ -7,7 +7,7 @@ use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::JournalDraft;
 use crate::domain::limits::{LimitBook, LimitRules};
-use crate::domain::payout::{Event, Payout, Reason, Reservation, Stage};
+use crate::domain::payout::{Event, Payout, Reason, Reservation, Settlement, Stage};
 use crate::domain::tron::{RefBlock, TxId};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -152,6 +152,10 @@ pub trait Payouts: Send + Sync {
 
     /// Many payouts, whole, in no order; unknown ids are left out.
     async fn find_many(&self, ids: &[PayoutId]) -> Result<Vec<Payout>, StoreFault>;
+
+    /// The proof of a settled payout, as the journal's record of its settlement has it; `None` for one that is not settled by
+    /// proof.
+    async fn settlement(&self, id: PayoutId) -> Result<Option<Settlement>, StoreFault>;
 
     /// The payout of a key.
     async fn find_by_key(
