@@ -41,7 +41,7 @@ pub fn may_sign_by(
     if age_ms > stale_after_ms {
         return Err(format!("the chain was last seen {age_ms} ms ago"));
     }
-    let apart_ms = now_ms.saturating_sub(sight.head.timestamp_ms);
+    let apart_ms = wall_ms.saturating_sub(sight.head.timestamp_ms);
     if apart_ms.abs() > CLOCK_AND_CHAIN_APART_MAX_MS {
         return Err(format!("the clock and the chain are {apart_ms} ms apart"));
     }
@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_left_the_chain_signs_nothing() {
-        assert!(may_sign_by(None, 0, 1).is_err());
-        assert!(may_sign_by(sight(100_000, 100_000), 110_000, 15_000).is_ok());
-        assert!(may_sign_by(sight(100_000, 100_000), 116_000, 15_000).is_err());
-        assert!(may_sign_by(sight(100_000, 160_001), 160_001, 15_000).is_err());
-        assert!(may_sign_by(sight(160_001, 100_000), 100_000, 15_000).is_err());
+        assert!(may_sign_by(None, 0, 0, 1).is_err());
+        assert!(may_sign_by(sight(100_000, 100_000), 110_000, 110_000, 15_000).is_ok());
+        assert!(may_sign_by(sight(100_000, 100_000), 116_000, 116_000, 15_000).is_err());
+        assert!(may_sign_by(sight(100_000, 160_001), 160_001, 160_001, 15_000).is_err());
+        assert!(may_sign_by(sight(160_001, 100_000), 100_000, 100_000, 15_000).is_err());
     }
 }
