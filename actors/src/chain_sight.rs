@@ -28,10 +28,12 @@ pub fn no_sight() -> (SightWriter, SightReader) {
 /// More than this between the wall clock and the chain's newest block holds new signatures, ms.
 pub const CLOCK_AND_CHAIN_APART_MAX_MS: i64 = 60_000;
 
-/// Whether new transfers may be signed by this sight, or why not.
+/// Whether new transfers may be signed by this sight, or why not. `now_ms` is the house's time, by which the sight was
+/// taken; `wall_ms` is the clock as it is.
 pub fn may_sign_by(
     sight: Option<ChainSight>,
     now_ms: i64,
+    wall_ms: i64,
     stale_after_ms: i64,
 ) -> Result<ChainSight, String> {
     let Some(sight) = sight else {

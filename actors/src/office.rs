@@ -3,7 +3,7 @@
 //! The house in `src/` and the simulations open the same office; only the world behind the ports differs.
 
 use crate::admission::{self, Admission, AdmissionSettings, AdmissionTools};
-use crate::audit_writer::{self, AuditSettings, AuditTools, AuditWriter};
+use crate::audit_writer::{self, AuditWriterSettings, AuditWriterTools, AuditWriter};
 use crate::chain_sight::no_sight;
 use crate::circuit_breaker::{self, CircuitBreaker, Guarded, SharedBreaker};
 use crate::confirmation_watcher::{self, ConfirmationWatcher, WatcherSettings, WatcherTools};
@@ -70,7 +70,7 @@ pub struct OfficeRules {
     /// The watcher's.
     pub watcher: WatcherSettings,
     /// The audit writer's.
-    pub audit: AuditSettings,
+    pub audit: AuditWriterSettings,
 }
 
 /// An open office: whom to ask, and how to close it.
@@ -113,18 +113,18 @@ impl Office {
             ledger,
             roster: Roster::new(hiring),
         };
-        office.hire(&world, &rules, &facts, &house_clock, behind_checkpoint);
+        office.hire(&world, &rules, &house_clock, behind_checkpoint);
         Ok(office)
     }
 
     /// Whoever is hired first stands nearest to the rows and leaves last.
-    fn hire(&mut self, world: &World, rules: &OfficeRules, facts: &HouseFacts, clock: &Arc<dyn Clock>, behind_checkpoint: bool) {
+    fn hire(&mut self, world: &World, rules: &OfficeRules, clock: &Arc<dyn Clock>, behind_checkpoint: bool) {
         let (sight_writer, sight) = no_sight();
-        let audit = AuditTools {
+        let audit = AuditWriterTools {
             journal: world.journal.clone(),
             keeper: world.keeper.clone(),
             key: world.journal_key.clone(),
-            store_id: facts.store_id.clone(),
+            house: world.house.clone(),
             clock: clock.clone(),
             settings: rules.audit.clone(),
         };
