@@ -3,7 +3,9 @@
 //! **Never here:** sockets, files, SQL, environment variables, wall clocks. The outside world arrives through [`ports`].
 
 pub mod admission;
+pub mod audit_writer;
 pub mod chain_sight;
+pub mod circuit_breaker;
 pub mod domain;
 #[cfg(feature = "fakes")]
 pub mod fakes;
