@@ -115,7 +115,7 @@ impl Ledger {
             let same = payout
                 .live_attempt()
                 .is_some_and(|a| a.txid == transfer.txid() && a.raw_data == transfer.raw_data());
-            same.then(|| Filed { payout, transfer: OnFile(transfer) })
+            same.then_some(Filed { payout, transfer: OnFile(transfer) })
         };
         Ok(outcomes.into_iter().zip(transfers).map(filed).collect())
     }
@@ -141,7 +141,8 @@ fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Re
     let draft = journal_draft(Some(&payout), &after, &event).map_err(|why| {
         StoreFault::Corrupt(format!("payout {}: its record can not be written: {why}", after.id))
     })?;
-    Ok(Ok(Step { version_before: payout.version, after, event, draft }))
+    let (version_before, stage_before) = (payout.version, payout.stage);
+    Ok(Ok(Step { version_before, stage_before, reservation_before: payout.reservation, after, event, draft }))
 }
 
 fn outcome_of(written: Option<(Step, StepResult)>) -> Outcome {

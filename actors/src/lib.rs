@@ -6,6 +6,7 @@ pub mod admission;
 pub mod audit_writer;
 pub mod chain_sight;
 pub mod circuit_breaker;
+pub mod confirmation_watcher;
 pub mod domain;
 #[cfg(feature = "fakes")]
 pub mod fakes;
@@ -13,6 +14,8 @@ pub mod guardian;
 pub mod house_clock;
 pub mod ledger;
 pub mod metrics_names;
+pub mod payout_worker;
 pub mod ports;
 pub mod roster;
 pub mod rounds;
+pub mod treasurer;

@@ -55,7 +55,7 @@ metrics! {
     BROADCAST_REPLIES_TOTAL = Counter "payoutd_broadcast_replies_total": "nodes' answers to broadcasts, by node and code",
     PAYOUT_EVENTS_TOTAL = Counter "payoutd_payout_events_total": "events of payouts, by event",
     PAYOUTS = Gauge "payoutd_payouts": "payouts by stage",
-    OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_oldest_payout_age_seconds": "how long the oldest payout of a stage has stood there, by stage",
+    OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage",
     ALARMS_TOTAL = Counter "payoutd_alarms_total": "what a person must hear of, by alarm",
     // ---- dependencies (F000-18)
     CIRCUIT_BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",

@@ -14,10 +14,13 @@ pub mod exit;
 pub mod failure;
 pub mod keys;
 pub mod place;
+pub mod sheet;
 pub mod table;
 pub mod terminal;
 
+mod address;
 mod check_config;
+mod tx;
 
 use clap::{Parser, Subcommand};
 
@@ -55,7 +58,9 @@ Examples:
   payoutd check-config --template > payoutd.toml            a configuration with every key explained
   payoutd keys new wallet --out wallet.key                  the key that pays; prints its address
   payoutd keys new journal --out journal.pem                the key that seals the journal
-  payoutd check-config --config payoutd.toml                every mistake at once, or what holds and why"
+  payoutd check-config --config payoutd.toml                every mistake at once, or what holds and why
+  payoutd address TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t        every form of an address, or what is wrong with it
+  payoutd tx inspect 0a02b530…                              what a transaction does, who signed it, until when"
     };
 }
 
@@ -79,10 +84,14 @@ Exit codes (sysexits where one fits):
 /// The commands that exist. A command is listed when it works, never before.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show every form of an address, or what is wrong with it
+    Address(address::Args),
     /// Name every mistake of a configuration, or show what holds and where it comes from
     CheckConfig(check_config::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
+    /// Take a TRON transaction apart
+    Tx(tx::Args),
 }
 
 impl Cli {
@@ -97,8 +106,10 @@ impl Command {
     /// Runs the command to its end. Errors carry their exit code.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self {
+            Self::Address(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
+            Self::Tx(args) => args.run(terminal),
         }
     }
 }

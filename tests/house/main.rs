@@ -10,4 +10,5 @@
 mod command_line;
 mod configuration;
 mod journal_export;
+mod tron_commands;
 mod tron_vectors;

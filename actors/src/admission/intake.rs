@@ -320,6 +320,8 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
                 view.refused += 1;
                 "key_reused"
             }
+            // Only in a batch of which nothing was written: counted above as one refusal.
+            Admitted::NotTaken => continue,
         };
         metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => outcome).increment(1);
     }
@@ -345,7 +347,7 @@ fn answer(group: Vec<Waiting>, sizes: Vec<usize>, written: Result<Vec<Admitted>,
 fn own_answer(admitted: Vec<Admitted>, size: usize) -> Answer {
     let reused = admitted.iter().find_map(|one| match one {
         Admitted::KeyReused(existing) => Some(*existing),
-        Admitted::New(_) | Admitted::Repeated(_) => None,
+        Admitted::New(_) | Admitted::Repeated(_) | Admitted::NotTaken => None,
     });
     match reused {
         Some(existing) => Err(AdmissionRefusal::KeyReused { existing }),

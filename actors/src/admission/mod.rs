@@ -16,6 +16,7 @@ pub use intake::{AdmissionRefusal, AdmitPayouts};
 
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
+use crate::domain::payout::ORDER_DIGEST_PURPOSE;
 use crate::guardian::{ActorView, Drain, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{Admitted, Clock, Entropy, Signer};
@@ -30,9 +31,6 @@ use std::time::Duration;
 
 /// Admission's name in the roster, in views and in metrics.
 pub const NAME: &str = "admission";
-
-/// The purpose for which the key of the order digests is derived from the wallet's.
-pub const ORDER_DIGEST_PURPOSE: &str = "order digest v1";
 
 /// Admission's limits and periods.
 #[derive(Debug, Clone)]

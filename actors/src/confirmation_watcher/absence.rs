@@ -30,7 +30,9 @@ async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) ->
     if eyes.open.len() < desk.tools.nodes.len() {
         return note_unknown(desk, &expired, Reason::ChainSilent).await;
     }
-    let Some(start) = expired.iter().map(|live| live.ref_block).min_by_key(|block| block.number) else { return Ok(()) };
+    let Some(start) = expired.iter().map(|live| live.ref_block).min_by_key(|block| block.number) else {
+        return Ok(());
+    };
     let start = BlockRef { number: start.number, id: start.id };
     // The most recent expiration among those that one walk can serve.
     let reach = start.number.saturating_add(desk.tools.settings.walk_blocks_max);
@@ -46,7 +48,8 @@ async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) ->
             }
             Err(WalkFailed::Broken(broken)) => {
                 let facts = json!({ "node": eye.node.name(), "why": broken.to_string() });
-                raise(desk, Alarm::DoctoredBlock, &format!("{} {broken}", eye.node.name()), None, facts).await;
+                raise(desk, Alarm::DoctoredBlock, &format!("{} {broken}", eye.node.name()), None, facts)
+                    .await;
                 return note_unknown(desk, &group, Reason::AbsenceUnproven).await;
             }
         }
@@ -66,7 +69,11 @@ async fn walk(desk: &Desk, eye: &Eye, start: BlockRef, until_ms: i64) -> Result<
     while walk.end().number < last && walk.end_timestamp_ms().is_none_or(|reached| reached < until_ms) {
         let first = walk.end().number + 1;
         let upto = last.min(first + BLOCKS_A_CALL - 1);
-        let blocks = eye.node.blocks(View::Solid, first, upto).await.map_err(|fault| WalkFailed::Silent(fault.to_string()))?;
+        let blocks = eye
+            .node
+            .blocks(View::Solid, first, upto)
+            .await
+            .map_err(|fault| WalkFailed::Silent(fault.to_string()))?;
         if blocks.is_empty() {
             return Err(WalkFailed::Silent(format!("it shows no block {first}")));
         }
@@ -80,7 +87,8 @@ async fn walk(desk: &Desk, eye: &Eye, start: BlockRef, until_ms: i64) -> Result<
 async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) -> Result<(), String> {
     let ids: Vec<PayoutId> = group.iter().map(|live| live.payout_id).collect();
     let found = desk.tools.ledger.payouts().find_many(&ids).await.map_err(|fault| fault.to_string())?;
-    let mut payouts: BTreeMap<PayoutId, Payout> = found.into_iter().map(|payout| (payout.id, payout)).collect();
+    let mut payouts: BTreeMap<PayoutId, Payout> =
+        found.into_iter().map(|payout| (payout.id, payout)).collect();
     let (mut batch, mut unproven) = (Vec::new(), Vec::new());
     for live in group {
         let finding = judge_absence(walks, live.txid, live.ref_block, live.expires_at_ms);
@@ -101,7 +109,11 @@ async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) ->
     }
     let buried = batch.iter().filter(|(_, command)| matches!(command, Command::Expire(_))).count();
     if !batch.is_empty() {
-        desk.tools.ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+        desk.tools
+            .ledger
+            .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
+            .await
+            .map_err(|fault| fault.to_string())?;
         desk.view.borrow_mut().buried += buried as u64;
         if buried > 0 {
             desk.tools.worker.nudge();
@@ -115,19 +127,24 @@ async fn call_unknown(desk: &Rc<Desk>) -> Result<(), String> {
     let settings = &desk.tools.settings;
     let overdue_ms = desk.tools.clock.now_ms().saturating_sub(settings.unknown_after_ms);
     let payouts = desk.tools.ledger.payouts();
-    let overdue = payouts.expired(overdue_ms, settings.buried_max).await.map_err(|fault| fault.to_string())?;
+    let overdue =
+        payouts.expired(overdue_ms, settings.buried_max).await.map_err(|fault| fault.to_string())?;
     let silent: Vec<LiveTransfer> = overdue.into_iter().filter(|live| live.stage != Stage::Unknown).collect();
     note_unknown(desk, &silent, Reason::ChainSilent).await
 }
 
 async fn note_unknown(desk: &Rc<Desk>, lives: &[LiveTransfer], reason: Reason) -> Result<(), String> {
-    let ids: Vec<PayoutId> = lives.iter().filter(|live| live.stage != Stage::Unknown).map(|live| live.payout_id).collect();
+    let ids: Vec<PayoutId> =
+        lives.iter().filter(|live| live.stage != Stage::Unknown).map(|live| live.payout_id).collect();
     if ids.is_empty() {
         return Ok(());
     }
     let ledger = &desk.tools.ledger;
     let found = ledger.payouts().find_many(&ids).await.map_err(|fault| fault.to_string())?;
     let batch = found.into_iter().map(|payout| (payout, Command::NoteUnknown(reason))).collect();
-    ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+    ledger
+        .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
+        .await
+        .map_err(|fault| fault.to_string())?;
     Ok(())
 }

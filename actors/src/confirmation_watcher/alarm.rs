@@ -3,6 +3,7 @@
 use super::Desk;
 use crate::domain::identity::PayoutId;
 use crate::domain::journal::Body;
+use crate::metrics_names;
 use crate::payout_worker::PauseHouse;
 use crate::ports::HouseChange;
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub(super) async fn raise(desk: &Desk, alarm: Alarm, about: &str, payout: Option
         return;
     }
     desk.view.borrow_mut().alarms += 1;
-    metrics::counter!("payoutd_alarms_total", "alarm" => alarm.word()).increment(1);
+    metrics::counter!(metrics_names::ALARMS_TOTAL, "alarm" => alarm.word()).increment(1);
     error!(alarm = alarm.word(), about, payout = ?payout, %facts, "alarm");
     let Ok(body) = Body::of(&facts) else { return };
     let change = HouseChange::Alarm { kind: alarm.word(), payout_id: payout.map(|id| id.to_string()), body };
@@ -61,7 +62,13 @@ pub(super) async fn raise(desk: &Desk, alarm: Alarm, about: &str, payout: Option
 }
 
 /// Raises an alarm and pulls the kill switch; a switch that can not be pulled is pulled again at the next round.
-pub(super) async fn stop_the_house(desk: &Desk, alarm: Alarm, about: &str, payout: Option<PayoutId>, facts: Value) -> Result<(), String> {
+pub(super) async fn stop_the_house(
+    desk: &Desk,
+    alarm: Alarm,
+    about: &str,
+    payout: Option<PayoutId>,
+    facts: Value,
+) -> Result<(), String> {
     let reason = format!("{}: {about}", alarm.word());
     desk.tools
         .worker

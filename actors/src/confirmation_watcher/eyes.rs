@@ -111,7 +111,11 @@ async fn settle_in(desk: &Rc<Desk>, eyes: &Eyes, facts: &HouseFacts) -> Result<(
         Some(mark) => mark,
         None => {
             let changes = vec![HouseChange::Birth(solid), HouseChange::LastSolid(solid)];
-            desk.tools.house.change(changes, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+            desk.tools
+                .house
+                .change(changes, desk.tools.clock.now_ms())
+                .await
+                .map_err(|fault| fault.to_string())?;
             solid
         }
     };

@@ -61,8 +61,15 @@ async fn drop_lost(desk: &Rc<Desk>, branch: &[Block]) -> Result<(), String> {
     let Some(first) = branch.first() else { return Ok(()) };
     let lost: Vec<BlockRef> = {
         let recent = desk.recent.borrow();
-        let stands = |number: u64, id: &BlockId| branch.iter().any(|block| block.number() == number && block.id == *id);
-        recent.ids.range(first.number()..).filter(|(number, id)| !stands(**number, id)).map(|(number, id)| BlockRef { number: *number, id: *id }).collect()
+        let stands = |number: u64, id: &BlockId| {
+            branch.iter().any(|block| block.number() == number && block.id == *id)
+        };
+        recent
+            .ids
+            .range(first.number()..)
+            .filter(|(number, id)| !stands(**number, id))
+            .map(|(number, id)| BlockRef { number: *number, id: *id })
+            .collect()
     };
     for block in lost {
         desk.recent.borrow_mut().ids.remove(&block.number);
@@ -75,7 +82,11 @@ async fn drop_lost(desk: &Rc<Desk>, branch: &[Block]) -> Result<(), String> {
 pub(super) async fn lose(desk: &Rc<Desk>, block: BlockRef) -> Result<(), String> {
     let ledger = &desk.tools.ledger;
     let said = |fault: crate::ports::StoreFault| fault.to_string();
-    let included = ledger.payouts().included_between(block.number, block.number, desk.tools.settings.judged_max).await.map_err(said)?;
+    let included = ledger
+        .payouts()
+        .included_between(block.number, block.number, desk.tools.settings.judged_max)
+        .await
+        .map_err(said)?;
     let batch: Vec<_> = included
         .into_iter()
         .filter(|payout| payout.live_attempt().and_then(|attempt| attempt.block) == Some(block))
@@ -105,7 +116,10 @@ async fn note_included(desk: &Rc<Desk>, block: &Block) -> Result<(), String> {
         .map(|payout| (payout, Command::NoteInclusion(at)))
         .collect();
     if !batch.is_empty() {
-        ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+        ledger
+            .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
+            .await
+            .map_err(|fault| fault.to_string())?;
     }
     Ok(())
 }

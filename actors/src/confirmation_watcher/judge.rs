@@ -6,10 +6,13 @@
 use super::Desk;
 use super::alarm::{Alarm, raise};
 use super::eyes::{Eye, Eyes};
+use crate::domain::fate::{reason_of_failure, reason_of_mismatch};
 use crate::domain::payout::{Attempt, BlockRef, Command, Payout, Settlement};
+use crate::domain::tron::TransactionInfo;
 use crate::domain::tron::TxId;
-use crate::domain::tron::execution::TransactionInfo;
-use crate::domain::verdict::{Ordered, Verdict, judge as judge_info};
+use crate::domain::tron::proof::{Ordered, Verdict, bytes_above_own, judge as judge_info};
+use crate::domain::tron::transaction::signed_len;
+use crate::metrics_names;
 use crate::ports::{Gate, IndexedTransfer, View};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -71,7 +74,12 @@ async fn due(desk: &Desk, last: u64) -> Result<Vec<Payout>, String> {
 }
 
 /// Judges the payouts of one solidified block; answers how many wait for the second source.
-async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec<Payout>) -> Result<u64, String> {
+async fn judge_block(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    block: BlockRef,
+    payouts: Vec<Payout>,
+) -> Result<u64, String> {
     let Some(shown) = show(eyes.lead(), block, payouts).await? else { return Ok(0) };
     let second = second_look(desk, eyes, block, &shown).await;
     let (mut batch, mut waiting) = (Vec::new(), 0);
@@ -82,7 +90,14 @@ async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec
                 let command = close(eyes, &shown, by);
                 if matches!(command, Command::Mismatch { .. }) {
                     let facts = json!({ "txid": shown.attempt.txid, "block": shown.block });
-                    raise(desk, Alarm::Mismatched, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+                    raise(
+                        desk,
+                        Alarm::Mismatched,
+                        &shown.attempt.txid.to_string(),
+                        Some(shown.payout.id),
+                        facts,
+                    )
+                    .await;
                 }
                 batch.push((shown.payout, command));
             }
@@ -90,7 +105,14 @@ async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec
             Second::Differs(how) => {
                 waiting += 1;
                 let facts = json!({ "txid": shown.attempt.txid, "block": shown.block, "how": how });
-                raise(desk, Alarm::SourcesDisagree, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+                raise(
+                    desk,
+                    Alarm::SourcesDisagree,
+                    &shown.attempt.txid.to_string(),
+                    Some(shown.payout.id),
+                    facts,
+                )
+                .await;
             }
         }
     }
@@ -107,12 +129,21 @@ async fn judge_block(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, payouts: Vec
     Ok(waiting)
 }
 
+/// F-P18: how long the whole way took.
+#[expect(clippy::float_arithmetic, reason = "a histogram's seconds; no money")]
+fn observe_end(payout: &Payout) {
+    if let Some(settled_at_ms) = payout.settled_at_ms {
+        let seconds = settled_at_ms.saturating_sub(payout.created_at_ms) as f64 / 1000.0;
+        metrics::histogram!(metrics_names::CREATION_TO_CONFIRMATION_SECONDS).record(seconds);
+    }
+}
+
 fn note_settled(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) {
     for payout in outcomes.into_iter().filter_map(crate::ledger::Outcome::done) {
         if payout.settled_at_ms.is_some() {
             desk.view.borrow_mut().settled += 1;
         }
-        crate::metrics_names::observe_end(&payout);
+        observe_end(&payout);
     }
 }
 
@@ -124,11 +155,17 @@ async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Option
     let shown = payouts.into_iter().filter_map(|payout| {
         let attempt = payout.live_attempt()?.clone();
         let info = infos.remove(&attempt.txid).filter(|info| info.block_number == block.number)?;
-        let verdict = judge_info(&Ordered::of(&payout.order, &attempt, payout.id), &info);
+        let verdict = verdict_on(&attempt, &info)?;
         Some(Shown { payout, attempt, info, verdict, block })
     });
     let shown: Vec<Shown> = shown.collect();
     Ok((!shown.is_empty()).then_some(shown))
+}
+
+/// An attempt's own bytes judge it, not today's configuration. `None`: the answer is about something else.
+fn verdict_on(attempt: &Attempt, info: &TransactionInfo) -> Option<Verdict> {
+    let ordered = Ordered::from_raw_data(&attempt.raw_data, attempt.token).ok()?;
+    judge_info(&ordered, info).ok()
 }
 
 fn by_txid(infos: Vec<TransactionInfo>) -> BTreeMap<TxId, TransactionInfo> {
@@ -141,7 +178,8 @@ async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Sho
         Some(index) => index_look(desk, index.as_ref(), shown).await,
         None => shown.iter().map(|_| Second::Silent).collect(),
     };
-    let index_is_enough = |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid { .. });
+    let index_is_enough =
+        |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid(_));
     if shown.iter().all(index_is_enough) {
         return looks;
     }
@@ -160,7 +198,10 @@ async fn index_look(desk: &Desk, index: &dyn crate::ports::SecondOpinion, shown:
     let policy = &desk.tools.policy;
     let listed = index.outgoing(policy.wallet, policy.token, from_ms, to_ms).await.unwrap_or_default();
     let listed: BTreeMap<TxId, IndexedTransfer> = listed.into_iter().map(|row| (row.txid, row)).collect();
-    shown.iter().map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid))).collect()
+    shown
+        .iter()
+        .map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid)))
+        .collect()
 }
 
 fn compare_with_index(name: &str, shown: &Shown, row: Option<&IndexedTransfer>) -> Second {
@@ -183,12 +224,26 @@ fn compare_with_index(name: &str, shown: &Shown, row: Option<&IndexedTransfer>) 
 async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
     if desk.tools.nodes.len() < 2 {
         let alone = desk.tools.single_source || desk.tools.second.is_some();
-        return shown.iter().map(|_| if alone { Second::Agrees("one node, by configuration".to_owned()) } else { Second::Silent }).collect();
+        return shown
+            .iter()
+            .map(
+                |_| {
+                    if alone {
+                        Second::Agrees("one node, by configuration".to_owned())
+                    } else {
+                        Second::Silent
+                    }
+                },
+            )
+            .collect();
     }
     for eye in eyes.open.iter().skip(1).filter(|eye| eye.solid.block.number >= block.number) {
         let Ok(Some(theirs)) = eye.node.block(View::Solid, block.number).await else { continue };
         if theirs.id != block.id {
-            return shown.iter().map(|_| Second::Differs(format!("{} has another block {}", eye.node.name(), block.number))).collect();
+            return shown
+                .iter()
+                .map(|_| Second::Differs(format!("{} has another block {}", eye.node.name(), block.number)))
+                .collect();
         }
         let Ok(infos) = eye.node.transaction_infos(View::Solid, block.number).await else { continue };
         let mut infos = by_txid(infos);
@@ -197,9 +252,8 @@ async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -
             .map(|shown| match infos.remove(&shown.attempt.txid) {
                 None => Second::Silent,
                 Some(info) => {
-                    let ordered = Ordered::of(&shown.payout.order, &shown.attempt, shown.payout.id);
-                    let theirs = judge_info(&ordered, &info);
-                    if theirs == shown.verdict {
+                    let theirs = verdict_on(&shown.attempt, &info);
+                    if theirs.as_ref() == Some(&shown.verdict) {
                         Second::Agrees(eye.node.name().to_owned())
                     } else {
                         Second::Differs(format!("{} says {theirs:?}", eye.node.name()))
@@ -215,21 +269,23 @@ async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -
 fn close(eyes: &Eyes, shown: &Shown, agreed_by: String) -> Command {
     let Shown { attempt, info, verdict, block, .. } = shown;
     match verdict {
-        Verdict::Paid { amount } => Command::Settle(Box::new(Settlement {
+        Verdict::Paid(proof) => Command::Settle(Box::new(Settlement {
             txid: attempt.txid,
             block: *block,
             block_timestamp_ms: info.block_timestamp_ms,
-            amount_micro_usdt: amount.micro(),
+            amount_micro_usdt: proof.amount.micro(),
             confirmations: (eyes.lead().head.number() + 1).saturating_sub(block.number),
             fee_sun: info.fee_sun,
             energy: info.receipt.energy_usage_total,
             sources: vec![eyes.lead().node.name().to_owned(), agreed_by],
         })),
-        Verdict::Failed { reason } => {
-            Command::Fail { txid: attempt.txid, reason: *reason, block: *block, fee_sun: info.fee_sun }
+        Verdict::Failed(failure) => {
+            let reason = reason_of_failure(failure);
+            Command::Fail { txid: attempt.txid, reason, block: *block, fee_sun: info.fee_sun }
         }
-        Verdict::Mismatched { reason, paid } => {
-            Command::Mismatch { txid: attempt.txid, reason: *reason, block: *block, paid: *paid }
+        Verdict::Mismatched(mismatch) => {
+            let (reason, paid) = reason_of_mismatch(mismatch);
+            Command::Mismatch { txid: attempt.txid, reason, block: *block, paid }
         }
     }
 }
@@ -237,16 +293,13 @@ fn close(eyes: &Eyes, shown: &Shown, agreed_by: String) -> Command {
 /// F-N21: bandwidth above what our own bytes cost means that somebody padded the transaction on its way.
 async fn check_padding(desk: &Rc<Desk>, eyes: &Eyes, shown: &Shown) {
     let Some(price_sun) = byte_price(desk, eyes).await else { return };
-    let own_bytes = crate::domain::verdict::bandwidth_of(&shown.attempt);
-    let own_price_sun = own_bytes.saturating_mul(price_sun);
-    if shown.info.receipt.net_fee_sun <= own_price_sun {
-        return;
-    }
+    let signed_len = signed_len(shown.attempt.raw_data.len());
+    let Some(extra_bytes) = bytes_above_own(&shown.info.receipt, signed_len, price_sun) else { return };
     let nodes: Vec<&str> = desk.tools.nodes.iter().map(|node| node.name()).collect();
     let facts = json!({
         "txid": shown.attempt.txid,
+        "extra_bytes": extra_bytes,
         "net_fee_sun": shown.info.receipt.net_fee_sun,
-        "own_price_sun": own_price_sun,
         "sent_to": nodes,
     });
     raise(desk, Alarm::TransferPadded, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;

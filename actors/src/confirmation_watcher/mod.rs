@@ -14,7 +14,7 @@ mod verify;
 
 use crate::chain_sight::SightWriter;
 use crate::domain::order::HousePolicy;
-use crate::guardian::{ActorView, Handle, LookNow, ShowView};
+use crate::guardian::{ActorView, Drain, Handle, LookNow, ShowView};
 use crate::ledger::Ledger;
 use crate::payout_worker::PayoutWorker;
 use crate::ports::{BlockMark, ChainNode, Clock, House, SecondOpinion};
@@ -172,9 +172,9 @@ impl ConfirmationWatcher {
         Self { desk: Rc::new(desk), look: Rounds::default() }
     }
 
-    fn look(&self) {
+    fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        self.look.run(move || look(desk.clone()));
+        self.look.run(ctx, move || look(desk.clone()));
     }
 }
 
@@ -216,17 +216,17 @@ impl Actor for ConfirmationWatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.look();
+        self.look(ctx);
         let look_every = Duration::from_millis(self.desk.tools.settings.look_every_ms);
-        ctx.run_interval(look_every, |watcher, _| watcher.look());
+        ctx.run_interval(look_every, |watcher, ctx| watcher.look(ctx));
     }
 }
 
 impl Handler<LookNow> for ConfirmationWatcher {
     type Result = ();
 
-    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
-        self.look();
+    fn handle(&mut self, _: LookNow, ctx: &mut Self::Context) {
+        self.look(ctx);
     }
 }
 
@@ -236,6 +236,15 @@ impl Handler<VerifyPayout> for ConfirmationWatcher {
     fn handle(&mut self, VerifyPayout(id): VerifyPayout, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
         Box::pin(async move { verify::verify(&desk, id).await })
+    }
+}
+
+/// F-P26: the round that is under way ends; the next one would only have read on.
+impl Handler<Drain> for ConfirmationWatcher {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        Box::pin(self.look.close())
     }
 }
 

@@ -29,9 +29,15 @@ pub(super) async fn read(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> 
         let upto = until.min(last.block.number.saturating_add(BLOCKS_A_CALL));
         let node = &eyes.lead().node;
         let first = last.block.number + 1;
-        let blocks = node.blocks(View::Solid, first, upto).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+        let blocks = node
+            .blocks(View::Solid, first, upto)
+            .await
+            .map_err(|fault| format!("{}: {fault}", node.name()))?;
         if blocks.is_empty() {
-            return Err(format!("{}: it shows no block {first}, though its solidified head is {target}", node.name()));
+            return Err(format!(
+                "{}: it shows no block {first}, though its solidified head is {target}",
+                node.name()
+            ));
         }
         let mut read_now = None;
         for block in &blocks {
@@ -42,7 +48,11 @@ pub(super) async fn read(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> 
         }
         if let Some(mark) = read_now {
             let change = vec![HouseChange::LastSolid(mark)];
-            desk.tools.house.change(change, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+            desk.tools
+                .house
+                .change(change, desk.tools.clock.now_ms())
+                .await
+                .map_err(|fault| fault.to_string())?;
             desk.last_solid.set(Some(mark));
             let mut view = desk.view.borrow_mut();
             view.solid_number = mark.block.number;
@@ -73,7 +83,9 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
     }
     let ours = match txids.is_empty() {
         true => Vec::new(),
-        false => desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?,
+        false => {
+            desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?
+        }
     };
     let mut batch = Vec::new();
     for payout in ours {
@@ -109,7 +121,12 @@ async fn stop_for_twins(desk: &Rc<Desk>, txids: &[TxId], at: BlockRef) -> Result
 }
 
 /// F-N22: what ended in one block must not stand in another, and what was proved dead must not stand anywhere.
-async fn inspect_seen(desk: &Rc<Desk>, payout: &Payout, attempt: &Attempt, at: BlockRef) -> Result<(), String> {
+async fn inspect_seen(
+    desk: &Rc<Desk>,
+    payout: &Payout,
+    attempt: &Attempt,
+    at: BlockRef,
+) -> Result<(), String> {
     let about = attempt.txid.to_string();
     match (attempt.outcome, attempt.block) {
         (AttemptOutcome::Expired, _) => {
@@ -120,7 +137,9 @@ async fn inspect_seen(desk: &Rc<Desk>, payout: &Payout, attempt: &Attempt, at: B
             let facts = json!({ "txid": attempt.txid, "block": seen, "again_in": at });
             stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
         }
-        (AttemptOutcome::Settled | AttemptOutcome::Failed | AttemptOutcome::Mismatched, Some(ended)) if ended != at => {
+        (AttemptOutcome::Settled | AttemptOutcome::Failed | AttemptOutcome::Mismatched, Some(ended))
+            if ended != at =>
+        {
             let facts = json!({ "txid": attempt.txid, "block": ended, "again_in": at });
             stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
         }
@@ -154,8 +173,12 @@ async fn lose_what_is_not_here(desk: &Rc<Desk>, at: BlockRef) -> Result<(), Stri
 /// Something left the wallet. Did a payout order it? (A zero-value transferFrom by a stranger moves nothing.)
 async fn look_for_strangers(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
     let node = &eyes.lead().node;
-    let infos = node.transaction_infos(View::Solid, block.number()).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
-    let outgoing: Vec<(TxId, TransferLog)> = infos.iter().filter_map(|info| Some((info.txid, outgoing_of(desk, info)?))).collect();
+    let infos = node
+        .transaction_infos(View::Solid, block.number())
+        .await
+        .map_err(|fault| format!("{}: {fault}", node.name()))?;
+    let outgoing: Vec<(TxId, TransferLog)> =
+        infos.iter().filter_map(|info| Some((info.txid, outgoing_of(desk, info)?))).collect();
     if outgoing.is_empty() {
         return Ok(());
     }

@@ -3,8 +3,11 @@
 
 use super::payout::{AttemptOutcome, Payout, Reservation, Stage};
 
+/// A sentence, and the predicate that says whether it is true of a payout.
+pub type Invariant = (&'static str, fn(&Payout) -> bool);
+
 /// The invariants of one payout.
-pub const OF_A_PAYOUT: [(&str, fn(&Payout) -> bool); 6] = [
+pub const OF_A_PAYOUT: [Invariant; 6] = [
     ("ONE-PAYMENT: at most one transfer is not proved dead, and it is the last", one_payment),
     ("NUMBERED: attempts are numbered 1, 2, 3 …", numbered),
     (

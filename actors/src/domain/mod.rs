@@ -3,6 +3,7 @@
 pub mod absence;
 pub mod address;
 pub mod breaker;
+pub mod fate;
 pub mod funds;
 pub mod identity;
 pub mod invariants;

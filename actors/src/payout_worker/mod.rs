@@ -9,9 +9,9 @@ mod round;
 mod send;
 
 use crate::chain_sight::SightReader;
-use crate::domain::order::HousePolicy;
 use crate::domain::limits::LimitRules;
-use crate::guardian::{ActorView, Handle, LookNow, ShowView};
+use crate::domain::order::HousePolicy;
+use crate::guardian::{ActorView, Drain, Handle, LookNow, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault};
 use crate::rounds::Rounds;
@@ -144,14 +144,14 @@ impl PayoutWorker {
         Self { desk, look: Rounds::default(), resend: Rounds::default() }
     }
 
-    fn look(&self) {
+    fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        self.look.run(move || round::look(desk.clone()));
+        self.look.run(ctx, move || round::look(desk.clone()));
     }
 
-    fn resend(&self) {
+    fn resend(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        self.resend.run(move || send::resend(desk.clone()));
+        self.resend.run(ctx, move || send::resend(desk.clone()));
     }
 }
 
@@ -161,19 +161,19 @@ impl Actor for PayoutWorker {
     fn started(&mut self, ctx: &mut Self::Context) {
         let settings = &self.desk.tools.settings;
         let (look_every, resend_every) = (settings.look_every_ms, settings.resend_every_ms);
-        self.look();
+        self.look(ctx);
         // What was on file before this start may never have left: its first sending does not wait a whole period.
-        self.resend();
-        ctx.run_interval(Duration::from_millis(look_every), |worker, _| worker.look());
-        ctx.run_interval(Duration::from_millis(resend_every), |worker, _| worker.resend());
+        self.resend(ctx);
+        ctx.run_interval(Duration::from_millis(look_every), |worker, ctx| worker.look(ctx));
+        ctx.run_interval(Duration::from_millis(resend_every), |worker, ctx| worker.resend(ctx));
     }
 }
 
 impl Handler<LookNow> for PayoutWorker {
     type Result = ();
 
-    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
-        self.look();
+    fn handle(&mut self, _: LookNow, ctx: &mut Self::Context) {
+        self.look(ctx);
     }
 }
 
@@ -209,6 +209,20 @@ impl Handler<ResumeHouse> for PayoutWorker {
             // A full mailbox means that it is about to look anyway.
             let _ = worker.try_send(LookNow);
             Ok(())
+        })
+    }
+}
+
+/// F-P26: no round begins any more, and what was handed to the sender is sent and noted. Whatever is left is on file.
+impl Handler<Drain> for PayoutWorker {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        let (look, resend, desk) = (self.look.close(), self.resend.close(), self.desk.clone());
+        Box::pin(async move {
+            look.await;
+            resend.await;
+            desk.sender.idle().await;
         })
     }
 }

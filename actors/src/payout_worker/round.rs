@@ -1,11 +1,11 @@
 //! One round: look at what is payable, ask every rule once more, sign and file a batch, hand it to the sender.
 
-use super::build::{BuildSecrets, FINGERPRINT_PURPOSE, ORDER_DIGEST_PURPOSE, call_of, sign};
+use super::build::{BuildBasis, FINGERPRINT_PURPOSE, call_of, sign};
 use super::{Desk, WorkerTools};
 use crate::chain_sight::{ChainSight, may_sign_by};
 use crate::domain::limits::LimitBook;
-use crate::domain::payout::{Attempt, Command, Payout, Reason, order_digest};
-use crate::domain::tron::PayoutCall;
+use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
+use crate::domain::tron::{PayoutCall, SignedTransfer};
 use crate::ports::{Gate, HouseFacts, StoreFault};
 use crate::rounds::Found;
 use crate::treasurer::{Cover, CoverPayouts, Want};
@@ -62,26 +62,29 @@ async fn advance(
     now_ms: i64,
 ) -> Result<bool, String> {
     let tools = &desk.tools;
-    let secrets = BuildSecrets {
+    let basis = BuildBasis {
         fingerprint_key: tools.signer.derived_key(FINGERPRINT_PURPOSE),
         order_digest_key: tools.signer.derived_key(ORDER_DIGEST_PURPOSE),
         store_id: facts.store_id.clone(),
+        sight: *sight,
+        now_ms,
     };
     let book = tools.ledger.payouts().limit_book(now_ms).await.map_err(said)?;
     let mut aside: Vec<(Payout, Command)> = Vec::new();
     let mut clear = Vec::with_capacity(payable.len());
     for (payout, admitted_digest) in payable {
-        match ask_once_more(tools, &payout, &admitted_digest, &secrets, &book, now_ms) {
+        match ask_once_more(tools, &payout, &admitted_digest, &basis, &book) {
             Ok(call) => clear.push((payout, call)),
-            Err(command) => aside.push((payout, command)),
+            Err(command) => aside.push((payout, *command)),
         }
     }
-    let signed = cover_and_sign(desk, clear, &mut aside, &secrets, sight, now_ms).await?;
+    let signed = cover_and_sign(desk, clear, &mut aside, &basis).await?;
     let put_aside = aside.len();
     if !aside.is_empty() {
         tools.ledger.carry_out(aside, Gate::Open, now_ms).await.map_err(said)?;
     }
-    let filed = if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
+    let filed =
+        if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
     let filed: Vec<_> = filed.into_iter().flatten().collect();
     let count = filed.len();
     desk.sender.send_first(desk, filed);
@@ -96,47 +99,49 @@ fn ask_once_more(
     tools: &WorkerTools,
     payout: &Payout,
     admitted_digest: &[u8; 32],
-    secrets: &BuildSecrets,
+    basis: &BuildBasis,
     book: &LimitBook,
-    now_ms: i64,
-) -> Result<PayoutCall, Command> {
+) -> Result<PayoutCall, Box<Command>> {
+    let now_ms = basis.now_ms;
     if payout.order.not_after_ms.is_some_and(|until| now_ms >= until) {
-        return Err(Command::Cancel(Reason::Deadline));
+        return Err(Box::new(Command::Cancel(Reason::Deadline)));
     }
     // The order is what was admitted: a thief with the database file redirects nothing.
-    let digest = order_digest(&secrets.order_digest_key, payout.id, &payout.account, &payout.order);
+    let digest = order_digest(&basis.order_digest_key, payout.id, &payout.account, &payout.order);
     if digest != *admitted_digest || digest != payout.order_digest {
         error!(payout = %payout.id, "the stored order is not the admitted one: held");
-        return Err(Command::Hold(Reason::OrderAltered));
+        return Err(Box::new(Command::Hold(Reason::OrderAltered)));
     }
     if let Some(problem) = tools.policy.refusals(&payout.order, now_ms).first() {
         let reason = if problem.pointer == "/kyc/expiry" { Reason::KycExpired } else { Reason::Policy };
         warn!(payout = %payout.id, pointer = problem.pointer, detail = problem.detail, "held before signing");
-        return Err(Command::Hold(reason));
+        return Err(Box::new(Command::Hold(reason)));
     }
     // Its own reservation is in the book already.
     let mut without_it = book.clone();
     without_it.release(&payout.account, payout.order.amount);
     if let Err(broken) = without_it.room_for(&payout.account, payout.order.amount, &tools.limits, now_ms) {
-        return Err(Command::Hold(broken.into()));
+        return Err(Box::new(Command::Hold(broken.into())));
     }
-    call_of(payout, &tools.policy).ok_or(Command::Hold(Reason::Policy))
+    call_of(payout, &tools.policy).ok_or_else(|| Box::new(Command::Hold(Reason::Policy)))
 }
 
 async fn cover_and_sign(
     desk: &Rc<Desk>,
     clear: Vec<(Payout, PayoutCall)>,
     aside: &mut Vec<(Payout, Command)>,
-    secrets: &BuildSecrets,
-    sight: &ChainSight,
-    now_ms: i64,
-) -> Result<Vec<(Payout, Attempt)>, String> {
+    basis: &BuildBasis,
+) -> Result<Vec<(Payout, Attempt, SignedTransfer)>, String> {
     let tools = &desk.tools;
     if clear.is_empty() {
         return Ok(Vec::new());
     }
-    let wants = clear.iter().map(|(payout, call)| Want { order: payout.order.clone(), call_data: call.call_data() }).collect();
-    let covers = tools.treasurer.ask(CoverPayouts(wants)).await.map_err(|gone| format!("the treasurer: {gone}"))?;
+    let wants = clear
+        .iter()
+        .map(|(payout, call)| Want { order: payout.order.clone(), call_data: call.call_data() })
+        .collect();
+    let covers =
+        tools.treasurer.ask(CoverPayouts(wants)).await.map_err(|gone| format!("the treasurer: {gone}"))?;
     if desk.paused.get() {
         return Err("the house was paused".to_owned());
     }
@@ -145,8 +150,8 @@ async fn cover_and_sign(
     for ((payout, call), cover) in clear.into_iter().zip(covers) {
         match cover {
             Cover::Covered { fee_limit_sun } => {
-                let attempt = sign(tools, &payout, call, fee_limit_sun, secrets, sight, now_ms).map_err(|f| f.to_string())?;
-                signed.push((payout, attempt));
+                let (attempt, transfer) = sign(tools, &payout, call, fee_limit_sun, basis)?;
+                signed.push((payout, attempt, transfer));
             }
             Cover::Hold(reason) => aside.push((payout, Command::Hold(reason))),
             Cover::Later(why) => later = Some(why),

@@ -7,16 +7,21 @@ use crate::domain::payout::{Command, Payout};
 use crate::domain::tron::SignedTransfer;
 use crate::domain::tron::broadcast::{BroadcastCode, ReplyClass};
 use crate::ledger::{Filed, OnFile};
+use crate::metrics_names;
 use crate::ports::{BroadcastReply, ChainFault, ChainNode, Gate, LiveTransfer, View};
 use crate::rounds::Found;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 
 /// Notes of a broadcast that are written in one transaction.
 const NOTES_MAX: usize = 200;
+
+/// How often a leaving worker looks whether everything is sent.
+const IDLE_LOOK: Duration = Duration::from_millis(10);
 
 /// Sends to each node with its own bound, and gathers what is to be noted.
 pub(crate) struct Sender {
@@ -31,6 +36,13 @@ impl Sender {
         let bound = tools.settings.sends_per_node_max;
         let per_node = tools.nodes.iter().map(|_| Arc::new(Semaphore::new(bound))).collect();
         Self { per_node, unsent: Cell::new(0), to_note: RefCell::default(), noting: Cell::new(false) }
+    }
+
+    /// Resolves when everything that was handed over is sent and noted.
+    pub(super) async fn idle(&self) {
+        while self.unsent() > 0 || self.noting.get() {
+            tokio::time::sleep(IDLE_LOOK).await;
+        }
     }
 
     pub(super) fn unsent(&self) -> usize {
@@ -88,7 +100,8 @@ async fn send_to_all(desk: &Rc<Desk>, filed: Filed) {
     let filed = Rc::new(filed);
     let noted = Rc::new(Cell::new(false));
     let sends = desk.tools.nodes.iter().zip(&desk.sender.per_node).map(|(node, bound)| {
-        let (desk, filed, noted, node, bound) = (desk.clone(), filed.clone(), noted.clone(), node.clone(), bound.clone());
+        let (desk, filed, noted, node, bound) =
+            (desk.clone(), filed.clone(), noted.clone(), node.clone(), bound.clone());
         async move {
             let Ok(_permit) = bound.acquire_owned().await else { return };
             // The last moment at which a pause can still keep this transfer in the house.
@@ -125,15 +138,17 @@ async fn send_to(desk: &Desk, node: &dyn ChainNode, transfer: &OnFile<SignedTran
 
 fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &BroadcastReply) -> bool {
     let (node, txid, code) = (node.name(), transfer.get().txid(), reply.code);
-    metrics::counter!("payoutd_broadcast_replies_total", "node" => node.to_owned(), "code" => code.word()).increment(1);
+    metrics::counter!(metrics_names::BROADCAST_REPLIES_TOTAL, "node" => node.to_owned(), "code" => code.name()).increment(1);
     match code.class() {
         ReplyClass::Taken | ReplyClass::Maybe => true,
-        ReplyClass::Refused if code == BroadcastCode::SigError || code == BroadcastCode::TooBigTransaction => {
-            error!(node, %txid, code = code.word(), message = reply.message, "a node refuses our bytes for what they are");
+        ReplyClass::Refused
+            if code == BroadcastCode::SigError || code == BroadcastCode::TooBigTransactionError =>
+        {
+            error!(node, %txid, code = code.name(), message = reply.message, "a node refuses our bytes for what they are");
             false
         }
         ReplyClass::Refused => {
-            warn!(node, %txid, code = code.word(), message = reply.message, "a node did not take it");
+            warn!(node, %txid, code = code.name(), message = reply.message, "a node did not take it");
             false
         }
     }
@@ -143,20 +158,23 @@ fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &B
 pub(super) async fn resend(desk: Rc<Desk>) -> Found {
     let Some(sight) = *desk.tools.sight.borrow() else { return Found::Nothing };
     let (head_ms, settings) = (sight.head.timestamp_ms, &desk.tools.settings);
-    let signed_until_ms = desk.tools.clock.now_ms().saturating_sub(i64::try_from(settings.resend_every_ms / 2).unwrap_or(0));
+    let signed_until_ms =
+        desk.tools.clock.now_ms().saturating_sub(i64::try_from(settings.resend_every_ms / 2).unwrap_or(0));
     let mut after = None;
     loop {
-        let page = match desk.tools.ledger.payouts().unincluded(head_ms, after, settings.resend_batch_max).await {
-            Ok(page) => page,
-            Err(fault) => {
-                warn!(%fault, "what is to be sent again can not be read");
-                return Found::Nothing;
-            }
-        };
+        let page =
+            match desk.tools.ledger.payouts().unincluded(head_ms, after, settings.resend_batch_max).await {
+                Ok(page) => page,
+                Err(fault) => {
+                    warn!(%fault, "what is to be sent again can not be read");
+                    return Found::Nothing;
+                }
+            };
         let Some(last) = page.last() else { return Found::Nothing };
         after = Some(last.payout_id);
         let full = page.len() >= settings.resend_batch_max as usize;
-        let due: Vec<LiveTransfer> = page.into_iter().filter(|live| live.signed_at_ms <= signed_until_ms).collect();
+        let due: Vec<LiveTransfer> =
+            page.into_iter().filter(|live| live.signed_at_ms <= signed_until_ms).collect();
         resend_page(&desk, due).await;
         if !full {
             return Found::Nothing;

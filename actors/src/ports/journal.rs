@@ -2,7 +2,7 @@
 //! transactions; what is added here are the seals.
 
 use super::payouts::StoreFault;
-use crate::domain::journal::{Checkpoint, Hash, JournalRecord, Seal};
+use crate::domain::journal::{Checkpoint, JournalRecord, Seal};
 use async_trait::async_trait;
 
 /// The journal's rows and seals.
@@ -10,9 +10,6 @@ use async_trait::async_trait;
 pub trait Journal: Send + Sync {
     /// Records from a sequence number on, in order.
     async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault>;
-
-    /// The hashes alone, from a sequence number on, in order: what a seal covers.
-    async fn record_hashes(&self, from_seq: i64, limit: u32) -> Result<Vec<(i64, Hash)>, StoreFault>;
 
     /// The highest sequence number; 0 for an empty journal.
     async fn last_seq(&self) -> Result<i64, StoreFault>;

@@ -7,7 +7,7 @@ use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::JournalDraft;
 use crate::domain::limits::{LimitBook, LimitRules};
-use crate::domain::payout::{Event, Payout, Stage};
+use crate::domain::payout::{Event, Payout, Reason, Reservation, Settlement, Stage};
 use crate::domain::tron::{RefBlock, TxId};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub enum StoreFault {
     /// What it holds can not be right.
     #[error("the store holds something that can not be: {0}")]
     Corrupt(String),
+    /// It was asked for something that it must never do: pin a second chain, write where it was opened for reading.
+    #[error("the store refuses: {0}")]
+    Refused(String),
 }
 
 /// A new payout: as it would be admitted, with stage [`Stage::Admitted`], reservation none and version 0.
@@ -38,8 +41,10 @@ pub enum Admitted {
     New(Payout),
     /// The same key with the same digest was there already: here is what it made then, as it is now.
     Repeated(Payout),
-    /// The same key with another digest was there already.
+    /// The same key with another digest was there already; or it names a batch there and one order here, or the reverse.
     KeyReused(PayoutId),
+    /// Nothing is wrong with it, and it was not written: it came in an `all_or_none` batch with a key that was reused.
+    NotTaken,
 }
 
 /// One arrow of one payout's life, ready to be written.
@@ -47,6 +52,10 @@ pub enum Admitted {
 pub struct Step {
     /// The version that must still stand; else the step is lost.
     pub version_before: u32,
+    /// Where the payout stood.
+    pub stage_before: Stage,
+    /// What had become of its money: with `after.reservation` it says what moves between the books of the limits.
+    pub reservation_before: Reservation,
     /// The payout after the event (its version is `version_before + 1`).
     pub after: Payout,
     /// What happened.
@@ -86,9 +95,9 @@ pub struct PayoutFilter {
     pub recipient: Option<Address>,
     /// Only with this reference.
     pub reference: Option<String>,
-    /// Created at or after, unix ms.
+    /// Taken in at or after, unix ms: by the moment in its id.
     pub from_ms: Option<i64>,
-    /// Created before, unix ms.
+    /// Taken in before, unix ms: by the moment in its id.
     pub to_ms: Option<i64>,
     /// Only ids below this one (the page's cursor).
     pub before: Option<PayoutId>,
@@ -144,6 +153,10 @@ pub trait Payouts: Send + Sync {
     /// Many payouts, whole, in no order; unknown ids are left out.
     async fn find_many(&self, ids: &[PayoutId]) -> Result<Vec<Payout>, StoreFault>;
 
+    /// The proof of a settled payout, as the journal's record of its settlement has it; `None` for one that is not settled by
+    /// proof.
+    async fn settlement(&self, id: PayoutId) -> Result<Option<Settlement>, StoreFault>;
+
     /// The payout of a key.
     async fn find_by_key(
         &self,
@@ -158,7 +171,8 @@ pub trait Payouts: Send + Sync {
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
     /// Admitted payouts whose `not_before` has come, most urgent and then oldest first; each with the digest that the
-    /// journal's admission record has of its order.
+    /// journal's admission record has of its order. Where that record is gone or unreadable the digest is 32 zero bytes,
+    /// which is no order's.
     async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
 
     /// Payouts in a stage, the one that changed longest ago first, that last changed at or before a moment.
@@ -184,11 +198,7 @@ pub trait Payouts: Send + Sync {
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
     /// Held payouts that time may release, most urgent and oldest first.
-    async fn held_for(
-        &self,
-        reasons: &[crate::domain::payout::Reason],
-        limit: u32,
-    ) -> Result<Vec<Payout>, StoreFault>;
+    async fn held_for(&self, reasons: &[Reason], limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
     /// The sum of live transfers' amounts, micro-USDT, and their fee limits, sun.
     async fn in_flight(&self) -> Result<InFlight, StoreFault>;

@@ -58,10 +58,23 @@ impl Desk {
         let now_ms = self.tools.clock.now_ms();
         // The chain first, the store second: what settles between the two is counted twice, never not at all.
         let policy = self.tools.policy.clone();
-        let look = self.ask(|node| { let policy = &policy; async move { wallet::look(node, policy).await } }).await?;
-        let terms_are_old = self.terms.as_ref().is_none_or(|(_, at)| now_ms.saturating_sub(*at) >= self.tools.settings.terms_every_ms);
+        let look = self
+            .ask(|node| {
+                let policy = &policy;
+                async move { wallet::look(node, policy).await }
+            })
+            .await?;
+        let terms_are_old = self
+            .terms
+            .as_ref()
+            .is_none_or(|(_, at)| now_ms.saturating_sub(*at) >= self.tools.settings.terms_every_ms);
         if terms_are_old {
-            let terms = self.ask(|node| { let policy = &policy; async move { wallet::terms(node, policy).await } }).await?;
+            let terms = self
+                .ask(|node| {
+                    let policy = &policy;
+                    async move { wallet::terms(node, policy).await }
+                })
+                .await?;
             self.terms = Some((terms, now_ms));
         }
         self.in_flight = self.tools.ledger.payouts().in_flight().await.map_err(|fault| fault.to_string())?;
@@ -82,7 +95,11 @@ impl Desk {
             allowance_kyc_micro_usdt: look.allowance_kyc_micro_usdt,
             in_flight_micro_usdt: self.in_flight.amount_micro_usdt,
             in_flight_energy: self.in_flight.fee_limit_sun / energy_price,
-            in_flight_other_sun: self.in_flight.transfers.saturating_mul(TRANSFER_BYTES).saturating_mul(byte_price),
+            in_flight_other_sun: self
+                .in_flight
+                .transfers
+                .saturating_mul(TRANSFER_BYTES)
+                .saturating_mul(byte_price),
         }
     }
 
@@ -121,12 +138,16 @@ impl Desk {
 
     fn look_is_old(&self) -> bool {
         let now_ms = self.tools.clock.now_ms();
-        self.look.as_ref().is_none_or(|(_, at)| now_ms.saturating_sub(*at) >= self.tools.settings.shortage_look_ms)
+        self.look
+            .as_ref()
+            .is_none_or(|(_, at)| now_ms.saturating_sub(*at) >= self.tools.settings.shortage_look_ms)
     }
 
     async fn cover_one(&mut self, want: &Want) -> Cover {
         let (Some(_), Some((terms, _)), None) = (&self.look, self.terms.clone(), &self.trouble) else {
-            return Cover::Later(self.trouble.clone().unwrap_or_else(|| "the wallet was not read yet".to_owned()));
+            return Cover::Later(
+                self.trouble.clone().unwrap_or_else(|| "the wallet was not read yet".to_owned()),
+            );
         };
         if let Some(stop) = terms.token_stop {
             return Cover::Later(stop);
@@ -183,7 +204,7 @@ impl Desk {
         }
         let policy = &self.tools.policy;
         let blacklisted = self
-            .ask(|node| async move { wallet::flag(node, policy, abi::is_black_listed(recipient)).await })
+            .ask(|node| async move { wallet::flag(node, policy, abi::is_black_listed(*recipient)).await })
             .await?;
         if !blacklisted {
             let checks_max = settings.recipient_checks_max;
@@ -201,7 +222,7 @@ impl Desk {
             if let Some(energy) = self.preflights.energy(route, now_ms, self.tools.settings.terms_every_ms) {
                 return Ok(energy);
             }
-            let probe = abi::transfer(&COLD_PROBE, PROBE_AMOUNT);
+            let probe = abi::Call::Transfer { recipient: COLD_PROBE, amount: PROBE_AMOUNT.into() }.encode();
             let energy = self.trial(self.tools.policy.token, probe).await?;
             self.preflights.note_energy(route, energy, now_ms);
             return Ok(energy);

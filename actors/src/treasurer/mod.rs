@@ -10,9 +10,10 @@ mod wallet;
 use crate::domain::address::Address;
 use crate::domain::order::{HousePolicy, Order};
 use crate::domain::payout::Reason;
-use crate::guardian::{ActorView, LookNow, ShowView};
+use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{ChainNode, Clock};
+use crate::rounds::{Found, Rounds};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use desk::Desk;
 use serde::Serialize;
@@ -126,6 +127,7 @@ pub struct WalletView {
 /// The treasurer.
 pub struct Treasurer {
     desk: Arc<Mutex<Desk>>,
+    rounds: Rounds,
     look_every: Duration,
     wallet: Address,
 }
@@ -136,15 +138,16 @@ impl Treasurer {
     pub fn new(tools: TreasurerTools) -> Self {
         let look_every = Duration::from_millis(tools.settings.look_every_ms);
         let wallet = tools.policy.wallet;
-        Self { desk: Arc::new(Mutex::new(Desk::new(tools))), look_every, wallet }
+        Self { desk: Arc::new(Mutex::new(Desk::new(tools))), rounds: Rounds::default(), look_every, wallet }
     }
 
-    fn look(&self) {
+    fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        actix::spawn(async move {
-            // Somebody who is being answered has just looked, or is about to.
-            if let Ok(mut desk) = desk.try_lock() {
-                desk.look().await;
+        self.rounds.run(ctx, move || {
+            let desk = desk.clone();
+            async move {
+                desk.lock().await.look().await;
+                Found::Nothing
             }
         });
     }
@@ -154,16 +157,16 @@ impl Actor for Treasurer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.look();
-        ctx.run_interval(self.look_every, |treasurer, _| treasurer.look());
+        self.look(ctx);
+        ctx.run_interval(self.look_every, |treasurer, ctx| treasurer.look(ctx));
     }
 }
 
 impl Handler<LookNow> for Treasurer {
     type Result = ();
 
-    fn handle(&mut self, _: LookNow, _: &mut Self::Context) {
-        self.look();
+    fn handle(&mut self, _: LookNow, ctx: &mut Self::Context) {
+        self.look(ctx);
     }
 }
 
@@ -185,11 +188,21 @@ impl Handler<ShowWallet> for Treasurer {
     }
 }
 
+/// Nothing of the treasurer's work needs finishing: what it knows it can read again.
+impl Handler<Drain> for Treasurer {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {}
+}
+
 impl Handler<ShowView> for Treasurer {
     type Result = ActorView;
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
         let view = self.desk.try_lock().map(|desk| desk.wallet_view()).ok();
-        ActorView::of("treasurer", &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }))
+        ActorView::of(
+            "treasurer",
+            &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }),
+        )
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Terms {
 pub(super) async fn look(node: &dyn ChainNode, policy: &HousePolicy) -> Result<WalletLook, ChainFault> {
     let account = node.account(View::Solid, policy.wallet).await?;
     let resources = node.resources(policy.wallet).await?;
-    let balance = ask_number(node, policy, policy.token, abi::balance_of(&policy.wallet)).await?;
+    let balance = ask_number(node, policy, policy.token, abi::balance_of(policy.wallet)).await?;
     Ok(WalletLook {
         balance_micro_usdt: balance,
         balance_sun: account.balance_sun,
@@ -38,9 +38,13 @@ pub(super) async fn look(node: &dyn ChainNode, policy: &HousePolicy) -> Result<W
     })
 }
 
-async fn allowance(node: &dyn ChainNode, policy: &HousePolicy, router: Option<Address>) -> Result<u64, ChainFault> {
+async fn allowance(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    router: Option<Address>,
+) -> Result<u64, ChainFault> {
     match router {
-        Some(router) => ask_number(node, policy, policy.token, abi::allowance(&policy.wallet, &router)).await,
+        Some(router) => ask_number(node, policy, policy.token, abi::allowance(policy.wallet, router)).await,
         None => Ok(0),
     }
 }
@@ -49,9 +53,12 @@ pub(super) async fn terms(node: &dyn ChainNode, policy: &HousePolicy) -> Result<
     let parameters = node.parameters().await?;
     let mut token_stop = None;
     let switches = [
-        (abi::paused(), "the token's issuer has paused all transfers"),
-        (abi::deprecated(), "the token contract is deprecated: transfers would be logged by another contract"),
-        (abi::is_black_listed(&policy.wallet), "the token's issuer has blacklisted the paying wallet"),
+        (abi::question(abi::PAUSED), "the token's issuer has paused all transfers"),
+        (
+            abi::question(abi::DEPRECATED),
+            "the token contract is deprecated: transfers would be logged by another contract",
+        ),
+        (abi::is_black_listed(policy.wallet), "the token's issuer has blacklisted the paying wallet"),
     ];
     for (call_data, says) in switches {
         if flag(node, policy, call_data).await? {
@@ -62,13 +69,22 @@ pub(super) async fn terms(node: &dyn ChainNode, policy: &HousePolicy) -> Result<
 }
 
 /// A token that lacks a switch (the call fails) has not pulled it.
-pub(super) async fn flag(node: &dyn ChainNode, policy: &HousePolicy, call_data: Vec<u8>) -> Result<bool, ChainFault> {
+pub(super) async fn flag(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    call_data: Vec<u8>,
+) -> Result<bool, ChainFault> {
     let run = node.trial_run(View::Solid, policy.wallet, policy.token, call_data).await?;
     Ok(run.failure.is_none() && run.returned.iter().any(|byte| *byte != 0))
 }
 
 /// A number larger than anything that can be paid counts as the largest that can.
-async fn ask_number(node: &dyn ChainNode, policy: &HousePolicy, contract: Address, call_data: Vec<u8>) -> Result<u64, ChainFault> {
+async fn ask_number(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    contract: Address,
+    call_data: Vec<u8>,
+) -> Result<u64, ChainFault> {
     let run = node.trial_run(View::Solid, policy.wallet, contract, call_data).await?;
     if let Some(failure) = run.failure {
         return Err(ChainFault::Garbled(format!("a balance can not be read: {failure}")));

@@ -38,6 +38,9 @@ pub fn postings(before: Reservation, after: Reservation, amount_micro_usdt: u64)
     ]
 }
 
+/// The purpose for which the signer derives the key of [`order_digest`].
+pub const ORDER_DIGEST_PURPOSE: &str = "order digest v1";
+
 /// The keyed digest (HMAC-SHA256) of an order as it is admitted: whoever changes recipient, amount, route or anything
 /// else of it in the database can not make a digest that fits.
 #[must_use]

@@ -413,7 +413,7 @@ impl SignedTransfer {
     /// What [`SignedTransfer::bytes`] are long.
     #[must_use]
     pub fn len(&self) -> usize {
-        super::wire::message_field_len(1, self.raw_data.len()) + super::wire::message_field_len(2, 65)
+        signed_len(self.raw_data.len())
     }
 
     /// A transfer always has bytes.
@@ -421,6 +421,12 @@ impl SignedTransfer {
     pub const fn is_empty(&self) -> bool {
         false
     }
+}
+
+/// What a transaction is long that is made of raw data of some length and one signature.
+#[must_use]
+pub fn signed_len(raw_data_len: usize) -> usize {
+    super::wire::message_field_len(1, raw_data_len) + super::wire::message_field_len(2, 65)
 }
 
 /// Bandwidth that a transaction of this length costs: the bytes without `ret`, and room for one result
