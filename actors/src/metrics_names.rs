@@ -58,9 +58,9 @@ metrics! {
     OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage",
     ALARMS_TOTAL = Counter "payoutd_alarms_total": "what a person must hear of, by alarm",
     // ---- dependencies (F000-18)
-    BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",
-    BREAKER_CALLS_TOTAL = Counter "payoutd_dependency_calls_total": "calls to dependencies, by dependency and outcome (ok, silent, penalty, garbled, not_asked)",
-    BREAKER_CALL_SECONDS = Histogram "payoutd_dependency_call_seconds": "calls to dependencies, until the answer or the fault, by dependency",
+    CIRCUIT_BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",
+    DEPENDENCY_CALLS_TOTAL = Counter "payoutd_dependency_calls_total": "calls to dependencies, by dependency and outcome (ok, silent, penalty, garbled, not_asked)",
+    DEPENDENCY_CALL_SECONDS = Histogram "payoutd_dependency_call_seconds": "calls to dependencies, until the answer or the fault, by dependency",
     // ---- the journal
     JOURNAL_UNSEALED_ROWS = Gauge "payoutd_journal_unsealed_rows": "rows of the journal that no seal covers yet",
     JOURNAL_SEALS_TOTAL = Counter "payoutd_journal_seals_total": "seals made",

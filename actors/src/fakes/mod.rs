@@ -1,1 +1,9 @@
 //! A world to practise in: the simulated chain, a store in memory, a clock that belongs to the test.
+
+mod pocket_entropy;
+mod pocket_signer;
+mod test_clock;
+
+pub use pocket_entropy::PocketEntropy;
+pub use pocket_signer::PocketSigner;
+pub use test_clock::{BEGINNING_MS, TestClock};
