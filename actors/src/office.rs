@@ -3,7 +3,7 @@
 //! The house in `src/` and the simulations open the same office; only the world behind the ports differs.
 
 use crate::admission::{self, Admission, AdmissionSettings, AdmissionTools};
-use crate::audit_writer::{self, AuditWriterSettings, AuditWriterTools, AuditWriter};
+use crate::audit_writer::{self, AuditWriter, AuditWriterSettings, AuditWriterTools};
 use crate::chain_sight::no_sight;
 use crate::circuit_breaker::{self, CircuitBreaker, Guarded, SharedBreaker};
 use crate::confirmation_watcher::{self, ConfirmationWatcher, WatcherSettings, WatcherTools};
@@ -16,7 +16,8 @@ use crate::house_clock::HouseClock;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
-    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, SecondOpinion, Signer, StoreFault,
+    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, SecondOpinion, Signer,
+    StoreFault,
 };
 use crate::roster::{Roster, Staff};
 use crate::treasurer::{self, Treasurer, TreasurerSettings, TreasurerTools};
@@ -132,7 +133,8 @@ impl Office {
         for breaker in self.breakers.clone() {
             let (house, clock) = (world.house.clone(), clock.clone());
             let post = Handle::vacant(circuit_breaker::NAME);
-            self.roster.hire(&post, move || CircuitBreaker::new(breaker.clone(), house.clone(), clock.clone()));
+            self.roster
+                .hire(&post, move || CircuitBreaker::new(breaker.clone(), house.clone(), clock.clone()));
         }
         // The watcher reads the first node; the treasurer begins with the last, so that one provider's quota serves both.
         let treasurer = TreasurerTools {
@@ -208,7 +210,11 @@ fn behind_breakers(mut world: World, rules: &OfficeRules, facts: &HouseFacts) ->
         breakers.push(breaker.clone());
         breaker
     };
-    world.nodes = world.nodes.iter().map(|node| Arc::new(Guarded::new(node.clone(), breaker_of(node.name()))) as Arc<dyn ChainNode>).collect();
+    world.nodes = world
+        .nodes
+        .iter()
+        .map(|node| Arc::new(Guarded::new(node.clone(), breaker_of(node.name()))) as Arc<dyn ChainNode>)
+        .collect();
     world.second = world.second.map(|index| {
         let breaker = breaker_of(index.name());
         Arc::new(Guarded::new(index, breaker)) as Arc<dyn SecondOpinion>
@@ -222,13 +228,19 @@ async fn is_behind_checkpoint(world: &World) -> Result<bool, StoreFault> {
         Ok(Some(kept)) => kept,
         Ok(None) => return Ok(false),
         Err(why) => {
-            warn!(why, "the checkpoint beside the store can not be read: treated as a store that was restored");
+            warn!(
+                why,
+                "the checkpoint beside the store can not be read: treated as a store that was restored"
+            );
             return Ok(true);
         }
     };
     let known = knows(world, &kept).await?;
     if !known {
-        warn!(last_seq = kept.last_seq, "this store does not know its own last checkpoint: it is an older copy");
+        warn!(
+            last_seq = kept.last_seq,
+            "this store does not know its own last checkpoint: it is an older copy"
+        );
     }
     Ok(!known)
 }
