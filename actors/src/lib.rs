@@ -12,6 +12,7 @@ pub mod guardian;
 pub mod house_clock;
 pub mod ledger;
 pub mod metrics_names;
+pub mod office;
 pub mod payout_worker;
 pub mod ports;
 pub mod roster;

@@ -14,7 +14,7 @@ mod verify;
 
 use crate::chain_sight::SightWriter;
 use crate::domain::order::HousePolicy;
-use crate::guardian::{ActorView, Drain, Handle, LookNow, ShowView};
+use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::payout_worker::PayoutWorker;
 use crate::ports::{BlockMark, ChainNode, Clock, House, SecondOpinion};
@@ -30,6 +30,9 @@ use std::time::Duration;
 use tracing::warn;
 
 pub use verify::{Check, Verification, VerifyPayout, VerifyRefused};
+
+/// The watcher's name in the roster, in views and in metrics.
+pub const NAME: &str = "confirmation_watcher";
 
 /// The watcher's limits and periods.
 #[derive(Debug, Clone)]
@@ -94,9 +97,11 @@ pub struct WatcherTools {
     pub single_source: bool,
     /// Pulls the switch when the chain shows what must never be.
     pub worker: Handle<PayoutWorker>,
+    /// Told when there is something to seal.
+    pub audit_writer: Nudge,
     /// Where the newest sight is shown.
     pub sight: Rc<SightWriter>,
-    /// The wall clock.
+    /// The house's time ([`crate::house_clock::HouseClock`]).
     pub clock: Arc<dyn Clock>,
     /// Wallet and token.
     pub policy: HousePolicy,
@@ -184,6 +189,7 @@ async fn look(desk: Rc<Desk>) -> Found {
     let mut view = desk.view.borrow_mut();
     match result {
         Ok(found) => {
+            desk.tools.audit_writer.nudge();
             view.trouble = None;
             found
         }
@@ -252,6 +258,6 @@ impl Handler<ShowView> for ConfirmationWatcher {
     type Result = ActorView;
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
-        ActorView::of("confirmation_watcher", &*self.desk.view.borrow())
+        ActorView::of(NAME, &*self.desk.view.borrow())
     }
 }

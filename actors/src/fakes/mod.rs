@@ -2,6 +2,7 @@
 
 mod pocket_entropy;
 mod pocket_signer;
+pub mod sim_chain;
 mod test_clock;
 
 pub use pocket_entropy::PocketEntropy;

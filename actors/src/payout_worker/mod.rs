@@ -11,7 +11,7 @@ mod send;
 use crate::chain_sight::SightReader;
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
-use crate::guardian::{ActorView, Drain, Handle, LookNow, ShowView};
+use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault};
 use crate::rounds::Rounds;
@@ -23,6 +23,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The worker's name in the roster, in views and in metrics.
+pub const NAME: &str = "payout_worker";
 
 /// The worker's limits and periods.
 #[derive(Debug, Clone)]
@@ -75,8 +78,12 @@ pub struct WorkerTools {
     pub treasurer: Handle<Treasurer>,
     /// The newest sight of the chain.
     pub sight: SightReader,
-    /// The wall clock.
+    /// Told when there is something to seal.
+    pub audit_writer: Nudge,
+    /// The house's time ([`crate::house_clock::HouseClock`]).
     pub clock: Arc<dyn Clock>,
+    /// The wall clock as it is, held against the chain's.
+    pub wall: Arc<dyn Clock>,
     /// Whom the house pays, and how.
     pub policy: HousePolicy,
     /// The spending limits, asked once more before signing.
@@ -233,6 +240,6 @@ impl Handler<ShowView> for PayoutWorker {
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
         let mut view = self.desk.view.borrow().clone();
         view.unsent = self.desk.sender.unsent();
-        ActorView::of("payout_worker", &view)
+        ActorView::of(NAME, &view)
     }
 }

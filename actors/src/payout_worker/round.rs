@@ -39,7 +39,12 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
         return Err("the nodes take transfers more slowly than they are signed".to_owned());
     }
     let now_ms = tools.clock.now_ms().max(facts.latest_ms);
-    let sight = may_sign_by(*tools.sight.borrow(), tools.clock.now_ms(), tools.settings.sight_stale_ms)?;
+    let sight = may_sign_by(
+        *tools.sight.borrow(),
+        tools.clock.now_ms(),
+        tools.wall.now_ms(),
+        tools.settings.sight_stale_ms,
+    )?;
     let payable = tools.ledger.payouts().payable(now_ms, tools.settings.batch_max).await.map_err(said)?;
     if payable.is_empty() {
         return Ok(Found::Nothing);

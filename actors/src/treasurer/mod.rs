@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
+/// The treasurer's name in the roster, in views and in metrics.
+pub const NAME: &str = "treasurer";
+
 /// The treasurer's limits and periods.
 #[derive(Debug, Clone)]
 pub struct TreasurerSettings {
@@ -201,7 +204,7 @@ impl Handler<ShowView> for Treasurer {
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
         let view = self.desk.try_lock().map(|desk| desk.wallet_view()).ok();
         ActorView::of(
-            "treasurer",
+            NAME,
             &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }),
         )
     }
