@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::address::Address;
 
-/// A block's header.
+/// A block's header. The genesis block has none: a sentence stands in its producer's place, and its id is only compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockHeader {
     /// The height.
