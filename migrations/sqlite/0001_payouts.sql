@@ -20,6 +20,8 @@ CREATE TABLE payout (
     order_digest      BLOB    NOT NULL CHECK (length(order_digest) = 32),
     -- The journal's record of its first event, whose order_digest a signer compares.
     admitted_seq      INTEGER NOT NULL,
+    -- The journal's record of its last event: of a settled payout, its proof.
+    last_seq          INTEGER NOT NULL,
     stage             TEXT    NOT NULL CHECK (stage IN ('admitted', 'held', 'rejected', 'signed', 'broadcast',
                                   'included', 'settled', 'failed', 'mismatched', 'unknown', 'cancelled')),
     reason            TEXT,
