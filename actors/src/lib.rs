@@ -1,6 +1,4 @@
-//! The office of payoutd: the domain, the ports and the supervised actors.
-//!
-//! **Never here:** sockets, files, SQL, environment variables, wall clocks. The outside world arrives through [`ports`].
+#![doc = include_str!("../README.md")]
 
 pub mod admission;
 pub mod audit_writer;
@@ -20,3 +18,21 @@ pub mod ports;
 pub mod roster;
 pub mod rounds;
 pub mod treasurer;
+
+#[cfg(test)]
+mod front_page {
+    const README: &str = include_str!("../README.md");
+
+    /// The front page is true: it names every invariant and every room.
+    #[test]
+    fn the_front_page_names_every_invariant_and_every_room() {
+        for (sentence, _) in crate::domain::invariants::OF_A_PAYOUT {
+            let (id, _) = sentence.split_once(':').unwrap();
+            assert!(README.contains(&format!("| {id} |")), "{id} is not on the front page");
+        }
+        let rooms = include_str!("lib.rs").lines().filter_map(|line| line.strip_prefix("pub mod "));
+        for room in rooms.map(|line| line.trim_end_matches(';')).filter(|room| *room != "domain") {
+            assert!(README.contains(&format!("`{room}`")), "{room} is not on the map");
+        }
+    }
+}

@@ -457,7 +457,7 @@ fn vectors_of_transactions_are_shown_to_people_as_they_were_meant() {
             ContractView::Call { contract, call: Some(call), .. } => {
                 assert_eq!(*contract, address(text(inputs, "contract")));
                 assert_eq!(
-                    Ok(call.clone()),
+                    Ok((**call).clone()),
                     call_of(text(inputs, "method"), inputs["args"].as_array().unwrap())
                 );
             }

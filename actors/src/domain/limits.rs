@@ -113,10 +113,15 @@ impl LimitBook {
         now_ms: i64,
     ) -> Result<(), LimitBroken> {
         self.room_for(account, amount, rules, now_ms)?;
+        self.set_aside(account, amount);
+        Ok(())
+    }
+
+    /// Reserves an amount whether there is room or not: money that a transfer found on the chain has taken already.
+    pub fn set_aside(&mut self, account: &AccountId, amount: MicroUsdt) {
         for spending in self.scopes(account) {
             spending.reserved_micro_usdt = spending.reserved_micro_usdt.saturating_add(amount.micro());
         }
-        Ok(())
     }
 
     /// Turns a reservation into settled money.

@@ -1,9 +1,20 @@
 //! A world to practise in: the simulated chain, a store in memory, a clock that belongs to the test.
 
+mod memory_house;
+mod memory_journal;
+mod memory_payouts;
+mod memory_reads;
+mod memory_store;
 mod pocket_entropy;
 mod pocket_signer;
+pub mod sim_chain;
+mod sim_node;
+mod sim_tronscan;
 mod test_clock;
 
+pub use memory_store::{MemorySnapshot, MemoryStore};
 pub use pocket_entropy::PocketEntropy;
 pub use pocket_signer::PocketSigner;
+pub use sim_node::{SharedChain, SimNode, look};
+pub use sim_tronscan::SimTronScan;
 pub use test_clock::{BEGINNING_MS, TestClock};

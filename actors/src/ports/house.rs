@@ -47,6 +47,39 @@ pub struct HouseFacts {
     pub latest_ms: i64,
 }
 
+impl HouseFacts {
+    /// The facts after a change at a moment (unix ms), and whether anything of it is new: the same in every store.
+    ///
+    /// # Errors
+    /// A second chain is refused: a store pays on the one that it was pinned to.
+    pub fn changed(mut self, change: &HouseChange) -> Result<(Self, bool), StoreFault> {
+        let before = self.clone();
+        match change {
+            HouseChange::Pause(pause) => self.pause = Some(pause.clone()),
+            HouseChange::Resume { .. } => self.pause = None,
+            HouseChange::Alarm { .. } => return Ok((self, true)),
+            HouseChange::PinGenesis(id) => match self.genesis_id {
+                Some(pinned) if pinned != *id => {
+                    let why =
+                        format!("it pays on the chain whose first block is {pinned}, not on that of {id}");
+                    return Err(StoreFault::Refused(why));
+                }
+                Some(_) | None => self.genesis_id = Some(*id),
+            },
+            HouseChange::Birth(mark) => self.birth = self.birth.or(Some(*mark)),
+            HouseChange::LastSolid(mark) => {
+                let further = self.last_solid.is_none_or(|last| mark.block.number > last.block.number);
+                self.last_solid = if further { Some(*mark) } else { self.last_solid };
+            }
+            HouseChange::Breaker(name, breaker) => {
+                self.breakers.insert(name.clone(), *breaker);
+            }
+        }
+        let new = self != before;
+        Ok((self, new))
+    }
+}
+
 /// One change of what the house remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HouseChange {
@@ -101,6 +134,7 @@ pub trait House: Send + Sync {
     async fn facts(&self) -> Result<HouseFacts, StoreFault>;
 
     /// Changes some, in one transaction with the journal records that the changes want
-    /// ([`HouseChange::journal_draft`]); `now_ms` also moves [`HouseFacts::latest_ms`] forward.
+    /// ([`HouseChange::journal_draft`]; a change that changes nothing wants none); `now_ms` also moves
+    /// [`HouseFacts::latest_ms`] forward.
     async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault>;
 }

@@ -1,5 +1,6 @@
 //! The doors to the world, said in the office's words. `src/` implements them; `fakes/` plays them for the tests.
 
+pub mod birth;
 pub mod chain;
 pub mod clock;
 pub mod house;

@@ -13,7 +13,8 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Why the store did not do it. Nothing was written.
+/// Why the store did not do it. Nothing was written; only where it was away, a write that was under way may stand all the
+/// same: whoever asks again finds out.
 #[derive(Debug, Clone, Error)]
 pub enum StoreFault {
     /// The disk is full: stop paying, say so, lose nothing.

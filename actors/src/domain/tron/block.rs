@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::address::Address;
 
-/// A block's header.
+/// A block's header. The genesis block has none: a sentence stands in its producer's place, and its id is only compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockHeader {
     /// The height.
@@ -274,5 +274,105 @@ fn parent(pair: &[Hash32]) -> Hash32 {
         }
         [alone] => *alone,
         _ => Hash32::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::tron::PrivateKey;
+    use proptest::prelude::*;
+
+    fn transaction(mark: u8) -> BlockTransaction {
+        BlockTransaction::with_result(vec![0x0a, 0x01, mark], vec![vec![mark; 65]], ContractResult::Success)
+    }
+
+    /// A block as an honest producer makes it, on the parent with this mark.
+    fn block(number: u64, parent: u8, transactions: Vec<BlockTransaction>) -> Block {
+        let leaves: Vec<Hash32> = transactions.iter().filter_map(BlockTransaction::leaf).collect();
+        let witness = PrivateKey::from_bytes(&[9; 32]).unwrap();
+        let mut header = BlockHeader {
+            number,
+            parent_id: BlockId::of(number - 1, &[parent; 32]),
+            timestamp_ms: 1_768_026_144_000,
+            witness: witness.address(),
+            witness_id: 0,
+            version: 31,
+            tx_trie_root: tx_trie_root(&leaves),
+            account_state_root: None,
+            signature: Vec::new(),
+        };
+        header.signature = witness.sign(&header.hash()).as_bytes().to_vec();
+        Block { id: header.id(), header, transactions }
+    }
+
+    #[test]
+    fn an_honest_block_proves_itself() {
+        let block = block(100, 1, vec![transaction(1), transaction(2), transaction(3)]);
+        assert_eq!(block.check_id(), Ok(()));
+        assert_eq!(block.check_root(), RootCheck::Holds);
+        assert_eq!(block.header.signer(), Ok(block.header.witness));
+        assert_eq!(
+            block.check_follows(99, block.header.parent_id, Some(block.timestamp_ms() - 3000)),
+            Ok(())
+        );
+        let wanted = transaction(2);
+        assert_eq!(block.find(wanted.txid()), Some(&wanted));
+        assert_eq!(block.find(transaction(4).txid()), None);
+    }
+
+    /// A provider that hides a transfer must change the list, and then the root; or the root, and then the id; or the id, and
+    /// then the next block's parent.
+    #[test]
+    fn a_hidden_transaction_shows_in_the_root_the_id_or_the_next_block() {
+        let honest = block(100, 1, vec![transaction(1), transaction(2)]);
+        let mut hidden = honest.clone();
+        hidden.transactions.pop();
+        assert!(matches!(hidden.check_root(), RootCheck::Differs { .. }));
+
+        hidden.header.tx_trie_root = tx_trie_root(&[transaction(1).leaf().unwrap()]);
+        assert_eq!(hidden.check_root(), RootCheck::Holds);
+        assert!(matches!(hidden.check_id(), Err(DoctoredBlock::Id { .. })));
+        assert_ne!(hidden.header.signer(), Ok(hidden.header.witness));
+
+        hidden.id = hidden.header.id();
+        assert_eq!(hidden.check_id(), Ok(()));
+        let mut next = block(101, 1, vec![]);
+        next.header.parent_id = honest.id;
+        next.id = next.header.id();
+        let refused = next.check_follows(100, hidden.id, None);
+        assert!(matches!(refused, Err(DoctoredBlock::Parent { .. })), "{refused:?}");
+        assert_eq!(next.check_follows(100, honest.id, None), Ok(()));
+    }
+
+    #[test]
+    fn a_block_of_another_height_or_time_does_not_follow() {
+        let block = block(100, 1, vec![]);
+        let parent = block.header.parent_id;
+        let order = Err(DoctoredBlock::Order { number: 100, before: 98 });
+        assert_eq!(block.check_follows(98, parent, None), order);
+        let late = block.check_follows(99, parent, Some(block.timestamp_ms()));
+        assert_eq!(late, Err(DoctoredBlock::Order { number: 100, before: 99 }));
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_written_down_leaves_the_root_unknown() {
+        let mut block = block(100, 1, vec![transaction(1)]);
+        block.transactions.push(BlockTransaction::new(vec![1], vec![], None));
+        assert_eq!(block.check_root(), RootCheck::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn every_leaf_and_its_place_count(count in 1_usize..20, place in 0_usize..20, other in 0_usize..20) {
+            let leaves: Vec<Hash32> = (0..count).map(|n| Hash32::new([n as u8 + 1; 32])).collect();
+            let root = tx_trie_root(&leaves);
+            let mut changed = leaves.clone();
+            changed[place % count] = Hash32::new([0xee; 32]);
+            prop_assert_ne!(tx_trie_root(&changed), root);
+            let mut swapped = leaves.clone();
+            swapped.swap(place % count, other % count);
+            prop_assert_eq!(tx_trie_root(&swapped) == root, swapped == leaves);
+        }
     }
 }

@@ -142,8 +142,10 @@ impl Event {
     }
 }
 
+type Word = [u8; 32];
+
 /// The indexed arguments and the words of the data, exactly so many.
-fn arguments<const I: usize, const D: usize>(log: &Log) -> Result<([[u8; 32]; I], [[u8; 32]; D]), LogError> {
+fn arguments<const I: usize, const D: usize>(log: &Log) -> Result<([Word; I], [Word; D]), LogError> {
     let indexed = log.topics.get(1..).and_then(|topics| topics.try_into().ok());
     let indexed = indexed.ok_or(LogError::Topics { found: log.topics.len() })?;
     if log.data.len() != D * 32 {
@@ -158,17 +160,17 @@ fn arguments<const I: usize, const D: usize>(log: &Log) -> Result<([[u8; 32]; I]
 }
 
 /// The one argument, indexed or not.
-fn any_argument(log: &Log) -> Result<[u8; 32], LogError> {
+fn any_argument(log: &Log) -> Result<Word, LogError> {
     match arguments(log) {
         Ok(([word], [])) => Ok(word),
         Err(_) => arguments(log).map(|([], [word])| word),
     }
 }
 
-fn address(word: [u8; 32]) -> Result<Address, LogError> {
+fn address(word: Word) -> Result<Address, LogError> {
     Address::from_word(&word).map_err(|_| LogError::Address { index: 1 })
 }
 
-fn number(word: [u8; 32]) -> Uint256 {
+fn number(word: Word) -> Uint256 {
     Uint256::from_word(word)
 }

@@ -107,7 +107,7 @@ pub enum ContractView {
         /// Which function, if it is known here.
         function: Option<&'static str>,
         /// The call with its arguments, if it is known here.
-        call: Option<Call>,
+        call: Option<Box<Call>>,
         /// Whether the arguments are laid out as a careful encoder lays them out; `None` where the call is not known.
         strict: Option<bool>,
         /// The call data, hex.
@@ -263,7 +263,7 @@ fn call_view(value: &[u8], odd: &mut Vec<Oddity>) -> Option<ContractView> {
         call_value_sun: trigger.call_value,
         function: selector.and_then(|selector| function_of(*selector)),
         strict: call.as_ref().map(|call| Call::decode(&trigger.data).as_ref() == Ok(call)),
-        call,
+        call: call.map(Box::new),
         data: hex::encode(&trigger.data),
     })
 }

@@ -529,3 +529,7 @@ impl DecodedTransfer {
 pub fn assemble(raw_data: &[u8], signatures: &[Vec<u8>]) -> Vec<u8> {
     Transaction { raw_data: raw_data.to_vec(), signatures: signatures.to_vec(), ret: Vec::new() }.encode()
 }
+
+#[cfg(test)]
+#[path = "transaction_tests.rs"]
+mod tests;

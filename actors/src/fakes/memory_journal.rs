@@ -1,0 +1,50 @@
+//! The journal's rows and seals, in memory.
+
+use super::memory_store::MemoryStore;
+use crate::domain::journal::{JournalRecord, Seal};
+use crate::ports::{Journal, StoreFault};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Journal for MemoryStore {
+    async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault> {
+        self.read(|cabinet| {
+            let before = usize::try_from(from_seq.saturating_sub(1)).unwrap_or(0);
+            cabinet.journal.iter().skip(before).take(count(limit)).cloned().collect()
+        })
+        .await
+    }
+
+    async fn last_seq(&self) -> Result<i64, StoreFault> {
+        self.read(super::memory_store::Cabinet::last_seq).await
+    }
+
+    async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {
+        self.read(|cabinet| {
+            let from = cabinet.seals.iter().filter(|seal| seal.seal_no >= from_seal_no);
+            from.take(count(limit)).cloned().collect()
+        })
+        .await
+    }
+
+    async fn last_seal(&self) -> Result<Option<Seal>, StoreFault> {
+        self.read(|cabinet| cabinet.seals.last().cloned()).await
+    }
+
+    async fn put_seal(&self, seal: Seal) -> Result<bool, StoreFault> {
+        self.write(|cabinet| {
+            let rival = |one: &Seal| one.seal_no == seal.seal_no || one.prev_hash == seal.prev_hash;
+            let taken = cabinet.seals.iter().rev().any(rival);
+            if !taken {
+                cabinet.seals.push(seal);
+            }
+            Ok((!taken, !taken))
+        })
+        .await
+    }
+}
+
+/// A limit as a number of rows.
+pub(super) fn count(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,248 @@
+//! Payouts in memory: taking them in, and their steps.
+
+use super::memory_reads as reads;
+use super::memory_store::{Cabinet, Kept, MemoryStore};
+use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::limits::{LimitBook, LimitRules};
+use crate::domain::payout::{AttemptOutcome, Event, Payout, Reason, Reservation, Settlement, Stage};
+use crate::domain::tron::TxId;
+use crate::ports::birth::born;
+use crate::ports::{
+    Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
+    StoreFault,
+};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+
+#[async_trait]
+impl Payouts for MemoryStore {
+    async fn admit(
+        &self,
+        batch: Vec<NewPayout>,
+        rules: &LimitRules,
+        now_ms: i64,
+        all_or_none: bool,
+    ) -> Result<Vec<Admitted>, StoreFault> {
+        self.write(|cabinet| admit(cabinet, batch, rules, now_ms, all_or_none)).await
+    }
+
+    async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
+        self.write(|cabinet| {
+            let results: Vec<StepResult> = steps.into_iter().map(|step| take(cabinet, step, gate)).collect();
+            let changed = results.contains(&StepResult::Taken);
+            Ok((results, changed))
+        })
+        .await
+    }
+
+    async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault> {
+        self.read(|cabinet| cabinet.payouts.get(&id).map(|kept| kept.payout.clone())).await
+    }
+
+    async fn find_many(&self, ids: &[PayoutId]) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::of_ids(cabinet, ids.iter().copied())).await
+    }
+
+    async fn settlement(&self, id: PayoutId) -> Result<Option<Settlement>, StoreFault> {
+        self.read(|cabinet| reads::settlement(cabinet, id)).await?
+    }
+
+    async fn find_by_key(
+        &self,
+        account: &AccountId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Payout>, StoreFault> {
+        self.read(|cabinet| {
+            let id = cabinet.keys.get(&(account.clone(), key.clone()))?;
+            cabinet.payouts.get(id).map(|kept| kept.payout.clone())
+        })
+        .await
+    }
+
+    async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| {
+            reads::of_ids(cabinet, txids.iter().filter_map(|id| cabinet.txids.get(id).copied()))
+        })
+        .await
+    }
+
+    async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::list(cabinet, filter, limit)).await
+    }
+
+    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
+        self.read(|cabinet| reads::payable(cabinet, now_ms, limit)).await
+    }
+
+    async fn resting(
+        &self,
+        stage: Stage,
+        changed_until_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::resting(cabinet, stage, changed_until_ms, limit)).await
+    }
+
+    async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault> {
+        self.read(|cabinet| reads::expired(cabinet, until_ms, limit)).await
+    }
+
+    async fn unincluded(
+        &self,
+        expires_after_ms: i64,
+        after: Option<PayoutId>,
+        limit: u32,
+    ) -> Result<Vec<LiveTransfer>, StoreFault> {
+        self.read(|cabinet| reads::unincluded(cabinet, expires_after_ms, after, limit)).await
+    }
+
+    async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::included_between(cabinet, first, last, limit)).await
+    }
+
+    async fn held_for(&self, reasons: &[Reason], limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::held_for(cabinet, reasons, limit)).await
+    }
+
+    async fn in_flight(&self) -> Result<InFlight, StoreFault> {
+        self.read(reads::in_flight).await
+    }
+
+    async fn limit_book(&self, _now_ms: i64) -> Result<LimitBook, StoreFault> {
+        self.read(|cabinet| cabinet.limits.clone()).await
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {
+        self.read(reads::counts).await
+    }
+
+    async fn in_blocks(
+        &self,
+        first: u64,
+        last: u64,
+        after: Option<PayoutId>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::in_blocks(cabinet, first, last, after, limit)).await
+    }
+}
+
+fn admit(
+    cabinet: &mut Cabinet,
+    batch: Vec<NewPayout>,
+    rules: &LimitRules,
+    now_ms: i64,
+    all_or_none: bool,
+) -> Result<(Vec<Admitted>, bool), StoreFault> {
+    // Worked out on copies of what it changes, so that a fault halfway leaves nothing behind.
+    let at_ms = now_ms.max(cabinet.facts.latest_ms);
+    let (mut keys, mut limits) = (BTreeMap::new(), cabinet.limits.clone());
+    let (mut births, mut answers) = (BTreeMap::new(), Vec::with_capacity(batch.len()));
+    for new in batch {
+        let find = |key: &IdempotencyKey| {
+            let place = (new.account.clone(), key.clone());
+            let id = keys.get(&place).or_else(|| cabinet.keys.get(&place)).copied()?;
+            let young = births.get(&id).map(|(payout, _)| payout);
+            young.or_else(|| cabinet.payouts.get(&id).map(|kept| &kept.payout))
+        };
+        if let Some(known) = find(&new.idempotency_key) {
+            answers.push(match known.request_digest == new.request_digest {
+                true => Admitted::Repeated(known.clone()),
+                false => Admitted::KeyReused(known.id),
+            });
+            continue;
+        }
+        if let Some(rival) = find(&new.idempotency_key.rival()) {
+            answers.push(Admitted::KeyReused(rival.id));
+            continue;
+        }
+        let room = limits.reserve(&new.account, new.order.amount, rules, at_ms);
+        let birth = born(new, room, at_ms)?;
+        let payout = birth.payout;
+        keys.insert((payout.account.clone(), payout.idempotency_key.clone()), payout.id);
+        answers.push(Admitted::New(payout.clone()));
+        if births.insert(payout.id, (payout.clone(), birth.draft)).is_some()
+            || cabinet.payouts.contains_key(&payout.id)
+        {
+            return Err(StoreFault::Corrupt(format!("payout {}: its id is taken", payout.id)));
+        }
+    }
+    let refused = answers.iter().any(|answer| matches!(answer, Admitted::KeyReused(_)));
+    if all_or_none && refused {
+        let not_taken = |answer| match answer {
+            Admitted::New(_) => Admitted::NotTaken,
+            Admitted::Repeated(payout) if births.contains_key(&payout.id) => Admitted::NotTaken,
+            other => other,
+        };
+        return Ok((answers.into_iter().map(not_taken).collect(), false));
+    }
+    let changed = !births.is_empty();
+    if changed {
+        cabinet.pass_to(at_ms);
+    }
+    cabinet.limits = limits;
+    cabinet.keys.extend(keys);
+    for answer in &answers {
+        let Admitted::New(payout) = answer else { continue };
+        let Some((payout, draft)) = births.remove(&payout.id) else { continue };
+        let seq = cabinet.record(draft);
+        cabinet.payouts.insert(payout.id, Kept { payout, admitted_seq: seq, last_seq: seq });
+    }
+    Ok((answers, changed))
+}
+
+/// Takes one step, or loses it without a trace.
+fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
+    let at_ms = step.after.updated_at_ms.max(cabinet.facts.latest_ms);
+    let gains =
+        step.reservation_before == Reservation::None && step.after.reservation == Reservation::Reserved;
+    if !stands(cabinet, &step) || (gate == Gate::NotPaused && cabinet.facts.pause.is_some()) {
+        return StepResult::Lost;
+    }
+    let (account, amount) = (&step.after.account, step.after.order.amount);
+    match gate {
+        Gate::RoomUnder(rules) if gains => {
+            if cabinet.limits.reserve(account, amount, &rules, at_ms).is_err() {
+                return StepResult::Lost;
+            }
+        }
+        Gate::Open | Gate::NotPaused | Gate::RoomUnder(_) => move_money(cabinet, &step),
+    }
+    cabinet.pass_to(at_ms);
+    if let Event::TransferSigned { attempt } | Event::TransferAdopted { attempt } = &step.event {
+        cabinet.txids.insert(attempt.txid, step.after.id);
+    }
+    let seq = cabinet.record(step.draft);
+    if let Some(kept) = cabinet.payouts.get_mut(&step.after.id) {
+        (kept.payout, kept.last_seq) = (step.after, seq);
+    }
+    StepResult::Taken
+}
+
+/// Whether a step's guard holds: the row is where the step believes it, and a new transfer is the only one alive.
+fn stands(cabinet: &Cabinet, step: &Step) -> bool {
+    let Some(Kept { payout, .. }) = cabinet.payouts.get(&step.after.id) else { return false };
+    let same = payout.version == step.version_before
+        && payout.stage == step.stage_before
+        && payout.reservation == step.reservation_before;
+    let may_be_filed = match &step.event {
+        Event::TransferSigned { attempt } | Event::TransferAdopted { attempt } => {
+            let dead = |one: &crate::domain::payout::Attempt| one.outcome == AttemptOutcome::Expired;
+            !cabinet.txids.contains_key(&attempt.txid) && payout.attempts.iter().all(dead)
+        }
+        _ => true,
+    };
+    same && may_be_filed
+}
+
+fn move_money(cabinet: &mut Cabinet, step: &Step) {
+    let (account, amount) = (&step.after.account, step.after.order.amount);
+    match (step.reservation_before, step.after.reservation) {
+        (Reservation::None, Reservation::Reserved) => cabinet.limits.set_aside(account, amount),
+        (Reservation::Reserved, Reservation::Settled) => {
+            cabinet.limits.settle(account, amount, step.after.updated_at_ms);
+        }
+        (Reservation::Reserved, Reservation::Released) => cabinet.limits.release(account, amount),
+        _ => {}
+    }
+}

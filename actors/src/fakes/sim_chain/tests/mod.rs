@@ -1,0 +1,1 @@
+//! Stories about the simulated network, each named after the fear.
