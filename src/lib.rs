@@ -4,5 +4,6 @@
 
 pub mod cli;
 pub mod config;
+pub mod reconcile;
 pub mod sandbox;
 pub mod telemetry;

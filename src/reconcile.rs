@@ -1,14 +1,14 @@
 //! Reconciling: reads the solidified chain block by block and the store page by page, and holds one against the other
 //! (F-P22). It changes nothing. What it reads from is a node, never the daemon's own memory.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::order::HousePolicy;
 use payoutd_actors::domain::payout::Payout;
 use payoutd_actors::domain::reconcile::{Anomaly, Appearance, Finding, differences};
-use payoutd_actors::domain::tron::event::TransferLog;
+use payoutd_actors::domain::tron::execution::TransferLog;
 use payoutd_actors::domain::tron::{TransactionInfo, TxId, Uint256};
 use payoutd_actors::ports::{ChainFault, ChainNode, PayoutFilter, Payouts, StoreFault, View};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -65,16 +65,25 @@ impl ChainBook {
 /// Whether a transaction moved tokens out of a wallet (a stranger's zero-value transferFrom moves none).
 fn leaves(info: &TransactionInfo, token: Address, wallet: Address) -> bool {
     let logs = info.logs.iter().filter(|log| log.contract() == token);
-    logs.filter_map(|log| TransferLog::read(log).ok()).any(|log| log.from == wallet && log.amount > Uint256::ZERO)
+    logs.filter_map(|log| TransferLog::read(log).ok())
+        .any(|log| log.from == wallet && log.amount > Uint256::ZERO)
 }
 
 /// Reads blocks `first..=last` of the solidified chain; `progress` hears how many are read.
 ///
 /// # Errors
 /// When the node does not answer: half a chain proves nothing.
-pub async fn read_chain(node: &dyn ChainNode, policy: &HousePolicy, first: u64, last: u64, progress: impl Fn(u64)) -> Result<ChainBook, ChainFault> {
+pub async fn read_chain(
+    node: &dyn ChainNode,
+    policy: &HousePolicy,
+    first: u64,
+    last: u64,
+    progress: impl Fn(u64),
+) -> Result<ChainBook, ChainFault> {
     let mut book = ChainBook::default();
-    let mut reads = stream::iter(first..=last).map(|number| node.transaction_infos(View::Solid, number)).buffered(BLOCKS_AT_ONCE);
+    let mut reads = stream::iter(first..=last)
+        .map(|number| node.transaction_infos(View::Solid, number))
+        .buffered(BLOCKS_AT_ONCE);
     let mut read = 0;
     while let Some(infos) = reads.try_next().await? {
         book.add(infos, policy);
