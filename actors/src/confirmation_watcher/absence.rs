@@ -33,7 +33,7 @@ async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) ->
     let Some(start) = expired.iter().map(|live| live.ref_block).min_by_key(|block| block.number) else {
         return Ok(());
     };
-    let start = BlockRef { number: start.number, id: start.id };
+    let start = anchor(desk, eyes, BlockRef { number: start.number, id: start.id }).await?;
     // The most recent expiration among those that one walk can serve.
     let reach = start.number.saturating_add(desk.tools.settings.walk_blocks_max);
     let group: Vec<LiveTransfer> = expired.into_iter().filter(|live| live.ref_block.number < reach).collect();
@@ -55,6 +55,32 @@ async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) ->
         }
     }
     judge_all(desk, &walks, group).await
+}
+
+/// Where a walk begins: at the reference block, as every node shows it. A node may have lied about that block when the
+/// transfer was built; then no chain has it, the transfer can stand nowhere, and the walk begins at the block that every
+/// node shows in its place.
+async fn anchor(desk: &Rc<Desk>, eyes: &Eyes, start: BlockRef) -> Result<BlockRef, String> {
+    let mut shown = std::collections::BTreeSet::new();
+    for eye in &eyes.open {
+        let block = eye
+            .node
+            .block(View::Solid, start.number)
+            .await
+            .map_err(|fault| format!("{}: {fault}", eye.node.name()))?;
+        let block = block.filter(|block| block.check_id().is_ok());
+        shown.insert(
+            block.ok_or_else(|| format!("{}: it shows no block {}", eye.node.name(), start.number))?.id,
+        );
+    }
+    match shown.first() {
+        Some(id) if shown.len() == 1 && *id != start.id => {
+            let facts = json!({ "block": start, "shown": id });
+            raise(desk, Alarm::DoctoredBlock, &start.id.to_string(), None, facts).await;
+            Ok(BlockRef { number: start.number, id: *id })
+        }
+        _ => Ok(start),
+    }
 }
 
 enum WalkFailed {

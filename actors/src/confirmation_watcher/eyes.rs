@@ -139,8 +139,8 @@ pub(super) fn show_sight(desk: &Desk, eyes: &Eyes) {
     }
     desk.gate_until_ms.set(None);
     desk.catching_up.set(false);
-    // The reference block must be known to every node that is to take the transfer.
-    let solid = eyes.open.iter().map(|eye| eye.solid).min_by_key(|mark| mark.block.number);
+    // The reference block must stand on the chain whoever lied in this round: another block was seen to stand on it.
+    let solid = desk.linked.get();
     let head = eyes.open.iter().map(|eye| mark_of(&eye.head)).max_by_key(|mark| mark.block.number);
     if let (Some(solid), Some(head)) = (solid, head) {
         let sight = ChainSight { head, solid, seen_at_ms: desk.tools.clock.now_ms() };

@@ -141,6 +141,8 @@ pub(crate) struct Desk {
     pub(crate) recent: RefCell<RecentChain>,
     /// How far the solidified chain is judged; read from the store once.
     pub(crate) last_solid: Cell<Option<BlockMark>>,
+    /// The last solidified block on which another one was seen to stand: what new transfers refer to.
+    pub(crate) linked: Cell<Option<BlockMark>>,
     /// The nodes' standing: their genesis was compared at this moment.
     pub(crate) vetted: RefCell<BTreeMap<String, i64>>,
     pub(crate) byte_price: Cell<Option<(u64, i64)>>,
@@ -167,6 +169,7 @@ impl ConfirmationWatcher {
             view: RefCell::default(),
             recent: RefCell::default(),
             last_solid: Cell::new(None),
+            linked: Cell::new(None),
             vetted: RefCell::default(),
             byte_price: Cell::new(None),
             gate_until_ms: Cell::new(None),

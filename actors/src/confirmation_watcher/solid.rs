@@ -8,9 +8,9 @@ use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
 use super::head::lose;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Command, Payout};
-use crate::domain::tron::block::Block;
+use crate::domain::tron::block::{Block, DoctoredBlock};
 use crate::domain::tron::execution::{TransactionInfo, TransferLog};
-use crate::domain::tron::{TxId, Uint256};
+use crate::domain::tron::{BlockId, TxId, Uint256};
 use crate::ports::{BlockMark, Gate, HouseChange, View};
 use crate::rounds::Found;
 use serde_json::json;
@@ -41,36 +41,68 @@ pub(super) async fn read(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> 
         }
         let mut read_now = None;
         for block in &blocks {
-            check_link(desk, eyes, &last, block).await?;
+            check_link(desk, eyes, last, block).await?;
             read_block(desk, eyes, block).await?;
+            desk.linked.set(Some(last));
             last = mark_of(block);
             read_now = Some(last);
         }
         if let Some(mark) = read_now {
-            let change = vec![HouseChange::LastSolid(mark)];
-            desk.tools
-                .house
-                .change(change, desk.tools.clock.now_ms())
-                .await
-                .map_err(|fault| fault.to_string())?;
-            desk.last_solid.set(Some(mark));
-            let mut view = desk.view.borrow_mut();
-            view.solid_number = mark.block.number;
-            view.solid_timestamp_ms = mark.timestamp_ms;
+            note_read(desk, mark).await?;
         }
     }
     Ok(if until < target { Found::More } else { Found::Nothing })
 }
 
-/// G5 and G7 of TRON's rules: a solidified chain grows at its end and nowhere else.
-async fn check_link(desk: &Rc<Desk>, eyes: &Eyes, last: &BlockMark, block: &Block) -> Result<(), String> {
+/// G5 and G7 of TRON's rules: a solidified chain grows at its end and nowhere else. Answers the block on which this one
+/// stands: the last one that was read, or, where a node had lied about that one, the one that every node shows now.
+async fn check_link(desk: &Rc<Desk>, eyes: &Eyes, last: BlockMark, block: &Block) -> Result<(), String> {
     let Err(doctored) = block.check_follows(last.block.number, last.block.id, Some(last.timestamp_ms)) else {
         return Ok(());
     };
     let node = eyes.lead().node.name();
     let facts = json!({ "node": node, "why": doctored.to_string() });
     raise(desk, Alarm::DoctoredBlock, &format!("{node} {}", block.id), None, facts).await;
+    if let DoctoredBlock::Parent { named, .. } = doctored
+        && block.check_id().is_ok()
+    {
+        stand_on_what_all_show(desk, eyes, last.block.number, named).await?;
+    }
     Err(format!("{node}: {doctored}"))
+}
+
+/// What is solidified is never undone: if every node shows another block of the number that was read last, what was read
+/// was a lie, and reading goes on from what they show. Nobody was settled or buried by that block alone: both need a
+/// second source.
+async fn stand_on_what_all_show(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    number: u64,
+    id: BlockId,
+) -> Result<(), String> {
+    if eyes.open.len() < desk.tools.nodes.len() {
+        return Ok(());
+    }
+    let mut shown = None;
+    for eye in &eyes.open {
+        match eye.node.block(View::Solid, number).await {
+            Ok(Some(block)) if block.id == id && block.check_id().is_ok() => shown = Some(block),
+            _ => return Ok(()),
+        }
+    }
+    let Some(block) = shown else { return Ok(()) };
+    read_block(desk, eyes, &block).await?;
+    note_read(desk, mark_of(&block)).await
+}
+
+async fn note_read(desk: &Rc<Desk>, mark: BlockMark) -> Result<(), String> {
+    let change = vec![HouseChange::LastSolid(mark)];
+    desk.tools.house.change(change, desk.tools.clock.now_ms()).await.map_err(|fault| fault.to_string())?;
+    desk.last_solid.set(Some(mark));
+    let mut view = desk.view.borrow_mut();
+    view.solid_number = mark.block.number;
+    view.solid_timestamp_ms = mark.timestamp_ms;
+    Ok(())
 }
 
 /// Notes what of ours a solidified block holds, and what it does not hold although the head's view said so.

@@ -78,6 +78,15 @@ impl Walk {
         Ok(())
     }
 
+    /// The block of a number, if the walk begins there or came by.
+    #[must_use]
+    pub fn at(&self, number: u64) -> Option<BlockRef> {
+        if self.from.number == number {
+            return Some(self.from);
+        }
+        self.blocks.get(&number).map(|walked| walked.block)
+    }
+
     /// The block of this walk that holds a transaction.
     #[must_use]
     pub fn find(&self, txid: &TxId) -> Option<BlockRef> {
@@ -114,12 +123,12 @@ pub fn judge_absence(
     if let Some(block) = walks.iter().find_map(|walk| walk.find(&txid)) {
         return Ok(Finding::Present(block));
     }
-    let from = BlockRef { number: ref_block.number, id: ref_block.id };
-    let starts_there =
-        first.from == from || first.blocks.get(&from.number).is_some_and(|walked| walked.block == from);
-    if !starts_there {
-        return Err(WalkBroken::SourcesDisagree(from.number));
-    }
+    // The block of the reference's number in this chain: the reference block itself, unless a node lied about that one.
+    let from = first.at(ref_block.number);
+    let Some(from) = from.filter(|from| others.iter().all(|other| other.at(ref_block.number) == Some(*from)))
+    else {
+        return Err(WalkBroken::SourcesDisagree(ref_block.number));
+    };
     let Some(end) = first.first_past(expires_at_ms) else { return Ok(Finding::TooShort) };
     for (number, walked) in first.blocks.range(from.number.saturating_add(1)..=end.block.number) {
         let mut vouched = walked.root_holds;

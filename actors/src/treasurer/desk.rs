@@ -19,6 +19,8 @@ const TRANSFER_BYTES: u64 = 345 + 8;
 const ROUTER_BYTES: u64 = 512;
 /// A recipient that never was: what it costs to pay it is what it costs to pay any new holder of the token.
 const COLD_PROBE: Address = Address::from_evm(*b"payoutd cold probe\0\0");
+/// Trial runs of one call that must fail before its payout is held for a person.
+const TRIALS_BEFORE_HOLD: u32 = 3;
 /// The least that can be sent: enough for a trial run.
 const PROBE_AMOUNT: MicroUsdt = MicroUsdt::new(1);
 
@@ -223,30 +225,34 @@ impl Desk {
                 return Ok(energy);
             }
             let probe = abi::Call::Transfer { recipient: COLD_PROBE, amount: PROBE_AMOUNT.into() }.encode();
-            let energy = self.trial(self.tools.policy.token, probe).await?;
+            // A probe that fails says nothing of any one payout: all of them wait.
+            let energy = self.trial(self.tools.policy.token, probe).await.map_err(EnergyUnknown::at_all)?;
             self.preflights.note_energy(route, energy, now_ms);
             return Ok(energy);
         }
         let contract = self.tools.policy.contract_of(route).ok_or(EnergyUnknown::WouldFail)?;
-        self.trial(contract, want.call_data.clone()).await
+        let tried = self.trial(contract, want.call_data.clone()).await;
+        let fails = matches!(tried, Err(EnergyUnknown::WouldFail));
+        if self.preflights.note_trial(&want.call_data, fails) < TRIALS_BEFORE_HOLD && fails {
+            return Err(EnergyUnknown::Later(
+                "a trial run failed: it is tried again before anybody is asked".to_owned(),
+            ));
+        }
+        tried
     }
 
-    /// A node that says "it would fail" is believed when every node that answers says so.
+    /// "It would fail" is said only when every configured node says so.
     async fn trial(&self, contract: Address, call_data: Vec<u8>) -> Result<u64, EnergyUnknown> {
         let caller = self.tools.policy.wallet;
-        let mut answer = Err(EnergyUnknown::Later("no node is configured".to_owned()));
+        let mut silent = None;
         for node in &self.tools.nodes {
             match node.trial_run(View::Head, caller, contract, call_data.clone()).await {
                 Ok(TrialRun { failure: None, energy_used, .. }) => return Ok(energy_used),
-                Ok(TrialRun { failure: Some(_), .. }) => answer = Err(EnergyUnknown::WouldFail),
-                Err(fault) => {
-                    if !matches!(answer, Err(EnergyUnknown::WouldFail)) {
-                        answer = Err(EnergyUnknown::Later(format!("{}: {fault}", node.name())));
-                    }
-                }
+                Ok(TrialRun { failure: Some(_), .. }) => {}
+                Err(fault) => silent = Some(format!("{}: {fault}", node.name())),
             }
         }
-        answer
+        Err(silent.map_or(EnergyUnknown::WouldFail, EnergyUnknown::Later))
     }
 
     pub(super) fn wallet_view(&self) -> WalletView {
@@ -270,6 +276,17 @@ impl Desk {
 enum EnergyUnknown {
     WouldFail,
     Later(String),
+}
+
+impl EnergyUnknown {
+    fn at_all(self) -> Self {
+        match self {
+            Self::WouldFail => {
+                Self::Later("a trial run of the smallest transfer fails on every node".to_owned())
+            }
+            Self::Later(why) => Self::Later(why),
+        }
+    }
 }
 
 /// Bandwidth as if none were free, and the memo's fee where a plain transfer carries one.

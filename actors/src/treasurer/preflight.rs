@@ -2,6 +2,7 @@
 
 use crate::domain::address::Address;
 use crate::domain::order::Route;
+use crate::domain::tron::hash::sha256;
 use std::collections::BTreeMap;
 
 /// What is remembered of recipients and routes. Bounded: when full, the oldest half is forgotten.
@@ -9,7 +10,11 @@ use std::collections::BTreeMap;
 pub(super) struct Preflights {
     clean_since_ms: BTreeMap<Address, i64>,
     energy: BTreeMap<Route, (u64, i64)>,
+    failed_trials: BTreeMap<[u8; 32], u32>,
 }
+
+/// Calls whose failed trials are counted.
+const FAILED_TRIALS_MAX: usize = 1_000;
 
 impl Preflights {
     /// Whether a recipient was found clean recently.
@@ -30,6 +35,21 @@ impl Preflights {
         times.sort_unstable();
         let middle = times.get(times.len() / 2).copied().unwrap_or(i64::MAX);
         self.clean_since_ms.retain(|_, at| *at > middle);
+    }
+
+    /// Counts a call's failed trials; one that works forgets them. Answers how many have failed.
+    pub(super) fn note_trial(&mut self, call_data: &[u8], failed: bool) -> u32 {
+        let call = sha256(call_data);
+        if !failed {
+            self.failed_trials.remove(&call);
+            return 0;
+        }
+        if self.failed_trials.len() >= FAILED_TRIALS_MAX {
+            self.failed_trials.clear();
+        }
+        let count = self.failed_trials.entry(call).or_default();
+        *count = count.saturating_add(1);
+        *count
     }
 
     /// The energy of a route, if it was measured recently.
