@@ -10,6 +10,8 @@ mod decide;
 mod digest;
 mod intake;
 mod release;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{DecidePayout, Decision, DecisionRefusal};
 pub use intake::{AdmissionRefusal, AdmitPayouts};

@@ -6,11 +6,13 @@ mod memory_payouts;
 mod memory_reads;
 mod memory_store;
 mod pocket_entropy;
+mod pocket_keeper;
 mod pocket_signer;
 pub mod sim_chain;
 mod test_clock;
 
 pub use memory_store::{MemorySnapshot, MemoryStore};
 pub use pocket_entropy::PocketEntropy;
+pub use pocket_keeper::PocketKeeper;
 pub use pocket_signer::PocketSigner;
 pub use test_clock::{BEGINNING_MS, TestClock};
