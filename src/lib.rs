@@ -4,5 +4,8 @@
 
 pub mod cli;
 pub mod config;
+pub mod http;
+pub mod reconcile;
 pub mod sandbox;
 pub mod telemetry;
+pub mod wire;

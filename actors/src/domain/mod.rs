@@ -12,4 +12,5 @@ pub mod limits;
 pub mod money;
 pub mod order;
 pub mod payout;
+pub mod reconcile;
 pub mod tron;

@@ -9,10 +9,14 @@ mod pocket_entropy;
 mod pocket_keeper;
 mod pocket_signer;
 pub mod sim_chain;
+mod sim_node;
+mod sim_tronscan;
 mod test_clock;
 
 pub use memory_store::{MemorySnapshot, MemoryStore};
 pub use pocket_entropy::PocketEntropy;
 pub use pocket_keeper::PocketKeeper;
 pub use pocket_signer::PocketSigner;
+pub use sim_node::{SharedChain, SimNode, look};
+pub use sim_tronscan::SimTronScan;
 pub use test_clock::{BEGINNING_MS, TestClock};

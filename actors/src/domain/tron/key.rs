@@ -12,7 +12,7 @@ use k256::ecdsa::{RecoveryId, SigningKey, VerifyingKey};
 use serde::{Serialize, Serializer};
 use sha2::Sha256;
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::domain::address::Address;
 
@@ -88,19 +88,17 @@ impl PrivateKey {
     /// A secret for another purpose, from which nobody learns this one: HMAC-SHA256 of a label under the key.
     #[must_use]
     pub fn derive_key(&self, label: &str) -> [u8; 32] {
-        let mut scalar = self.signing.to_bytes();
-        let derived = hmac_sha256(&scalar.into(), &[label.as_bytes()]);
-        scalar.zeroize();
-        derived
+        hmac_sha256(&self.scalar(), &[label.as_bytes()])
     }
 
     /// The key as hex, for the file of a fresh key and for the sandbox's funded accounts. The text is wiped on drop.
     #[must_use]
     pub fn to_hex(&self) -> Zeroizing<String> {
-        let mut scalar = self.signing.to_bytes();
-        let text = Zeroizing::new(hex::encode(scalar));
-        scalar.zeroize();
-        text
+        Zeroizing::new(hex::encode(self.scalar()))
+    }
+
+    fn scalar(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.signing.to_bytes().into())
     }
 }
 

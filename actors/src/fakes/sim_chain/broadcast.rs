@@ -2,6 +2,7 @@
 //! transaction travels from node to node: once to each, never twice.
 
 use crate::domain::tron::TxId;
+use crate::domain::tron::broadcast::BroadcastCode;
 
 use super::answer::Answer;
 use super::block::BlockIndex;
@@ -21,24 +22,6 @@ const REMEMBERED_MS: u64 = 3_600_000;
 /// `Constant.MAXIMUM_TIME_UNTIL_EXPIRATION`.
 const EXPIRATION_AHEAD_MAX_MS: i64 = 86_400_000;
 
-/// The codes of `Return.response_code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words are java-tron's own; tron.md lists what each means for a sender")]
-pub enum BroadcastCode {
-    Success,
-    SigError,
-    ContractValidateError,
-    ContractExeError,
-    BandwithError,
-    DupTransactionError,
-    TaposError,
-    TooBigTransactionError,
-    TransactionExpirationError,
-    ServerBusy,
-    NoConnection,
-    NotEnoughEffectiveConnection,
-}
-
 /// What a node replies to a broadcast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BroadcastReply {
@@ -57,27 +40,6 @@ pub struct BroadcastReply {
 pub(super) struct Refusal {
     pub(super) code: BroadcastCode,
     pub(super) message: String,
-}
-
-impl BroadcastCode {
-    /// The word in JSON.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            BroadcastCode::Success => "SUCCESS",
-            BroadcastCode::SigError => "SIGERROR",
-            BroadcastCode::ContractValidateError => "CONTRACT_VALIDATE_ERROR",
-            BroadcastCode::ContractExeError => "CONTRACT_EXE_ERROR",
-            BroadcastCode::BandwithError => "BANDWITH_ERROR",
-            BroadcastCode::DupTransactionError => "DUP_TRANSACTION_ERROR",
-            BroadcastCode::TaposError => "TAPOS_ERROR",
-            BroadcastCode::TooBigTransactionError => "TOO_BIG_TRANSACTION_ERROR",
-            BroadcastCode::TransactionExpirationError => "TRANSACTION_EXPIRATION_ERROR",
-            BroadcastCode::ServerBusy => "SERVER_BUSY",
-            BroadcastCode::NoConnection => "NO_CONNECTION",
-            BroadcastCode::NotEnoughEffectiveConnection => "NOT_ENOUGH_EFFECTIVE_CONNECTION",
-        }
-    }
 }
 
 impl Refusal {

@@ -2,10 +2,11 @@
 //! java-tron 4.8 (`Manager.processTransaction`, `BandwidthProcessor`, `VMActuator`, `ReceiptCapsule`).
 
 use crate::domain::address::Address;
+use crate::domain::tron::broadcast::BroadcastCode;
 use crate::domain::tron::protobuf::{TransferContract, TriggerSmartContract};
 
 use super::accounts::Account;
-use super::broadcast::{BroadcastCode, Refusal};
+use super::broadcast::Refusal;
 use super::contracts::{Call, Contracts, Ending, Run, Vm};
 use super::permission::{self, PermissionUpdate, Permissions, Signers};
 use super::receipt::{ContractResult, Receipt};
@@ -144,7 +145,7 @@ impl Bill<'_, '_, '_> {
         let memo = if transaction.memo.is_empty() { 0 } else { parameters.memo_fee_sun };
         let fee_sun = self.receipt.net_fee_sun.saturating_add(signatures).saturating_add(memo);
         self.burn(&mut owner, fee_sun).ok_or_else(|| {
-            Refusal::new(BroadcastCode::BandwithError, "Account resource insufficient error.".into())
+            Refusal::new(BroadcastCode::BandwidthError, "Account resource insufficient error.".into())
         })?;
         owner.latest_operation_ms = now_ms;
         self.ledger.put_account(owner);

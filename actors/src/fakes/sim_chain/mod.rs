@@ -55,11 +55,12 @@ use state::{Ledger, State};
 use storm::Storm;
 use weather::Sky;
 
+pub use crate::domain::tron::broadcast::BroadcastCode;
 pub use accounts::{Account, Resources};
 pub use answer::{Answer, Lost};
 pub use block::{ServedBlock, ServedTransaction};
 pub use book::{Book, BookedTransfer};
-pub use broadcast::{BroadcastCode, BroadcastReply};
+pub use broadcast::BroadcastReply;
 pub use bytes::Bytes;
 pub use contracts::{AbiEntry, AbiParameter, Contract, ContractKind};
 pub use genesis::{Genesis, TestAccount, genesis};

@@ -7,10 +7,11 @@ use thiserror::Error;
 
 use crate::domain::address::Address;
 use crate::domain::tron::TxId;
+use crate::domain::tron::broadcast::BroadcastCode;
 
 use super::SimChain;
 use super::answer::{Answer, Lost};
-use super::broadcast::{BroadcastCode, BroadcastReply};
+use super::broadcast::BroadcastReply;
 use super::bytes::Bytes;
 use super::genesis::genesis;
 use super::node::NodeId;

@@ -1,0 +1,86 @@
+//! `payoutd run`: the daemon. It opens the house, waits for the word to stop, and closes it.
+
+use super::{
+    exit::Exit,
+    failure::Failure,
+    place::Place,
+    terminal::Terminal,
+};
+use crate::telemetry::{self, Metrics};
+use crate::wiring::{self, NotOpened};
+use payoutd_actors::guardian::GiveUp;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{error, info};
+
+/// `payoutd run`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  payoutd run --config /etc/payoutd/payoutd.toml
+  payoutd run --config config/sandbox.toml              beside `payoutd sandbox chain --keys sandbox-data`
+
+SIGTERM and SIGINT drain: no new orders, what is in hand is finished, everything else waits in the store.
+Exit codes: 0 stopped as asked, 69 something needed is away, 75 another process holds the store,
+78 the configuration is wrong, 80 an actor failed too often (start again: the rows tell the rest).")]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    /// Runs until told to stop.
+    pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let (loaded, secrets) = self.place.load_with_secrets(terminal)?;
+        telemetry::start_log(&loaded.config.log)
+            .map_err(|why| Failure::because(Exit::Software, "the log can not be started", &why))?;
+        super::wait(async move {
+            let metrics = Metrics::start().map_err(|why| Failure::because(Exit::Software, "the metrics can not be started", &why))?;
+            actix::spawn(metrics.clone().keep_up());
+            let (gave_up, mut given_up) = mpsc::unbounded_channel::<String>();
+            let give_up: GiveUp = Arc::new(move |actor, why| {
+                // Nobody listens only when the process is leaving already.
+                let _ = gave_up.send(format!("{actor}: {why}"));
+            });
+            let house = wiring::open(&loaded.config, secrets, metrics, give_up).await.map_err(failure)?;
+            let exit = tokio::select! {
+                word = stop_word() => {
+                    info!(signal = word, "closing");
+                    Exit::Done
+                }
+                Some(why) = given_up.recv() => {
+                    error!(why, "an actor failed too often: leaving");
+                    Exit::GaveUp
+                }
+            };
+            for actor in house.close().await {
+                error!(actor, "was not done in time; the rows tell the rest");
+            }
+            Ok(exit)
+        })
+    }
+}
+
+/// Waits for SIGTERM or SIGINT and says which came.
+pub async fn stop_word() -> &'static str {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
+}
+
+/// A house that does not open, with the next step.
+pub fn failure(why: NotOpened) -> Failure {
+    let (exit, next) = match &why {
+        NotOpened::Store(cause) if cause.is_locked() => (Exit::TryLater, "stop the process that it names, or use another store"),
+        NotOpened::Store(_) | NotOpened::StoreFault(_) => (Exit::Unavailable, "look at store.url and at the disk under it"),
+        NotOpened::Client(_) => (Exit::Configuration, "look at network.nodes and network.tronscan"),
+        NotOpened::OtherChain { .. } => (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store"),
+        NotOpened::Door { .. } => (Exit::Unavailable, "is another process listening there? `http.listen` says where the door is"),
+    };
+    Failure::because(exit, "the house does not open", &why).next(next)
+}

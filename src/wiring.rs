@@ -1,0 +1,212 @@
+//! The wiring: from a configuration and its secrets to a house that is open, and from there to one that is closed.
+//!
+//! Order of opening: the store (locked, migrated), the chain (every node's genesis compared), the office, the door. Of
+//! closing: the door takes nothing new, the office finishes what it has in hand, the store is let go.
+//! Never here: rules about money.
+
+use crate::config::{Config, Secrets};
+use crate::http::{self, CursorKey, Door, Phase, PhaseSign, TokenDigest};
+use crate::signer::FileSigner;
+use crate::store::{CheckpointFile, SqliteStore, StoreOpenError};
+use crate::telemetry::Metrics;
+use crate::tron::{self, TronNode, TronScan};
+use crate::world::{SystemClock, SystemEntropy};
+use actix_web::dev::ServerHandle;
+use payoutd_actors::admission::AdmissionSettings;
+use payoutd_actors::audit_writer::AuditWriterSettings;
+use payoutd_actors::confirmation_watcher::WatcherSettings;
+use payoutd_actors::domain::tron::BlockId;
+use payoutd_actors::guardian::{GiveUp, Hiring, HiringRules};
+use payoutd_actors::office::{Office, OfficeRules, World};
+use payoutd_actors::payout_worker::WorkerSettings;
+use payoutd_actors::ports::{ChainNode, House, SecondOpinion, StoreFault};
+use payoutd_actors::treasurer::TreasurerSettings;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tracing::{info, warn};
+
+/// How long a closing house may take (F-P26).
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(25);
+
+/// Why a house does not open. Nothing is signed, and no port is open.
+#[derive(Debug, Error)]
+pub enum NotOpened {
+    /// The store.
+    #[error("the store can not be opened")]
+    Store(#[source] StoreOpenError),
+    /// The store does not answer.
+    #[error("the store does not answer")]
+    StoreFault(#[from] StoreFault),
+    /// A provider's client can not be made.
+    #[error("a client of the network can not be made")]
+    Client(#[source] tron::ClientError),
+    /// Nodes of different chains, or of another chain than the store's.
+    #[error("{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's")]
+    OtherChain {
+        /// The node.
+        name: String,
+        /// Its genesis block.
+        found: BlockId,
+        /// What was expected.
+        expected: BlockId,
+    },
+    /// The door's address.
+    #[error("the door can not be opened on {address}")]
+    Door {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+/// A house that is open.
+pub struct OpenHouse {
+    /// The office.
+    pub office: Office,
+    /// The store, for the commands that read it in the same process.
+    pub store: Arc<SqliteStore>,
+    /// The nodes, as they are without their breakers.
+    pub nodes: Vec<Arc<dyn ChainNode>>,
+    /// Where the door is.
+    pub address: SocketAddr,
+    phase: PhaseSign,
+    door: ServerHandle,
+}
+
+/// Opens a house upon the clock, the store and the network of a configuration.
+///
+/// # Errors
+/// See [`NotOpened`].
+pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: GiveUp) -> Result<OpenHouse, NotOpened> {
+    let store = Arc::new(SqliteStore::open(&config.store.url).await.map_err(NotOpened::Store)?);
+    let (nodes, second) = network(config, &secrets)?;
+    compare_chains(&nodes, &*store).await?;
+    let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
+    let token = TokenDigest::of(secrets.http_token.reveal());
+    let journal_key = Arc::new(secrets.journal_key);
+    let world = World {
+        payouts: store.clone(),
+        house: store.clone(),
+        journal: store.clone(),
+        keeper: Arc::new(CheckpointFile::beside(&config.store.url)),
+        nodes: nodes.clone(),
+        second,
+        signer: Arc::new(FileSigner::new(secrets.wallet_key)),
+        journal_key: journal_key.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let hiring = Hiring { rules: HiringRules::default(), clock: world.clock.clone(), give_up };
+    let clock = world.clock.clone();
+    let office = Office::open(world, office_rules(config), hiring).await?;
+    let deps = http::RealOffice::new(&office, store.clone(), &config.limits.rules(), journal_key.public_key(), clock);
+    let settings = http::Settings {
+        body_bytes_max: config.http.body_bytes_max as usize,
+        workers: config.http.workers as usize,
+        ..http::Settings::new(config.http.listen, token, cursor_key)
+    };
+    let door = Door::new(Arc::new(deps), settings, metrics);
+    let phase = door.phase.clone();
+    let listen = config.http.listen;
+    let (server, address) = door.open().map_err(|cause| NotOpened::Door { address: listen, cause })?;
+    let handle = server.handle();
+    actix::spawn(server);
+    phase.show(Phase::Open);
+    info!(%address, wallet = %config.wallet.address, "the house is open");
+    Ok(OpenHouse { office, store, nodes, address, phase, door: handle })
+}
+
+impl OpenHouse {
+    /// Closes the house: the door first, the books last. The names of those who were not done in time are in the answer.
+    pub async fn close(self) -> Vec<&'static str> {
+        self.phase.show(Phase::Draining);
+        self.door.stop(true).await;
+        let unfinished = self.office.close(CLOSE_WITHIN).await;
+        self.store.close().await;
+        info!("the house is closed");
+        unfinished
+    }
+}
+
+type Network = (Vec<Arc<dyn ChainNode>>, Option<Arc<dyn SecondOpinion>>);
+
+/// The clients of the configured nodes and of the index.
+///
+/// # Errors
+/// When a client can not be made.
+pub fn network(config: &Config, secrets: &Secrets) -> Result<Network, NotOpened> {
+    let timeout = config.network.request_timeout;
+    let mut nodes: Vec<Arc<dyn ChainNode>> = Vec::with_capacity(config.network.nodes.len());
+    for (node, api_key) in config.network.nodes.iter().zip(&secrets.node_api_keys) {
+        let client = TronNode::new(node, api_key.as_ref(), timeout).map_err(NotOpened::Client)?;
+        nodes.push(Arc::new(client));
+    }
+    let second = match &config.network.tronscan {
+        None => None,
+        Some(index) => {
+            let api_key = secrets.tronscan_api_key.as_ref();
+            let client = TronScan::new(index, api_key, timeout).map_err(NotOpened::Client)?;
+            Some(Arc::new(client) as Arc<dyn SecondOpinion>)
+        }
+    };
+    Ok((nodes, second))
+}
+
+/// All nodes must be of one chain, the store's. A node that is away now is compared when it comes.
+async fn compare_chains(nodes: &[Arc<dyn ChainNode>], store: &dyn House) -> Result<(), NotOpened> {
+    let mut expected = store.facts().await?.genesis_id;
+    for node in nodes {
+        match node.genesis_id().await {
+            Ok(found) => {
+                let expected = *expected.get_or_insert(found);
+                if found != expected {
+                    return Err(NotOpened::OtherChain { name: node.name().to_owned(), found, expected });
+                }
+            }
+            Err(fault) => warn!(node = node.name(), %fault, "away at the start"),
+        }
+    }
+    Ok(())
+}
+
+/// The configuration in the office's words.
+#[must_use]
+pub fn office_rules(config: &Config) -> OfficeRules {
+    let lifetime_ms = millis(config.transfer.lifetime);
+    OfficeRules {
+        policy: config.policy(),
+        limits: config.limits.rules(),
+        breaker: config.breaker.rules(),
+        single_source: config.network.single_source,
+        admission: AdmissionSettings::default(),
+        treasurer: TreasurerSettings {
+            look_every_ms: millis(config.treasurer.look_every).unsigned_abs(),
+            fee_limit_cap_sun: config.transfer.fee_limit_max.sun(),
+            ..TreasurerSettings::default()
+        },
+        worker: WorkerSettings {
+            batch_max: config.worker.batch_max,
+            look_every_ms: millis(config.worker.look_every).unsigned_abs(),
+            resend_every_ms: millis(config.worker.resend_every).unsigned_abs(),
+            sends_per_node_max: config.worker.sends_per_node_max as usize,
+            transfer_lifetime_ms: lifetime_ms,
+            ..WorkerSettings::default()
+        },
+        watcher: WatcherSettings {
+            look_every_ms: millis(config.watcher.look_every).unsigned_abs(),
+            second_source_patience_ms: millis(config.watcher.second_source_patience),
+            confirmations_min: u64::from(config.confirmations.minimum),
+            longest_lifetime_ms: lifetime_ms,
+            ..WatcherSettings::default()
+        },
+        audit: AuditWriterSettings::default(),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
