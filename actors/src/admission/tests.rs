@@ -453,9 +453,9 @@ async fn a_commit_whose_answer_was_lost_is_found_under_its_key() {
 #[actix::test]
 async fn a_closing_house_answers_whom_it_let_in_and_nobody_else() {
     let town = town();
-    let keys: Vec<_> = (0..25).map(|n| format!("k{n}")).collect();
+    let keys: Vec<_> = (0..30).map(|n| format!("k{n}")).collect();
     let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(1))], false)));
-    let (answers, drained) = tokio::join!(join_all(asked), town.admission.send(Drain));
+    let (answers, drained) = tokio::join!(join_all(asked), async { town.admission.send(Drain).await });
     assert_eq!(drained, Ok(()));
     assert!(answers.iter().all(Result::is_ok));
     let late = town.ask(request("house", "late", vec![order(usdt(1))], false)).await;
