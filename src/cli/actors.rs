@@ -28,7 +28,7 @@ impl Args {
     /// Asks, and shows.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         super::wait(async {
-            let client = Client::of(&self.place, terminal)?;
+            let client = Client::of(&self.place)?;
             let told: ActorsBody = client.get("/v1/admin/actors", &[]).await?;
             if self.json.json {
                 terminal.json(&told)?;

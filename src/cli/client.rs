@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{exit::Exit, failure::Failure, place::Place, terminal::Terminal};
+use super::{exit::Exit, failure::Failure, place::Place};
 use crate::config::Secret;
 use crate::http::problem::ProblemBody;
 use crate::telemetry::Chain;
@@ -52,8 +52,9 @@ impl Client {
     ///
     /// # Errors
     /// Exit 78 for a configuration with mistakes, 66 for a token that can not be read.
-    pub fn of(place: &Place, terminal: &Terminal) -> Result<Self, Failure> {
-        let loaded = place.load(terminal)?;
+    pub fn of(place: &Place) -> Result<Self, Failure> {
+        // Its warnings are for who starts the daemon, not for each question to it.
+        let loaded = place.sources().load()?;
         let http = &loaded.config.http;
         let token = http.token_file.http_token();
         let token =

@@ -70,7 +70,7 @@ fn turn(
     body: Option<&impl Serialize>,
 ) -> Result<Exit, Failure> {
     super::wait(async {
-        let client = Client::of(place, terminal)?;
+        let client = Client::of(place)?;
         let state: PauseStateBody = client.post(path, body).await?;
         if json.json {
             terminal.json(&state)?;

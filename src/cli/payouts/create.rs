@@ -85,7 +85,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place, terminal)?;
+        let client = Client::of(&self.place)?;
         let order = self.order()?;
         let key = self.key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         let payout = send(&client, terminal, &key, &order).await?;

@@ -101,7 +101,7 @@ async fn decide(
     verb: &str,
     body: Option<&impl Serialize>,
 ) -> Result<Exit, Failure> {
-    let client = Client::of(&which.place, terminal)?;
+    let client = Client::of(&which.place)?;
     let payout: PayoutBody = client.post(&path_of(&which.id, verb)?, body).await?;
     if which.json.json {
         terminal.json(&payout)?;

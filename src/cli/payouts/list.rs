@@ -58,7 +58,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place, terminal)?;
+        let client = Client::of(&self.place)?;
         let mut cursor = self.cursor.clone();
         let mut shown = Vec::new();
         loop {

@@ -45,7 +45,7 @@ pub(super) struct Verify {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place, terminal)?;
+        let client = Client::of(&self.place)?;
         let payout = read(&client, &self.id).await?;
         if self.json.json {
             terminal.json(&payout)?;
@@ -58,7 +58,7 @@ impl Args {
 
 impl Verify {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place, terminal)?;
+        let client = Client::of(&self.place)?;
         let told: VerificationBody = client.post(&path_of(&self.id, "/verify")?, None::<&()>).await?;
         if self.json.json {
             terminal.json(&told)?;

@@ -31,7 +31,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place, terminal)?;
+        let client = Client::of(&self.place)?;
         follow(&client, terminal, &self.id, self.json).await
     }
 }
