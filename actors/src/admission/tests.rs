@@ -8,10 +8,15 @@ use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage, order_digest};
 use crate::domain::tron::PrivateKey;
-use crate::fakes::{MemoryStore, PocketEntropy, PocketSigner, TestClock};
-use crate::ports::{Gate, Payouts, StoreFault};
+use crate::fakes::sim_chain::{Settings, SimChain, genesis};
+use crate::fakes::{MemoryStore, PocketEntropy, PocketSigner, SimNode, TestClock};
+use crate::guardian::{GiveUp, Hiring, HiringRules};
+use crate::ports::{ChainNode, Gate, Payouts, StoreFault};
+use crate::roster::Roster;
+use crate::treasurer::{TreasurerSettings, TreasurerTools};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const ALICE: [u8; 20] = [0xa1; 20];
@@ -56,6 +61,7 @@ fn town_with(settings: AdmissionSettings) -> Town {
         signer: Arc::new(signer),
         policy,
         limits,
+        treasurer: Handle::vacant("treasurer"),
         payout_worker: Nudge::calling(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         }),
@@ -316,6 +322,73 @@ async fn a_large_one_that_does_not_fit_does_not_keep_a_small_one_waiting() {
     assert_eq!(town.now(&small).await.stage, Stage::Admitted);
     assert_eq!(town.now(&large).await.stage, Stage::Held);
     assert_eq!(town.now(&blocker).await.stage, Stage::Admitted);
+}
+
+/// Limits that were lowered hold what is above them, and nothing goes round and round between the worker and the door.
+#[actix::test]
+async fn what_the_worker_would_hold_again_is_not_released() {
+    let town = town();
+    let first = town.admit("house", "a", usdt(300)).await;
+    let second = town.admit("house", "b", usdt(300)).await;
+    let hold = |payout: &Payout| (payout.clone(), Command::Hold(Reason::LimitAccountHourly));
+    let ledger = &town.tools.ledger;
+    ledger.carry_out(vec![hold(&first), hold(&second)], Gate::Open, town.clock.now_ms()).await.unwrap();
+    let lower = LimitRules { account_hourly: usdt(400), ..town.tools.limits };
+    let _strict = Admission::new(AdmissionTools { limits: lower, ..town.tools.clone() }).start();
+    pass_ms(1).await;
+    // The strict door lets nothing go on, for the worker would hold it again; the other one does, for it would not.
+    assert_eq!(town.now(&first).await.version, 2);
+    pass_ms(6_000).await;
+    assert_eq!((town.now(&first).await.stage, town.now(&first).await.version), (Stage::Admitted, 3));
+    assert_eq!((town.now(&second).await.stage, town.now(&second).await.version), (Stage::Admitted, 3));
+}
+
+/// A treasurer who looks at the simulated chain through the eyes of this wallet.
+fn treasurer_of(town: &Town, wallet: Address) -> Roster {
+    let chain = SimChain::new(Settings::default(), town.clock.now_ms().unsigned_abs());
+    let node: Arc<dyn ChainNode> = Arc::new(SimNode::new(Arc::new(Mutex::new(chain)), 0));
+    let tools = TreasurerTools {
+        nodes: vec![node],
+        ledger: town.tools.ledger.clone(),
+        clock: town.clock.clone(),
+        policy: HousePolicy { wallet, token: genesis().usdt, ..town.tools.policy.clone() },
+        settings: TreasurerSettings::default(),
+    };
+    let give_up: GiveUp = Arc::new(|name, why| panic!("{name}: {why}"));
+    let mut roster =
+        Roster::new(Hiring { rules: HiringRules::default(), clock: town.clock.clone(), give_up });
+    roster.hire(&town.tools.treasurer, move || Treasurer::new(tools.clone()));
+    roster
+}
+
+async fn held_for_funds(town: &Town) -> Payout {
+    let payout = town.admit("house", "k", usdt(25)).await;
+    let hold = vec![(payout.clone(), Command::Hold(Reason::FundsUsdt))];
+    town.tools.ledger.carry_out(hold, Gate::Open, town.clock.now_ms()).await.unwrap();
+    payout
+}
+
+/// What was held for want of money goes on by itself when the wallet has it; nobody has to ask.
+#[actix::test]
+async fn money_in_the_wallet_lets_held_payouts_go_on() {
+    let town = town();
+    let payout = held_for_funds(&town).await;
+    pass_ms(20_000).await;
+    assert_eq!(town.now(&payout).await.stage, Stage::Held);
+    let _treasurer = treasurer_of(&town, genesis().accounts[0].address);
+    pass_ms(20_000).await;
+    assert_eq!(town.now(&payout).await.stage, Stage::Admitted);
+}
+
+/// While the wallet is empty nothing goes round and round: the held payout is not touched at all.
+#[actix::test]
+async fn an_empty_wallet_lets_nothing_go_on() {
+    let town = town();
+    let payout = held_for_funds(&town).await;
+    let _treasurer = treasurer_of(&town, Address::from_evm([0xee; 20]));
+    pass_ms(60_000).await;
+    let now = town.now(&payout).await;
+    assert_eq!((now.stage, now.version), (Stage::Held, 2));
 }
 
 /// `not_after` passes while it is held: cancelled, reason `deadline`, with nothing set aside for it.
