@@ -20,6 +20,7 @@ pub mod terminal;
 
 mod address;
 mod check_config;
+mod sandbox;
 mod tx;
 
 use clap::{Parser, Subcommand};
@@ -90,6 +91,8 @@ pub enum Command {
     CheckConfig(check_config::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
+    /// Try everything on a simulated TRON network
+    Sandbox(sandbox::Args),
     /// Take a TRON transaction apart
     Tx(tx::Args),
 }
@@ -109,6 +112,7 @@ impl Command {
             Self::Address(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
+            Self::Sandbox(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),
         }
     }

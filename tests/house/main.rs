@@ -15,5 +15,6 @@ mod front_door;
 mod heavy_bodies;
 mod journal_export;
 mod kit;
+mod sdks;
 mod tron_commands;
 mod tron_vectors;
