@@ -24,6 +24,7 @@ mod address;
 mod check_config;
 mod pause;
 mod payouts;
+mod sandbox;
 mod tx;
 
 use clap::{Parser, Subcommand};
@@ -104,6 +105,8 @@ pub enum Command {
     Payouts(payouts::Args),
     /// Let go of the kill switch
     Resume(pause::Resume),
+    /// Try everything on a simulated TRON network
+    Sandbox(sandbox::Args),
     /// Take a TRON transaction apart
     Tx(tx::Args),
 }
@@ -127,6 +130,7 @@ impl Command {
             Self::Pause(args) => args.run(terminal),
             Self::Payouts(args) => args.run(terminal),
             Self::Resume(args) => args.run(terminal),
+            Self::Sandbox(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),
         }
     }

@@ -16,5 +16,6 @@ mod heavy_bodies;
 mod journal_export;
 mod kit;
 mod payout_commands;
+mod sdks;
 mod tron_commands;
 mod tron_vectors;
