@@ -4,6 +4,11 @@
 
 pub mod cli;
 pub mod config;
+pub mod egress;
+pub mod http;
 pub mod reconcile;
 pub mod sandbox;
+pub mod signer;
 pub mod telemetry;
+pub mod tron;
+pub mod wire;

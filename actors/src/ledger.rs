@@ -8,6 +8,7 @@ use crate::domain::identity::PayoutId;
 use crate::domain::invariants;
 use crate::domain::payout::{Attempt, Command, Event, Payout, Refusal, apply, decide, journal_draft};
 use crate::domain::tron::{Signature, SignedTransfer};
+use crate::metrics_names;
 use crate::ports::{Gate, Payouts, Step, StepResult, StoreFault};
 use std::sync::Arc;
 
@@ -147,7 +148,11 @@ fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Re
 
 fn outcome_of(written: Option<(Step, StepResult)>) -> Outcome {
     match written {
-        Some((step, StepResult::Taken)) => Outcome::Done(Box::new(step.after), step.event),
+        Some((step, StepResult::Taken)) => {
+            metrics::counter!(metrics_names::PAYOUT_EVENTS_TOTAL, "event" => step.event.name().word())
+                .increment(1);
+            Outcome::Done(Box::new(step.after), step.event)
+        }
         Some((_, StepResult::Lost)) | None => Outcome::Lost,
     }
 }

@@ -182,6 +182,7 @@ impl Office {
             signer: world.signer.clone(),
             policy: rules.policy.clone(),
             limits: rules.limits,
+            treasurer: self.treasurer.clone(),
             payout_worker: self.payout_worker.nudger(),
             audit_writer: self.audit_writer.nudger(),
             settings: rules.admission.clone(),

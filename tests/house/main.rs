@@ -7,8 +7,15 @@
     reason = "a test that cannot go on says so by panicking, in its helpers too"
 )]
 
+mod api_description;
+mod bad_orders;
 mod command_line;
 mod configuration;
+mod front_door;
+mod heavy_bodies;
 mod journal_export;
+mod kit;
+mod payout_commands;
+mod sdks;
 mod tron_commands;
 mod tron_vectors;

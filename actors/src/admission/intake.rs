@@ -4,7 +4,7 @@ use super::Desk;
 use super::digest::request_digests;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::order::{Order, OrderProblem};
-use crate::domain::payout::{Payout, Reservation, Stage, order_digest};
+use crate::domain::payout::{EventName, Payout, Reservation, Stage, order_digest};
 use crate::metrics_names as names;
 use crate::ports::{Admitted, NewPayout, StoreFault};
 use crate::rounds::{Found, Held, InHand};
@@ -303,11 +303,13 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
     for one in admitted {
         let outcome = match one {
             Admitted::New(payout) if payout.stage == Stage::Held => {
+                count_event(EventName::PayoutHeld);
                 view.admitted += 1;
                 view.held += 1;
                 "held"
             }
             Admitted::New(_) => {
+                count_event(EventName::PayoutAdmitted);
                 view.admitted += 1;
                 payable = true;
                 "admitted"
@@ -329,6 +331,10 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
         desk.tools.payout_worker.nudge();
     }
     desk.tools.audit_writer.nudge();
+}
+
+fn count_event(event: EventName) {
+    metrics::counter!(names::PAYOUT_EVENTS_TOTAL, "event" => event.word()).increment(1);
 }
 
 /// Gives each request its share of what the transaction did.

@@ -10,6 +10,8 @@ mod decide;
 mod digest;
 mod intake;
 mod release;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{DecidePayout, Decision, DecisionRefusal};
 pub use intake::{AdmissionRefusal, AdmitPayouts};
@@ -17,10 +19,11 @@ pub use intake::{AdmissionRefusal, AdmitPayouts};
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::domain::payout::ORDER_DIGEST_PURPOSE;
-use crate::guardian::{ActorView, Drain, LookNow, Nudge, ShowView};
+use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{Admitted, Clock, Entropy, Signer};
 use crate::rounds::{InHand, Rounds};
+use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use intake::Intake;
 use serde::Serialize;
@@ -66,6 +69,8 @@ pub struct AdmissionTools {
     pub policy: HousePolicy,
     /// The spending limits.
     pub limits: LimitRules,
+    /// Says when the wallet would cover what was held for want of money.
+    pub treasurer: Handle<Treasurer>,
     /// Told when there is something to sign.
     pub payout_worker: Nudge,
     /// Told when there is something to seal.

@@ -1,4 +1,4 @@
-//! What time does to held payouts: room under the limits lets them go on, a deadline ends them.
+//! What time does to held payouts: room under the limits or money in the wallet lets them go on, a deadline ends them.
 
 use super::Desk;
 use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage};
@@ -6,6 +6,7 @@ use crate::ledger::Outcome;
 use crate::metrics_names as names;
 use crate::ports::{Gate, StoreFault};
 use crate::rounds::Found;
+use crate::treasurer::WouldCover;
 use std::rc::Rc;
 use tracing::{info, warn};
 
@@ -13,8 +14,12 @@ use tracing::{info, warn};
 const WANT_OF_ROOM: [Reason; 4] =
     [Reason::LimitHourly, Reason::LimitDaily, Reason::LimitAccountHourly, Reason::LimitAccountDaily];
 
+/// Held for want of money in the wallet.
+const WANT_OF_FUNDS: [Reason; 3] = [Reason::FundsUsdt, Reason::FundsTrx, Reason::Allowance];
+
 /// Who releases them, in the journal's words.
-const BY: &str = "room under the limits";
+const BY_ROOM: &str = "room under the limits";
+const BY_FUNDS: &str = "money in the wallet";
 
 /// One look at the held payouts.
 pub(super) async fn look(desk: Rc<Desk>) -> Found {
@@ -31,7 +36,9 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
 async fn try_look(desk: &Desk) -> Result<Found, StoreFault> {
     let now_ms = desk.tools.clock.now_ms();
     let lapsed = end_the_overdue(desk, now_ms).await?;
-    let released = release_what_has_room(desk, now_ms).await?;
+    let released = release_what_has_room(desk, now_ms)
+        .await?
+        .saturating_add(release_what_is_covered(desk, now_ms).await?);
     let mut view = desk.view.borrow_mut();
     view.lapsed += lapsed;
     view.released += released;
@@ -61,33 +68,61 @@ async fn end_the_overdue(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
 /// The most urgent and oldest first, and whoever does not fit lets the next one pass: one account's excess stops nobody
 /// else (F-N13).
 async fn release_what_has_room(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
-    let payouts = desk.tools.ledger.payouts();
-    let mut held = Vec::new();
-    // Asked by reason: what waits for one account's limit can not fill the page of what waits for the house's.
-    for reason in WANT_OF_ROOM {
-        held.extend(payouts.held_for(&[reason], desk.tools.settings.release_max).await?);
-    }
+    let mut held = held_for(desk, &WANT_OF_ROOM).await?;
     if held.is_empty() {
         return Ok(0);
     }
-    held.sort_by_key(|payout| (std::cmp::Reverse(payout.order.priority), payout.id));
-    let mut book = payouts.limit_book(now_ms).await?;
+    let mut book = desk.tools.ledger.payouts().limit_book(now_ms).await?;
     let limits = &desk.tools.limits;
-    // Those that kept their reservation have their room already.
     held.retain(|payout| {
-        payout.reservation == Reservation::Reserved
-            || book.reserve(&payout.account, payout.order.amount, limits, now_ms).is_ok()
+        let (account, amount) = (&payout.account, payout.order.amount);
+        if payout.reservation != Reservation::Reserved {
+            return book.reserve(account, amount, limits, now_ms).is_ok();
+        }
+        // Its own reservation is in the book already. The worker asks the same before it signs: whoever is let go on here and
+        // held again there would go round and round.
+        let mut without_it = book.clone();
+        without_it.release(account, amount);
+        without_it.room_for(account, amount, limits, now_ms).is_ok()
     });
+    release(desk, held, BY_ROOM, now_ms).await
+}
+
+/// What was held for want of money goes on when the newest look at the wallet would cover it. The treasurer is asked once more
+/// before anything is signed.
+async fn release_what_is_covered(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
+    let held = held_for(desk, &WANT_OF_FUNDS).await?;
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let orders = held.iter().map(|payout| payout.order.clone()).collect();
+    // A treasurer who is away covers nothing: the next look asks again.
+    let Ok(covered) = desk.tools.treasurer.ask(WouldCover(orders)).await else { return Ok(0) };
+    let covered = held.into_iter().zip(covered).filter_map(|(payout, covered)| covered.then_some(payout));
+    release(desk, covered.collect(), BY_FUNDS, now_ms).await
+}
+
+/// Held payouts, the most urgent and then the oldest first. They are read reason by reason, so that what waits for one account's
+/// limit can not fill the page of what waits for the house's.
+async fn held_for(desk: &Desk, reasons: &[Reason]) -> Result<Vec<Payout>, StoreFault> {
+    let mut held = Vec::new();
+    for reason in reasons {
+        held.extend(desk.tools.ledger.payouts().held_for(&[*reason], desk.tools.settings.release_max).await?);
+    }
+    held.sort_by_key(|payout| (std::cmp::Reverse(payout.order.priority), payout.id));
+    Ok(held)
+}
+
+async fn release(desk: &Desk, held: Vec<Payout>, by: &str, now_ms: i64) -> Result<u64, StoreFault> {
     let reasons: Vec<_> = held.iter().map(|payout| payout.reason.unwrap_or(Reason::Operator)).collect();
-    let batch: Vec<_> =
-        held.into_iter().map(|payout| (payout, Command::Release { by: BY.to_owned() })).collect();
-    let done = carry_out(desk, batch, Gate::RoomUnder(*limits), now_ms).await?;
+    let batch = held.into_iter().map(|payout| (payout, Command::Release { by: by.to_owned() })).collect();
+    let done = carry_out(desk, batch, Gate::RoomUnder(desk.tools.limits), now_ms).await?;
     for (reason, done) in reasons.iter().zip(&done) {
         metrics::counter!(names::HOLDS_RELEASED_TOTAL, "reason" => reason.word()).increment(u64::from(*done));
     }
     let released = count(&done);
     if released > 0 {
-        info!(payouts = released, "held payouts were released: there is room under the limits");
+        info!(payouts = released, by, "held payouts were released");
     }
     Ok(released)
 }

@@ -155,16 +155,6 @@ impl IdempotencyKey {
         if index == 0 { self.clone() } else { Self(format!("{} {index}", self.0)) }
     }
 
-    /// The key whose presence says that this sender's word already names the other kind of thing: of one order's key the
-    /// first item of a batch, of an item's key the batch's own.
-    #[must_use]
-    pub fn rival(&self) -> Self {
-        match self.0.split_once(' ') {
-            Some((batch, _)) => Self(batch.to_owned()),
-            None => self.of_item(0),
-        }
-    }
-
     /// A key as the store gives it back.
     #[must_use]
     pub fn restored(text: String) -> Self {
@@ -194,12 +184,13 @@ mod tests {
         assert!(IdempotencyKey::parse(&"k".repeat(255)).is_ok());
     }
 
-    /// F-P01: one word names one order or one batch, never both.
+    /// F-P01: one word names one order or one batch, never both: they would meet in the same key.
     #[test]
-    fn a_key_of_one_order_and_a_batchs_items_are_rivals() {
+    fn a_batch_begins_with_the_key_that_a_single_order_would_have() {
         let key = IdempotencyKey::parse("k-1").unwrap();
-        assert_eq!(key.rival(), key.of_item(0));
-        assert_eq!(key.of_item(7).rival(), key);
+        assert_eq!(key.of_item(0), key);
+        assert_eq!(key.of_item(7).as_str(), "k-1 7");
+        assert!(IdempotencyKey::parse(key.of_item(7).as_str()).is_err());
     }
 
     #[test]

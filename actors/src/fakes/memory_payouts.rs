@@ -152,10 +152,6 @@ fn admit(
             });
             continue;
         }
-        if let Some(rival) = find(&new.idempotency_key.rival()) {
-            answers.push(Admitted::KeyReused(rival.id));
-            continue;
-        }
         let room = limits.reserve(&new.account, new.order.amount, rules, at_ms);
         let birth = born(new, room, at_ms)?;
         let payout = birth.payout;

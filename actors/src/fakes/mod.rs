@@ -6,6 +6,7 @@ mod memory_payouts;
 mod memory_reads;
 mod memory_store;
 mod pocket_entropy;
+mod pocket_keeper;
 mod pocket_signer;
 pub mod sim_chain;
 mod sim_node;
@@ -14,6 +15,7 @@ mod test_clock;
 
 pub use memory_store::{MemorySnapshot, MemoryStore};
 pub use pocket_entropy::PocketEntropy;
+pub use pocket_keeper::PocketKeeper;
 pub use pocket_signer::PocketSigner;
 pub use sim_node::{SharedChain, SimNode, look};
 pub use sim_tronscan::SimTronScan;

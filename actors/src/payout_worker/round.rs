@@ -6,10 +6,12 @@ use crate::chain_sight::{ChainSight, may_sign_by};
 use crate::domain::limits::LimitBook;
 use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
 use crate::domain::tron::{PayoutCall, SignedTransfer};
+use crate::metrics_names;
 use crate::ports::{Gate, HouseFacts, StoreFault};
 use crate::rounds::Found;
 use crate::treasurer::{Cover, CoverPayouts, Want};
 use std::rc::Rc;
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 /// One round. Whatever goes wrong is told in the view and tried again at the next look.
@@ -66,7 +68,7 @@ async fn advance(
     sight: &ChainSight,
     now_ms: i64,
 ) -> Result<bool, String> {
-    let tools = &desk.tools;
+    let (tools, began) = (&desk.tools, Instant::now());
     let basis = BuildBasis {
         fingerprint_key: tools.signer.derived_key(FINGERPRINT_PURPOSE),
         order_digest_key: tools.signer.derived_key(ORDER_DIGEST_PURPOSE),
@@ -92,6 +94,9 @@ async fn advance(
         if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
     let filed: Vec<_> = filed.into_iter().flatten().collect();
     let count = filed.len();
+    if count > 0 {
+        metrics::histogram!(metrics_names::PREPARE_SECONDS).record(began.elapsed());
+    }
     desk.sender.send_first(desk, filed);
     let mut view = desk.view.borrow_mut();
     view.filed = view.filed.saturating_add(count as u64);

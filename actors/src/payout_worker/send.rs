@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 /// Notes of a broadcast that are written in one transaction.
@@ -53,9 +54,9 @@ impl Sender {
     pub(super) fn send_first(&self, desk: &Rc<Desk>, filed: Vec<Filed>) {
         for filed in filed {
             self.unsent.set(self.unsent.get() + 1);
-            let desk = desk.clone();
+            let (desk, filed_at) = (desk.clone(), Instant::now());
             actix::spawn(async move {
-                send_to_all(&desk, filed).await;
+                send_to_all(&desk, filed, filed_at).await;
                 let sender = &desk.sender;
                 sender.unsent.set(sender.unsent.get().saturating_sub(1));
             });
@@ -96,20 +97,25 @@ async fn write_notes(desk: &Desk, batch: Vec<Payout>) {
 }
 
 /// Sends one transfer to all nodes at once; it is noted at the first answer that may mean that it was taken.
-async fn send_to_all(desk: &Rc<Desk>, filed: Filed) {
+async fn send_to_all(desk: &Rc<Desk>, filed: Filed, filed_at: Instant) {
     let filed = Rc::new(filed);
-    let noted = Rc::new(Cell::new(false));
+    let (begun, noted) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
     let sends = desk.tools.nodes.iter().zip(&desk.sender.per_node).map(|(node, bound)| {
         let (desk, filed, noted, node, bound) =
             (desk.clone(), filed.clone(), noted.clone(), node.clone(), bound.clone());
+        let begun = begun.clone();
         async move {
             let Ok(_permit) = bound.acquire_owned().await else { return };
             // The last moment at which a pause can still keep this transfer in the house.
             if desk.paused.get() {
                 return;
             }
+            if !begun.replace(true) {
+                metrics::histogram!(metrics_names::SUBMISSION_QUEUE_DWELL_SECONDS).record(filed_at.elapsed());
+            }
             let may_have_it = send_to(&desk, node.as_ref(), &filed.transfer).await;
             if may_have_it && !noted.replace(true) {
+                observe_broadcast(&desk, &filed.payout);
                 desk.sender.note(&desk, filed.payout.clone());
             }
         }
@@ -117,9 +123,18 @@ async fn send_to_all(desk: &Rc<Desk>, filed: Filed) {
     futures_util::future::join_all(sends).await;
 }
 
+/// F-P18: from the order's admission to the first node that may have its transfer.
+fn observe_broadcast(desk: &Desk, payout: &Payout) {
+    let took_ms = desk.tools.clock.now_ms().saturating_sub(payout.created_at_ms);
+    let took = Duration::from_millis(u64::try_from(took_ms).unwrap_or(0));
+    metrics::histogram!(metrics_names::CREATION_TO_BROADCAST_SECONDS).record(took);
+}
+
 /// Sends to one node. `true`: the node may have it now.
 async fn send_to(desk: &Desk, node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>) -> bool {
+    let began = Instant::now();
     let answer = node.broadcast(transfer).await;
+    metrics::histogram!(metrics_names::SUBMIT_SECONDS).record(began.elapsed());
     let mut view = desk.view.borrow_mut();
     match answer {
         Ok(reply) => {

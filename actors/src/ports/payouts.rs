@@ -42,7 +42,8 @@ pub enum Admitted {
     New(Payout),
     /// The same key with the same digest was there already: here is what it made then, as it is now.
     Repeated(Payout),
-    /// The same key with another digest was there already; or it names a batch there and one order here, or the reverse.
+    /// The same key with another digest was there already. (A batch's first item has the batch's own key, so that this also
+    /// tells a batch from a single order.)
     KeyReused(PayoutId),
     /// Nothing is wrong with it, and it was not written: it came in an `all_or_none` batch with a key that was reused.
     NotTaken,

@@ -183,6 +183,26 @@ impl Desk {
         }
     }
 
+    /// Which of these the newest look would cover, the cost of the ones before them taken off. A router's call is taken to cost
+    /// what a transfer costs, and its own trial waits until the worker asks for it: this only says when it is worth asking.
+    pub(super) async fn would_cover(&mut self, orders: Vec<Order>) -> Vec<bool> {
+        let terms = self.terms.as_ref().filter(|(terms, _)| terms.token_stop.is_none());
+        let (Some(_), Some(parameters), None) =
+            (&self.look, terms.map(|(terms, _)| terms.parameters), &self.trouble)
+        else {
+            return vec![false; orders.len()];
+        };
+        let Ok(energy) = self.transfer_energy().await else { return vec![false; orders.len()] };
+        let mut funds = self.funds;
+        let mut answers = Vec::with_capacity(orders.len());
+        for order in &orders {
+            let other_sun = other_sun(order, parameters.bandwidth_price_sun, parameters.memo_fee_sun);
+            let need = FeeNeed { energy, energy_price_sun: parameters.energy_price_sun, other_sun };
+            answers.push(self.allowance_covers(order) && funds.cover(order.amount, &need).is_ok());
+        }
+        answers
+    }
+
     /// A trial that fails for want of money is a shortage, which time can end; any other failure is for a person.
     fn would_fail(&self, order: &Order) -> Cover {
         let short = self.funds.free_micro_usdt() < order.amount.micro();
@@ -218,17 +238,9 @@ impl Desk {
     /// Plain transfers cost the same to every new recipient: one trial per period serves them all. A router's call is
     /// tried as it will be made, since its words and its clearance are part of the cost.
     async fn energy_of(&mut self, want: &Want) -> Result<u64, EnergyUnknown> {
-        let now_ms = self.tools.clock.now_ms();
         let route = want.order.route;
         if route == Route::Transfer {
-            if let Some(energy) = self.preflights.energy(route, now_ms, self.tools.settings.terms_every_ms) {
-                return Ok(energy);
-            }
-            let probe = abi::Call::Transfer { recipient: COLD_PROBE, amount: PROBE_AMOUNT.into() }.encode();
-            // A probe that fails says nothing of any one payout: all of them wait.
-            let energy = self.trial(self.tools.policy.token, probe).await.map_err(EnergyUnknown::at_all)?;
-            self.preflights.note_energy(route, energy, now_ms);
-            return Ok(energy);
+            return self.transfer_energy().await;
         }
         let contract = self.tools.policy.contract_of(route).ok_or(EnergyUnknown::WouldFail)?;
         let tried = self.trial(contract, want.call_data.clone()).await;
@@ -241,7 +253,21 @@ impl Desk {
         tried
     }
 
-    /// "It would fail" is said only when every configured node says so.
+    async fn transfer_energy(&mut self) -> Result<u64, EnergyUnknown> {
+        let now_ms = self.tools.clock.now_ms();
+        if let Some(energy) =
+            self.preflights.energy(Route::Transfer, now_ms, self.tools.settings.terms_every_ms)
+        {
+            return Ok(energy);
+        }
+        let probe = abi::Call::Transfer { recipient: COLD_PROBE, amount: PROBE_AMOUNT.into() }.encode();
+        // A probe that fails says nothing of any one payout: all of them wait.
+        let energy = self.trial(self.tools.policy.token, probe).await.map_err(EnergyUnknown::at_all)?;
+        self.preflights.note_energy(Route::Transfer, energy, now_ms);
+        Ok(energy)
+    }
+
+    /// \"It would fail\" is said only when every configured node says so.
     async fn trial(&self, contract: Address, call_data: Vec<u8>) -> Result<u64, EnergyUnknown> {
         let caller = self.tools.policy.wallet;
         let mut silent = None;

@@ -97,6 +97,12 @@ pub enum Cover {
 #[rtype(result = "Vec<Cover>")]
 pub struct CoverPayouts(pub Vec<Want>);
 
+/// Asks which of these held payouts the newest look at the wallet would cover, in their order. Nothing is set aside: the worker
+/// asks [`CoverPayouts`] for each once more.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<bool>")]
+pub struct WouldCover(pub Vec<Order>);
+
 /// Asks for the wallet's state.
 #[derive(Debug, Message)]
 #[rtype(result = "WalletView")]
@@ -179,6 +185,15 @@ impl Handler<CoverPayouts> for Treasurer {
     fn handle(&mut self, CoverPayouts(wants): CoverPayouts, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
         Box::pin(async move { desk.lock().await.cover(wants).await })
+    }
+}
+
+impl Handler<WouldCover> for Treasurer {
+    type Result = ResponseFuture<Vec<bool>>;
+
+    fn handle(&mut self, WouldCover(orders): WouldCover, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.lock().await.would_cover(orders).await })
     }
 }
 

@@ -126,6 +126,12 @@ impl ProviderUrl {
         self.0.as_str().trim_end_matches('/')
     }
 
+    /// The address itself.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.0
+    }
+
     /// The URL of a call: `wallet/getnowblock` below this address.
     #[must_use]
     pub fn call(&self, path: &str) -> Url {

@@ -339,6 +339,16 @@ impl SimChain {
         self.sky.next_broadcasts.push_back(weather);
     }
 
+    /// Keeps a transaction from the producers, or no longer: they do not hear of it, whoever announces it.
+    pub fn withhold(&mut self, txid: TxId, withheld: bool) {
+        if let Some(record) = self.records.get_mut(&txid) {
+            record.withheld = withheld;
+        }
+        if withheld {
+            self.producers.remove(txid);
+        }
+    }
+
     /// Whether a node is in a mood to refuse everything.
     pub(super) fn refuses_everything(&mut self, node: NodeId) -> Option<Lost> {
         let now_ms = self.now_ms;
@@ -451,10 +461,7 @@ impl SimChain {
     ) -> Answer<Result<BroadcastReply, Malformed>> {
         let txid = transaction.txid;
         self.know(&transaction);
-        if let Some(record) = self.records.get_mut(&txid) {
-            record.withheld = true;
-        }
-        self.producers.remove(txid);
+        self.withhold(txid, true);
         Answer::Reply(Ok(self.broadcast_on_a_good_day(node, transaction)))
     }
 

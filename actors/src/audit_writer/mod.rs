@@ -6,6 +6,9 @@
 //! the second seal, and its writer reads on from the first); the newest checkpoint is kept beside the database. Never
 //! here: a change of a row.
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::journal::{ChainHead, Checkpoint, JournalKey, Seal, SealError, SealRun};
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::metrics_names as names;

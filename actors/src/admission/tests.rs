@@ -1,0 +1,551 @@
+//! Stories of orders that come in, on paused time.
+
+use super::*;
+use crate::domain::address::Address;
+use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::limits::{HOUR_MS, LimitBroken, MINUTE_MS};
+use crate::domain::money::MicroUsdt;
+use crate::domain::order::{Order, Route};
+use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage, order_digest};
+use crate::domain::tron::PrivateKey;
+use crate::fakes::sim_chain::{Settings, SimChain, genesis};
+use crate::fakes::{MemoryStore, PocketEntropy, PocketSigner, SimNode, TestClock};
+use crate::guardian::{GiveUp, Hiring, HiringRules};
+use crate::ports::{ChainNode, Gate, Payouts, StoreFault};
+use crate::roster::Roster;
+use crate::treasurer::{TreasurerSettings, TreasurerTools};
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const ALICE: [u8; 20] = [0xa1; 20];
+
+struct Town {
+    store: MemoryStore,
+    clock: Arc<TestClock>,
+    admission: actix::Addr<Admission>,
+    nudges: Arc<AtomicU32>,
+    tools: AdmissionTools,
+}
+
+fn usdt(whole: u64) -> MicroUsdt {
+    MicroUsdt::new(whole * 1_000_000)
+}
+
+fn town_with(settings: AdmissionSettings) -> Town {
+    tokio::time::pause();
+    let store = MemoryStore::new("town");
+    let clock = Arc::new(TestClock::default());
+    let nudges = Arc::new(AtomicU32::new(0));
+    let counted = nudges.clone();
+    let limits = LimitRules {
+        hourly: usdt(1_000),
+        daily: usdt(10_000),
+        account_hourly: usdt(600),
+        account_daily: usdt(5_000),
+    };
+    let signer = PocketSigner::new(PrivateKey::from_bytes(&[7; 32]).unwrap());
+    let policy = HousePolicy {
+        wallet: signer.address(),
+        token: Address::from_evm([0x70; 20]),
+        router_v0: None,
+        router_kyc: None,
+        kyc_officer: None,
+        per_payout: usdt(600),
+    };
+    let tools = AdmissionTools {
+        ledger: Ledger::new(Arc::new(store.clone())),
+        clock: clock.clone(),
+        entropy: Arc::new(PocketEntropy::seeded(1)),
+        signer: Arc::new(signer),
+        policy,
+        limits,
+        treasurer: Handle::vacant("treasurer"),
+        payout_worker: Nudge::calling(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }),
+        audit_writer: Nudge::nobody(),
+        settings,
+    };
+    let own = tools.clone();
+    let admission = Admission::create(|ctx| {
+        ctx.set_mailbox_capacity(1_000);
+        Admission::new(own)
+    });
+    Town { store, clock, admission, nudges, tools }
+}
+
+fn town() -> Town {
+    town_with(AdmissionSettings::default())
+}
+
+fn order(amount: MicroUsdt) -> Order {
+    Order {
+        recipient: Address::from_evm(ALICE),
+        amount,
+        route: Route::Transfer,
+        reference: None,
+        memo: None,
+        kyc: None,
+        not_before_ms: None,
+        not_after_ms: None,
+        priority: 0,
+        metadata: BTreeMap::new(),
+    }
+}
+
+fn request(account: &str, key: &str, orders: Vec<Order>, batch: bool) -> AdmitPayouts {
+    let account = AccountId::new(account).unwrap();
+    AdmitPayouts { account, key: IdempotencyKey::parse(key).unwrap(), orders, batch }
+}
+
+impl Town {
+    async fn ask(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, AdmissionRefusal> {
+        self.admission.send(request).await.unwrap()
+    }
+
+    async fn admit(&self, account: &str, key: &str, amount: MicroUsdt) -> Payout {
+        let mut answer = self.ask(request(account, key, vec![order(amount)], false)).await.unwrap();
+        match answer.remove(0) {
+            Admitted::New(payout) => payout,
+            other => panic!("not new: {other:?}"),
+        }
+    }
+
+    async fn decide(&self, payout: &Payout, decision: Decision) -> Result<Payout, DecisionRefusal> {
+        let asked = DecidePayout { id: payout.id, account: payout.account.clone(), decision };
+        self.admission.send(asked).await.unwrap()
+    }
+
+    async fn now(&self, payout: &Payout) -> Payout {
+        self.store.find(payout.id).await.unwrap().unwrap()
+    }
+
+    async fn view(&self) -> serde_json::Value {
+        self.admission.send(ShowView).await.unwrap().state
+    }
+
+    fn nudges(&self) -> u32 {
+        self.nudges.load(Ordering::Relaxed)
+    }
+}
+
+async fn pass_ms(ms: i64) {
+    tokio::time::sleep(Duration::from_millis(ms.unsigned_abs())).await;
+}
+
+/// F-P01: a repeated key gets the first answer, one payout stands on file, and the worker is told once.
+#[actix::test]
+async fn a_repeated_key_gets_the_first_answer() {
+    let town = town();
+    let first = town.admit("house", "invoice-7", usdt(25)).await;
+    assert_eq!((first.stage, first.reservation, first.version), (Stage::Admitted, Reservation::Reserved, 1));
+    pass_ms(HOUR_MS).await;
+    let again = town.ask(request("house", "\"invoice-7\"", vec![order(usdt(25))], false)).await.unwrap();
+    assert_eq!(again, [Admitted::Repeated(first)]);
+    assert_eq!((town.store.writes(), town.nudges()), (1, 1));
+}
+
+/// F-P01: two hundred at once with one key are one payout.
+#[actix::test]
+async fn two_hundred_at_once_with_one_key_are_one_payout() {
+    let town = town();
+    let asked = (0..200).map(|_| town.ask(request("house", "same", vec![order(usdt(1))], false)));
+    let answers = join_all(asked).await;
+    let new = |answer: &Result<Vec<Admitted>, _>| matches!(answer.as_deref(), Ok([Admitted::New(_)]));
+    assert_eq!(answers.iter().filter(|answer| new(answer)).count(), 1);
+    let ids: BTreeSet<PayoutId> = answers
+        .into_iter()
+        .map(|answer| match answer.unwrap().remove(0) {
+            Admitted::New(payout) | Admitted::Repeated(payout) => payout.id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+}
+
+/// F-P01: the key's scope is the account; within it another order under the same key is refused.
+#[actix::test]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    let town = town();
+    let first = town.admit("house", "k", usdt(25)).await;
+    let other = town.ask(request("house", "k", vec![order(usdt(26))], false)).await;
+    assert!(matches!(other, Err(AdmissionRefusal::KeyReused { existing }) if existing == first.id));
+    assert_ne!(town.admit("neighbour", "k", usdt(26)).await.id, first.id);
+}
+
+/// F-P01: one word names one order or one batch, never both.
+#[actix::test]
+async fn a_key_names_one_order_or_one_batch() {
+    let town = town();
+    let single = town.admit("house", "k", usdt(1)).await;
+    let batch = vec![order(usdt(1)), order(usdt(2))];
+    let refused = town.ask(request("house", "k", batch.clone(), true)).await;
+    assert!(matches!(refused, Err(AdmissionRefusal::KeyReused { existing }) if existing == single.id));
+    assert_eq!(town.ask(request("house", "b", batch.clone(), true)).await.unwrap().len(), 2);
+    let refused = town.ask(request("house", "b", vec![order(usdt(1))], false)).await;
+    assert!(matches!(refused, Err(AdmissionRefusal::KeyReused { .. })));
+    let shorter = town.ask(request("house", "b", batch[..1].to_vec(), true)).await;
+    assert!(matches!(shorter, Err(AdmissionRefusal::KeyReused { .. })));
+}
+
+/// A batch is answered in its order, and repeated as a whole.
+#[actix::test]
+async fn a_batch_is_taken_whole_and_repeated_whole() {
+    let town = town();
+    let orders: Vec<_> = (1..=5).map(|whole| order(usdt(whole))).collect();
+    let first = town.ask(request("house", "b", orders.clone(), true)).await.unwrap();
+    let amounts = |answers: &[Admitted]| -> Vec<_> {
+        answers
+            .iter()
+            .map(|one| match one {
+                Admitted::New(payout) | Admitted::Repeated(payout) => payout.order.amount,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    assert_eq!(amounts(&first), (1..=5).map(usdt).collect::<Vec<_>>());
+    let again = town.ask(request("house", "b", orders, true)).await.unwrap();
+    assert_eq!(amounts(&again), amounts(&first));
+    assert!(again.iter().all(|one| matches!(one, Admitted::Repeated(_))));
+    assert_eq!(town.store.writes(), 1);
+}
+
+/// A batch with one bad item is refused with its place, and nothing of it is written.
+#[actix::test]
+async fn a_batch_with_a_bad_item_is_refused_whole() {
+    let town = town();
+    let mut orders: Vec<_> = (1..=3).map(|whole| order(usdt(whole))).collect();
+    orders[1].recipient = town.tools.policy.token;
+    orders[2].amount = MicroUsdt::ZERO;
+    let Err(AdmissionRefusal::Invalid(problems)) = town.ask(request("house", "b", orders, true)).await else {
+        panic!("it was taken");
+    };
+    let places: Vec<_> = problems.iter().map(|(index, problem)| (*index, problem.pointer.as_str())).collect();
+    assert_eq!(places, [(1, "/recipient"), (2, "/amount")]);
+    assert_eq!(town.store.writes(), 0);
+}
+
+/// F-P01: an order that could not be taken any more was taken when it could be, and its sender hears of it still.
+#[actix::test]
+async fn a_repeated_key_gets_the_first_answer_when_its_window_has_passed() {
+    let town = town();
+    let now_ms = town.clock.now_ms();
+    let late = Order { not_after_ms: Some(now_ms + 60_000), ..order(usdt(5)) };
+    let first = town.ask(request("house", "k", vec![late.clone()], false)).await.unwrap();
+    pass_ms(120_000).await;
+    let again = town.ask(request("house", "k", vec![late.clone()], false)).await.unwrap();
+    let (Admitted::New(first), Admitted::Repeated(again)) = (&first[0], &again[0]) else {
+        panic!("not repeated")
+    };
+    assert_eq!(first.id, again.id);
+    let unheard = town.ask(request("house", "k2", vec![late], false)).await;
+    assert!(matches!(unheard, Err(AdmissionRefusal::Invalid(_))));
+}
+
+/// Many who come at once share commits: one transaction costs the same for one payout as for two hundred.
+#[actix::test]
+async fn sixty_four_who_come_at_once_share_commits() {
+    let town = town();
+    let keys: Vec<_> = (0..64).map(|n| format!("k{n}")).collect();
+    let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(1))], false)));
+    for answer in join_all(asked).await {
+        assert!(matches!(answer.unwrap().as_slice(), [Admitted::New(_)]));
+    }
+    assert!(town.store.writes() <= 2, "{} commits for 64 payouts", town.store.writes());
+    let view = town.view().await;
+    assert_eq!((view["admitted"].as_u64(), view["waiting"].as_u64()), (Some(64), Some(0)));
+}
+
+/// F000-17: whoever comes in whichever crowd, what is reserved never exceeds a limit; the rest waits.
+#[actix::test]
+async fn a_crowd_never_reserves_more_than_the_limit() {
+    let town = town();
+    let keys: Vec<_> = (0..64).map(|n| format!("k{n}")).collect();
+    let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(25))], false)));
+    let answers = join_all(asked).await;
+    let payouts = answers.into_iter().map(|answer| match answer.unwrap().remove(0) {
+        Admitted::New(payout) => payout,
+        other => panic!("{other:?}"),
+    });
+    let (admitted, held): (Vec<_>, Vec<_>) = payouts.partition(|payout| payout.stage == Stage::Admitted);
+    assert_eq!((admitted.len(), held.len()), (24, 40));
+    for payout in held {
+        assert_eq!((payout.stage, payout.reason), (Stage::Held, Some(Reason::LimitAccountHourly)));
+        assert_eq!(payout.reservation, Reservation::None);
+    }
+}
+
+/// F-N13: a limit's excess holds the offender, and nobody else.
+#[actix::test]
+async fn a_flooding_account_is_held_and_its_neighbour_is_not() {
+    let town = town();
+    let loud = town.admit("loud", "k1", usdt(600)).await;
+    let flood = town.admit("loud", "k2", usdt(1)).await;
+    let quiet = town.admit("quiet", "k1", usdt(400)).await;
+    assert_eq!((loud.stage, flood.stage, quiet.stage), (Stage::Admitted, Stage::Held, Stage::Admitted));
+    assert_eq!(flood.reason, Some(Reason::LimitAccountHourly));
+}
+
+/// What was held for want of room goes on by itself, the most urgent first, and who does not fit lets others pass.
+#[actix::test]
+async fn room_lets_held_payouts_go_on_by_themselves() {
+    let town = town();
+    let first = town.admit("house", "first", usdt(600)).await;
+    let large = town.admit("house", "large", usdt(500)).await;
+    let small = town.admit("house", "small", usdt(100)).await;
+    assert_eq!((large.stage, small.stage), (Stage::Held, Stage::Held));
+    pass_ms(60_000).await;
+    assert_eq!(town.now(&small).await.stage, Stage::Held);
+    let nudged = town.nudges();
+    town.decide(&first, Decision::Cancel).await.unwrap();
+    pass_ms(6_000).await;
+    let (large, small) = (town.now(&large).await, town.now(&small).await);
+    assert_eq!((large.stage, large.reservation), (Stage::Admitted, Reservation::Reserved));
+    assert_eq!((small.stage, small.reservation), (Stage::Admitted, Reservation::Reserved));
+    assert!(town.nudges() > nudged);
+    assert_eq!(town.view().await["released"], 2);
+}
+
+/// F-N13: what waits for one account's limit keeps nobody else waiting.
+#[actix::test]
+async fn a_large_one_that_does_not_fit_does_not_keep_a_small_one_waiting() {
+    let town = town();
+    let blocker = town.admit("house", "a", usdt(450)).await;
+    let rest = town.admit("house", "b", usdt(100)).await;
+    let large = town.admit("house", "large", usdt(550)).await;
+    let small = town.admit("house", "small", usdt(60)).await;
+    assert_eq!((large.stage, small.stage), (Stage::Held, Stage::Held));
+    town.decide(&rest, Decision::Cancel).await.unwrap();
+    pass_ms(6_000).await;
+    assert_eq!(town.now(&small).await.stage, Stage::Admitted);
+    assert_eq!(town.now(&large).await.stage, Stage::Held);
+    assert_eq!(town.now(&blocker).await.stage, Stage::Admitted);
+}
+
+/// Limits that were lowered hold what is above them, and nothing goes round and round between the worker and the door.
+#[actix::test]
+async fn what_the_worker_would_hold_again_is_not_released() {
+    let town = town();
+    let first = town.admit("house", "a", usdt(300)).await;
+    let second = town.admit("house", "b", usdt(300)).await;
+    let hold = |payout: &Payout| (payout.clone(), Command::Hold(Reason::LimitAccountHourly));
+    let ledger = &town.tools.ledger;
+    ledger.carry_out(vec![hold(&first), hold(&second)], Gate::Open, town.clock.now_ms()).await.unwrap();
+    let lower = LimitRules { account_hourly: usdt(400), ..town.tools.limits };
+    let _strict = Admission::new(AdmissionTools { limits: lower, ..town.tools.clone() }).start();
+    pass_ms(1).await;
+    // The strict door lets nothing go on, for the worker would hold it again; the other one does, for it would not.
+    assert_eq!(town.now(&first).await.version, 2);
+    pass_ms(6_000).await;
+    assert_eq!((town.now(&first).await.stage, town.now(&first).await.version), (Stage::Admitted, 3));
+    assert_eq!((town.now(&second).await.stage, town.now(&second).await.version), (Stage::Admitted, 3));
+}
+
+/// A treasurer who looks at the simulated chain through the eyes of this wallet.
+fn treasurer_of(town: &Town, wallet: Address) -> Roster {
+    let chain = SimChain::new(Settings::default(), town.clock.now_ms().unsigned_abs());
+    let node: Arc<dyn ChainNode> = Arc::new(SimNode::new(Arc::new(Mutex::new(chain)), 0));
+    let tools = TreasurerTools {
+        nodes: vec![node],
+        ledger: town.tools.ledger.clone(),
+        clock: town.clock.clone(),
+        policy: HousePolicy { wallet, token: genesis().usdt, ..town.tools.policy.clone() },
+        settings: TreasurerSettings::default(),
+    };
+    let give_up: GiveUp = Arc::new(|name, why| panic!("{name}: {why}"));
+    let mut roster =
+        Roster::new(Hiring { rules: HiringRules::default(), clock: town.clock.clone(), give_up });
+    roster.hire(&town.tools.treasurer, move || Treasurer::new(tools.clone()));
+    roster
+}
+
+async fn held_for_funds(town: &Town) -> Payout {
+    let payout = town.admit("house", "k", usdt(25)).await;
+    let hold = vec![(payout.clone(), Command::Hold(Reason::FundsUsdt))];
+    town.tools.ledger.carry_out(hold, Gate::Open, town.clock.now_ms()).await.unwrap();
+    payout
+}
+
+/// What was held for want of money goes on by itself when the wallet has it; nobody has to ask.
+#[actix::test]
+async fn money_in_the_wallet_lets_held_payouts_go_on() {
+    let town = town();
+    let payout = held_for_funds(&town).await;
+    pass_ms(20_000).await;
+    assert_eq!(town.now(&payout).await.stage, Stage::Held);
+    let _treasurer = treasurer_of(&town, genesis().accounts[0].address);
+    pass_ms(20_000).await;
+    assert_eq!(town.now(&payout).await.stage, Stage::Admitted);
+}
+
+/// While the wallet is empty nothing goes round and round: the held payout is not touched at all.
+#[actix::test]
+async fn an_empty_wallet_lets_nothing_go_on() {
+    let town = town();
+    let payout = held_for_funds(&town).await;
+    let _treasurer = treasurer_of(&town, Address::from_evm([0xee; 20]));
+    pass_ms(60_000).await;
+    let now = town.now(&payout).await;
+    assert_eq!((now.stage, now.version), (Stage::Held, 2));
+}
+
+/// `not_after` passes while it is held: cancelled, reason `deadline`, with nothing set aside for it.
+#[actix::test]
+async fn a_deadline_that_passes_while_it_is_held_cancels_it() {
+    let town = town();
+    town.admit("house", "first", usdt(600)).await;
+    let until = town.clock.now_ms() + 30_000;
+    let late = Order { not_after_ms: Some(until), ..order(usdt(10)) };
+    let answer = town.ask(request("house", "late", vec![late], false)).await.unwrap();
+    let [Admitted::New(late)] = answer.as_slice() else { panic!("not new") };
+    assert_eq!(late.stage, Stage::Held);
+    pass_ms(25_000).await;
+    assert_eq!(town.now(late).await.stage, Stage::Held);
+    pass_ms(15_000).await;
+    let late = town.now(late).await;
+    assert_eq!((late.stage, late.reason), (Stage::Cancelled, Some(Reason::Deadline)));
+    assert_eq!(late.reservation, Reservation::None);
+    assert_eq!(town.view().await["lapsed"], 1);
+}
+
+/// F000-17: money that is set aside counts until it is settled or released, wherever the clock jumps.
+#[actix::test]
+async fn money_that_is_set_aside_counts_wherever_the_clock_jumps() {
+    let town = town();
+    let first = town.admit("house", "first", usdt(600)).await;
+    town.clock.jump(-2 * HOUR_MS);
+    assert_eq!(town.admit("house", "second", usdt(1)).await.reason, Some(Reason::LimitAccountHourly));
+    town.clock.jump(4 * HOUR_MS + MINUTE_MS);
+    assert_eq!(town.admit("house", "third", usdt(1)).await.stage, Stage::Held);
+    town.decide(&first, Decision::Cancel).await.unwrap();
+    assert_eq!(town.admit("house", "fourth", usdt(1)).await.stage, Stage::Admitted);
+}
+
+/// F-P10: of two who decide, exactly one wins, and the other is told what became of it.
+#[actix::test]
+async fn cancel_races_the_worker_and_exactly_one_wins() {
+    let town = town();
+    let payout = town.admit("house", "k", usdt(5)).await;
+    let ledger = &town.tools.ledger;
+    let hold = ledger.carry_out(vec![(payout.clone(), Command::Hold(Reason::Operator))], Gate::Open, 0);
+    let (held, cancelled) = tokio::join!(hold, town.decide(&payout, Decision::Cancel));
+    // Whoever came second decided anew upon what the first had made of it.
+    let now = town.now(&payout).await;
+    assert_eq!(cancelled.unwrap().stage, Stage::Cancelled);
+    assert_eq!((now.stage, now.reservation), (Stage::Cancelled, Reservation::Released));
+    let held = held.unwrap().remove(0).done().is_some();
+    assert_eq!(now.version, if held { 3 } else { 2 });
+    let again = town.decide(&payout, Decision::Cancel).await;
+    assert!(
+        matches!(again, Err(DecisionRefusal::Refused { payout, .. }) if payout.stage == Stage::Cancelled)
+    );
+}
+
+/// A payout of another account is unknown to whoever asks.
+#[actix::test]
+async fn nobody_decides_on_a_strangers_payout() {
+    let town = town();
+    let payout = town.admit("house", "k", usdt(5)).await;
+    let account = AccountId::new("stranger").unwrap();
+    let asked = DecidePayout { id: payout.id, account, decision: Decision::Cancel };
+    assert!(matches!(town.admission.send(asked).await.unwrap(), Err(DecisionRefusal::Unknown)));
+    assert_eq!(town.now(&payout).await.stage, Stage::Admitted);
+}
+
+/// A person releases what was held without a reservation only into room that is there.
+#[actix::test]
+async fn a_person_can_not_release_above_a_limit() {
+    let town = town();
+    let first = town.admit("house", "first", usdt(600)).await;
+    let held = town.admit("house", "held", usdt(10)).await;
+    let release = Decision::Release { by: "ada".to_owned() };
+    let refused = town.decide(&held, release.clone()).await;
+    assert!(matches!(refused, Err(DecisionRefusal::NoRoom(LimitBroken::LimitAccountHourly))), "{refused:?}");
+    town.decide(&first, Decision::Cancel).await.unwrap();
+    let nudged = town.nudges();
+    assert_eq!(town.decide(&held, release).await.unwrap().stage, Stage::Admitted);
+    assert!(town.nudges() > nudged);
+}
+
+#[actix::test]
+async fn a_held_payout_can_be_refused_for_good() {
+    let town = town();
+    town.admit("house", "first", usdt(600)).await;
+    let held = town.admit("house", "held", usdt(10)).await;
+    let reject = Decision::Reject { note: "not ours to pay".to_owned() };
+    let rejected = town.decide(&held, reject).await.unwrap();
+    assert_eq!((rejected.stage, rejected.reason), (Stage::Rejected, Some(Reason::Operator)));
+}
+
+/// F-P24: what waits has a limit, and whoever would exceed it is told to come back.
+#[actix::test]
+async fn one_payout_too_many_in_line_is_told_to_come_back() {
+    let town = town_with(AdmissionSettings { waiting_max: 10, ..AdmissionSettings::default() });
+    let keys: Vec<_> = (0..12).map(|n| format!("k{n}")).collect();
+    let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(1))], false)));
+    let answers = join_all(asked).await;
+    let busy = answers.iter().filter(
+        |answer| matches!(answer, Err(AdmissionRefusal::Busy { retry_after_ms }) if *retry_after_ms >= 250),
+    );
+    assert_eq!(busy.count(), 2);
+    assert!(town.ask(request("house", "k11", vec![order(usdt(1))], false)).await.is_ok());
+}
+
+/// A full disk takes nothing in and loses nothing: every sender hears of it, and the same key works afterwards.
+#[actix::test]
+async fn a_full_disk_is_told_to_everybody_in_line() {
+    let town = town();
+    town.store.fill_disk();
+    let keys: Vec<_> = (0..5).map(|n| format!("k{n}")).collect();
+    let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(1))], false)));
+    for answer in join_all(asked).await {
+        assert!(matches!(answer, Err(AdmissionRefusal::Store(StoreFault::Full))));
+    }
+    assert!(town.view().await["trouble"].is_string());
+    assert_eq!(town.nudges(), 0);
+    town.store.heal();
+    town.admit("house", "k0", usdt(1)).await;
+    assert!(town.view().await["trouble"].is_null());
+}
+
+/// A commit whose answer was lost: the sender does not know, asks again with the key, and there is one payout.
+#[actix::test]
+async fn a_commit_whose_answer_was_lost_is_found_under_its_key() {
+    let town = town();
+    town.store.lose_answer_of(1);
+    let lost = town.ask(request("house", "k", vec![order(usdt(1))], false)).await;
+    assert!(matches!(lost, Err(AdmissionRefusal::Store(StoreFault::Away(_)))));
+    town.store.heal();
+    let again = town.ask(request("house", "k", vec![order(usdt(1))], false)).await.unwrap();
+    assert!(matches!(again.as_slice(), [Admitted::Repeated(_)]));
+}
+
+/// F-P26: what was taken before the house closed has its answer, what comes after is sent away.
+#[actix::test]
+async fn a_closing_house_answers_whom_it_let_in_and_nobody_else() {
+    let town = town();
+    let keys: Vec<_> = (0..30).map(|n| format!("k{n}")).collect();
+    let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(1))], false)));
+    let (answers, drained) = tokio::join!(join_all(asked), async { town.admission.send(Drain).await });
+    assert_eq!(drained, Ok(()));
+    assert!(answers.iter().all(Result::is_ok));
+    let late = town.ask(request("house", "late", vec![order(usdt(1))], false)).await;
+    assert!(matches!(late, Err(AdmissionRefusal::Busy { .. })));
+    let late = town.ask(request("house", "k1", vec![order(usdt(1))], true)).await;
+    assert!(matches!(late, Err(AdmissionRefusal::Busy { .. })));
+    assert_eq!(town.view().await["open"], false);
+}
+
+/// F002-04: the order's digest is keyed: it fits this id, account and order, and nothing else.
+#[actix::test]
+async fn the_order_is_sealed_with_a_key_that_the_database_does_not_have() {
+    let town = town();
+    let payout = town.admit("house", "k", usdt(25)).await;
+    let key = town.tools.signer.derived_key(ORDER_DIGEST_PURPOSE);
+    let fits = |order: &Order| order_digest(&key, payout.id, &payout.account, order) == payout.order_digest;
+    assert!(fits(&payout.order));
+    assert!(!fits(&Order { amount: usdt(26), ..payout.order.clone() }));
+    assert!(!fits(&Order { recipient: Address::from_evm([0xe4; 20]), ..payout.order.clone() }));
+}

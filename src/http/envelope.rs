@@ -1,0 +1,159 @@
+//! The envelope around every answer: the request's id, the security headers (F003-10, F001-30), problems written out with
+//! their `instance`, one line in the log and two numbers in the metrics.
+//!
+//! The log names routes by what they do (F000-16), never by the path as it was sent: no ids, no query, no body.
+
+use std::time::Instant;
+
+use actix_web::{
+    Error,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+};
+
+use super::{
+    problem::{Kind, Problem},
+    request_id::{self, RequestId},
+    routes,
+};
+
+/// What a route is called that is in no table.
+const NO_ROUTE: &str = "no_route";
+/// Characters of a user agent that the log keeps.
+const AGENT_CHARS_MAX: usize = 120;
+
+/// The policy of every answer but the pages for people: nothing may be loaded, nobody may frame it.
+pub const API_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, API_CSP),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+    // The filter that this header once steered did harm; 0 turns what is left of it off.
+    (header::X_XSS_PROTECTION, "0"),
+];
+
+/// Wraps a request on its way in and its answer on its way out.
+pub async fn envelope(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let id = RequestId::of(request.headers());
+    id.attach(&request);
+    let log = LogLine::of(&request);
+    let mut answer = next.call(request).await?.map_into_boxed_body();
+    if let Some(problem) = problem_of(&answer) {
+        answer = with_problem(answer, &problem, &id);
+    }
+    adorn(answer.headers_mut(), &id);
+    log.write(&answer, &id, began);
+    Ok(answer)
+}
+
+/// The problem in an answer that is not a success. What no handler made a problem of (the framework's own refusals) is
+/// given the nearest one of the closed set.
+fn problem_of(answer: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    let status = answer.status();
+    if status.is_success() || status.is_redirection() || status.is_informational() {
+        return None;
+    }
+    if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
+        return Some(problem.clone());
+    }
+    let Some(error) = answer.response().error() else {
+        // A handler's own words (a readiness of 503) stand as they are; an empty refusal is the framework's.
+        return (answer.response().body().size().is_eof()).then(|| nearest(answer));
+    };
+    tracing::debug!(%status, %error, "a request was refused before its handler");
+    Some(nearest(answer))
+}
+
+fn nearest(answer: &ServiceResponse<BoxBody>) -> Problem {
+    match answer.status() {
+        StatusCode::NOT_FOUND => Problem::new(Kind::NotFound, "no route has this path; /docs lists them"),
+        StatusCode::METHOD_NOT_ALLOWED => Problem {
+            allow: answer
+                .headers()
+                .get(header::ALLOW)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+            ..Problem::new(Kind::MethodNotAllowed, "another method is wanted; the header Allow names it")
+        },
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(Kind::BodyTooLarge, "the body is longer than is taken here")
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            Problem::new(Kind::RequestTimeout, "the request did not arrive in time")
+        }
+        status if status.is_client_error() => {
+            Problem::new(Kind::MalformedRequest, "the request can not be read")
+        }
+        _ => Problem::new(Kind::Internal, "the cause stands in the log, under this request's id"),
+    }
+}
+
+fn with_problem(
+    answer: ServiceResponse<BoxBody>,
+    problem: &Problem,
+    id: &RequestId,
+) -> ServiceResponse<BoxBody> {
+    answer.into_response(problem.respond(id.as_str()))
+}
+
+fn adorn(headers: &mut HeaderMap, id: &RequestId) {
+    for (name, value) in SECURITY_HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(HeaderName::from_static(request_id::HEADER), value);
+    }
+}
+
+/// What is kept of a request for its line in the log.
+struct LogLine {
+    method: Method,
+    action: &'static str,
+    route: &'static str,
+    client: String,
+    agent: String,
+}
+
+impl LogLine {
+    fn of(request: &ServiceRequest) -> Self {
+        let line = routes::line_of(request);
+        let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            method: request.method().clone(),
+            action: line.map_or(NO_ROUTE, |line| line.action),
+            route: line.map_or(NO_ROUTE, |line| line.path),
+            client: request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            agent: agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect(),
+        }
+    }
+
+    fn write(self, answer: &ServiceResponse<BoxBody>, id: &RequestId, began: Instant) {
+        let Self { method, action, route, client, agent } = self;
+        let (status, took) = (answer.status().as_u16(), began.elapsed());
+        let request_id = id.as_str();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        // A probe every second would drown the rest.
+        if route == NO_ROUTE || !routes::is_probe(route) || status >= 400 {
+            tracing::info!(target: "payoutd::access", request_id, action, route, %method, status, took_ms, client, agent, "answered");
+        } else {
+            tracing::debug!(target: "payoutd::access", request_id, action, route, %method, status, took_ms, client, agent, "answered");
+        }
+        metrics::counter!("payoutd_http_requests_total", "action" => action, "status" => status.to_string())
+            .increment(1);
+        metrics::histogram!("payoutd_http_request_seconds", "action" => action).record(took);
+    }
+}

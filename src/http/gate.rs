@@ -1,0 +1,94 @@
+//! The gate: what stands between a request and its handler. The token, the permission, and a bound on what is worked on
+//! at once. It reads the route's line in the table and nothing else.
+
+use std::sync::Arc;
+
+use actix_web::{
+    Error, HttpMessage,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web::Data,
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    access::Caller,
+    door::Door,
+    problem::{Kind, Problem},
+    routes::{self, Needs, RateClass},
+};
+
+/// When asking again makes sense for who found a class full, ms.
+const FULL_RETRY_AFTER_MS: i64 = 1_000;
+
+/// How many requests of each class are worked on at once, all workers together.
+#[derive(Clone)]
+pub struct Turnstiles {
+    write: Arc<Semaphore>,
+    read: Arc<Semaphore>,
+    operate: Arc<Semaphore>,
+}
+
+impl Default for Turnstiles {
+    fn default() -> Self {
+        let places = |class: RateClass| Arc::new(Semaphore::new(class.at_once_max()));
+        Self {
+            write: places(RateClass::Write),
+            read: places(RateClass::Read),
+            operate: places(RateClass::Operate),
+        }
+    }
+}
+
+impl Turnstiles {
+    fn of(&self, class: RateClass) -> Option<&Arc<Semaphore>> {
+        match class {
+            RateClass::Write => Some(&self.write),
+            RateClass::Read => Some(&self.read),
+            RateClass::Operate => Some(&self.operate),
+            RateClass::Probe => None,
+        }
+    }
+}
+
+/// Lets a request through to its handler, or answers in its place.
+pub async fn gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(line) = routes::line_of(&request) else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    };
+    let Some(door) = request.app_data::<Data<Door>>().cloned() else {
+        return Ok(refuse(request, Problem::new(Kind::Internal, "the door is not open")));
+    };
+    if let Needs::Permission(permission) = line.needs {
+        match door.caller_of(request.headers()) {
+            Some(caller) => {
+                if let Err(problem) = caller.must_have(permission) {
+                    return Ok(refuse(request, problem));
+                }
+                request.extensions_mut().insert::<Caller>(caller);
+            }
+            None => {
+                let problem =
+                    Problem::new(Kind::Unauthorized, "show the bearer token: `Authorization: Bearer …`");
+                return Ok(refuse(request, problem));
+            }
+        }
+    }
+    let turnstile = door.turnstiles.of(line.rate).map(|places| places.clone().try_acquire_owned());
+    match turnstile.transpose() {
+        Ok(_place) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+        Err(_) => {
+            let problem =
+                Problem::new(Kind::Busy, "as many requests as are taken at once are being worked on");
+            Ok(refuse(request, problem.retry_after_ms(FULL_RETRY_AFTER_MS)))
+        }
+    }
+}
+
+fn refuse(request: ServiceRequest, problem: Problem) -> ServiceResponse<BoxBody> {
+    request.error_response(problem)
+}

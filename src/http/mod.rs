@@ -1,0 +1,41 @@
+//! The front door: HTTP under `/v1`.
+//!
+//! A handler parses, asks the office and answers; that is all it does. What every request has in common stands around the
+//! handlers: the [`envelope`] (request id, security headers, problems, log) and the [`gate`] (token, permission, bounds),
+//! both driven by one table of [`routes`]. What passes between the door and the office is [`office::Office`].
+//!
+//! Promises: a 202 is said only after the office's commit; every answer carries `X-Request-ID` and the security headers;
+//! whatever is not a success is a problem document with a type from a closed set, and never shows anything of the inside.
+//! **Never here:** rules about money, SQL, the chain.
+
+pub mod access;
+pub mod actors;
+pub mod audit;
+pub mod body;
+pub mod cursor;
+pub mod docs;
+pub mod door;
+pub mod envelope;
+pub mod gate;
+pub mod health;
+pub mod house;
+pub mod metrics;
+pub mod office;
+pub mod openapi;
+pub mod pause;
+pub mod payouts;
+pub mod problem;
+pub mod problem_pages;
+pub mod query;
+pub mod request_id;
+pub mod routes;
+pub mod settings;
+pub mod token;
+
+pub use self::{
+    cursor::CursorKey,
+    door::{Door, Phase, PhaseSign},
+    office::Office,
+    settings::Settings,
+    token::TokenDigest,
+};

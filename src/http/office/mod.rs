@@ -1,0 +1,200 @@
+//! What the door asks of the office.
+//!
+//! The door parses, asks and answers; everything after authentication is the office's, the same for every door. This trait
+//! is the whole of what passes through. [`Staffed`] is the office with its actors; the door's own tests put a small one in
+//! its place, whose faults they choose.
+
+mod staffed;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use payoutd_actors::{
+    admission::{AdmissionRefusal, AdmitPayouts, DecidePayout, DecisionRefusal},
+    confirmation_watcher::Verification,
+    domain::{
+        identity::{AccountId, PayoutId},
+        journal::Checkpoint,
+        limits::{LimitBook, LimitRules},
+        payout::{Payout, Settlement, Stage},
+    },
+    guardian::{ActorView, Gone},
+    ports::{Admitted, InFlight, Pause, PayoutFilter, StageCount, StoreFault},
+    treasurer::WalletView,
+};
+
+pub use staffed::{Staffed, StaffedTools};
+
+/// Why the office does not answer. None of it says that nothing happened; whoever asks for money asks by a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Too much is waiting; come back.
+    Busy {
+        /// When asking again makes sense, ms.
+        retry_after_ms: i64,
+    },
+    /// Somebody or something that is needed is away: who, in a word (`the store`, `admission`).
+    Away {
+        /// Who.
+        who: String,
+        /// When asking again makes sense, ms.
+        retry_after_ms: i64,
+    },
+    /// A fault of payoutd; the cause is for the log only.
+    Broken {
+        /// The cause.
+        cause: String,
+    },
+}
+
+/// Why orders were not taken in; none of them was.
+#[derive(Debug, Clone)]
+pub enum NotAdmitted {
+    /// Admission refuses them.
+    Refused(AdmissionRefusal),
+    /// Admission does not answer.
+    Fault(Fault),
+}
+
+/// Why a decision was not carried out.
+#[derive(Debug, Clone)]
+pub enum NotDecided {
+    /// Admission refuses it.
+    Refused(DecisionRefusal),
+    /// Admission does not answer.
+    Fault(Fault),
+}
+
+/// The numbers of the house at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// Payouts by stage.
+    pub stages: BTreeMap<Stage, StageCount>,
+    /// What is on its way.
+    pub in_flight: InFlight,
+    /// The windows of the spending limits, and the limits.
+    pub limits: Option<(LimitBook, LimitRules)>,
+    /// Set while the house is paused.
+    pub pause: Option<Pause>,
+    /// The moment, unix ms.
+    pub at_ms: i64,
+}
+
+/// How a part of the house is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// As it should be.
+    Up,
+    /// Works with less than it should have, or stands still by somebody's will.
+    Degraded,
+    /// Away.
+    Down,
+}
+
+/// A part of the house, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Component {
+    /// Its name: [`STORE`], `node NAME`, `pause`, …
+    pub name: String,
+    /// How it is.
+    pub health: Health,
+    /// More, for a person.
+    pub detail: Option<String>,
+}
+
+/// The key that seals the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalKeyView {
+    /// The key's short name, as checkpoints carry it.
+    pub key_id: String,
+    /// 64 hex digits.
+    pub public_key: String,
+}
+
+/// A payout and, once it is settled, the proof of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The payout.
+    pub payout: Payout,
+    /// Its proof.
+    pub proof: Option<Settlement>,
+}
+
+/// What the door asks of the office.
+#[async_trait]
+pub trait Office: Send + Sync {
+    /// Takes in an order or a batch. The answers keep the request's order.
+    async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted>;
+
+    /// One payout of an account.
+    async fn find(&self, account: &AccountId, id: PayoutId) -> Result<Option<Shown>, Fault>;
+
+    /// A page of payouts, newest first.
+    async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault>;
+
+    /// Carries out somebody's decision.
+    async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided>;
+
+    /// Asks the chain now. `None`: no such payout. [`Fault::Away`] while what must be asked is away (F003-06).
+    async fn verify(&self, account: &AccountId, id: PayoutId) -> Result<Option<Verification>, Fault>;
+
+    /// The numbers of the house.
+    async fn stats(&self) -> Result<Stats, Fault>;
+
+    /// The wallet, as the treasurer knows it.
+    async fn wallet(&self) -> Result<WalletView, Fault>;
+
+    /// Every actor's view of itself.
+    async fn actors(&self) -> Vec<ActorView>;
+
+    /// Pulls the kill switch. When this returns, no signing and no first send begins any more.
+    async fn pause(&self, reason: String) -> Result<Pause, Fault>;
+
+    /// Lets go of the kill switch; a house that runs goes on running.
+    async fn resume(&self, reason: String) -> Result<(), Fault>;
+
+    /// The key that seals the journal.
+    async fn journal_key(&self) -> Result<JournalKeyView, Fault>;
+
+    /// The newest signed checkpoint; `None` before the first.
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault>;
+
+    /// Every part of the house, by name. Answers within a moment and never fails: what is silent is down.
+    async fn components(&self) -> Vec<Component>;
+}
+
+/// The office as handlers hold it.
+pub type SharedOffice = Arc<dyn Office>;
+
+/// The name of the component without which nothing can be taken in.
+pub const STORE: &str = "store";
+
+/// When asking a store that was away makes sense again, ms.
+const STORE_RETRY_AFTER_MS: i64 = 5_000;
+/// When asking an actor that was away makes sense again, ms: the guardian hires within a moment.
+const ACTOR_RETRY_AFTER_MS: i64 = 1_000;
+
+impl From<StoreFault> for Fault {
+    fn from(fault: StoreFault) -> Self {
+        let away = |who: &str| Self::Away { who: who.to_owned(), retry_after_ms: STORE_RETRY_AFTER_MS };
+        match fault {
+            StoreFault::Full => away("the store's disk is full: it"),
+            StoreFault::Away(cause) => {
+                tracing::warn!(cause, "the store does not answer");
+                away("the store")
+            }
+            StoreFault::Corrupt(cause) | StoreFault::Refused(cause) => {
+                Self::Broken { cause: cause.to_string() }
+            }
+        }
+    }
+}
+
+impl From<Gone> for Fault {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Busy(_) => Self::Busy { retry_after_ms: ACTOR_RETRY_AFTER_MS },
+            Gone::Away(name) => Self::Away { who: name.to_owned(), retry_after_ms: ACTOR_RETRY_AFTER_MS },
+        }
+    }
+}

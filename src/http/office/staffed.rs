@@ -1,0 +1,247 @@
+//! The office with its actors: orders and decisions go to Admission, questions about the chain to the watcher, the kill switch
+//! to the worker; reading goes to the store itself, which needs nobody's turn.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use payoutd_actors::{
+    admission::{Admission, AdmitPayouts, DecidePayout},
+    confirmation_watcher::{ConfirmationWatcher, Verification, VerifyPayout, VerifyRefused},
+    domain::{
+        breaker::Breaker,
+        identity::{AccountId, PayoutId},
+        journal::{Checkpoint, JournalPublicKey},
+        limits::LimitRules,
+        payout::{Payout, Stage},
+    },
+    guardian::{ActorView, Handle},
+    payout_worker::{PauseHouse, PayoutWorker, ResumeHouse},
+    ports::{Admitted, CheckpointKeeper, Clock, House, HouseFacts, Pause, PayoutFilter, Payouts},
+    roster::Staff,
+    treasurer::{ShowWallet, Treasurer, WalletView},
+};
+
+use super::{Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats};
+
+/// How long the store may take to say that it is there.
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// How long what was seen of the components is shown again: probes must not become work.
+const COMPONENTS_KEPT: Duration = Duration::from_secs(1);
+
+/// What the office is made of, as wiring gives it.
+#[derive(Clone)]
+pub struct StaffedTools {
+    /// Takes orders and decisions.
+    pub admission: Handle<Admission>,
+    /// Pulls the kill switch.
+    pub worker: Handle<PayoutWorker>,
+    /// Asks the chain.
+    pub watcher: Handle<ConfirmationWatcher>,
+    /// Knows the wallet.
+    pub treasurer: Handle<Treasurer>,
+    /// Everybody, for showing.
+    pub staff: Staff,
+    /// The payouts, for reading.
+    pub payouts: Arc<dyn Payouts>,
+    /// What the house remembers of itself.
+    pub house: Arc<dyn House>,
+    /// Where the newest checkpoint is kept.
+    pub checkpoints: Arc<dyn CheckpointKeeper>,
+    /// The key that seals the journal.
+    pub journal_key: JournalPublicKey,
+    /// The spending limits, for showing.
+    pub limits: LimitRules,
+    /// The house's time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The office with its actors.
+pub struct Staffed {
+    tools: StaffedTools,
+    seen: Mutex<Option<(Instant, Vec<Component>)>>,
+}
+
+impl Staffed {
+    /// The office, staffed.
+    #[must_use]
+    pub fn new(tools: StaffedTools) -> Self {
+        Self { tools, seen: Mutex::new(None) }
+    }
+
+    fn seen_lately(&self) -> Option<Vec<Component>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.as_ref()
+            .filter(|(at, _)| at.elapsed() < COMPONENTS_KEPT)
+            .map(|(_, components)| components.clone())
+    }
+
+    async fn look(&self) -> Vec<Component> {
+        let facts = tokio::time::timeout(STORE_ANSWERS_WITHIN, self.tools.house.facts()).await;
+        let mut components = match facts {
+            Ok(Ok(facts)) => parts_of(&facts),
+            Ok(Err(_)) | Err(_) => vec![part(STORE, Health::Down, Some("it does not answer"))],
+        };
+        components.extend(self.tools.staff.views().await.iter().map(part_of_actor));
+        components
+    }
+}
+
+#[async_trait]
+impl Office for Staffed {
+    async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted> {
+        let answer = self.tools.admission.ask(request).await;
+        answer.map_err(|gone| NotAdmitted::Fault(gone.into()))?.map_err(NotAdmitted::Refused)
+    }
+
+    async fn find(&self, account: &AccountId, id: PayoutId) -> Result<Option<Shown>, Fault> {
+        let found = self.tools.payouts.find(id).await?;
+        let Some(payout) = found.filter(|payout| payout.account == *account) else { return Ok(None) };
+        let proof = match payout.stage {
+            Stage::Settled => self.tools.payouts.settlement(id).await?,
+            _ => None,
+        };
+        Ok(Some(Shown { payout, proof }))
+    }
+
+    async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault> {
+        Ok(self.tools.payouts.list(filter, limit).await?)
+    }
+
+    async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided> {
+        let answer = self.tools.admission.ask(request).await;
+        answer.map_err(|gone| NotDecided::Fault(gone.into()))?.map_err(NotDecided::Refused)
+    }
+
+    async fn verify(&self, account: &AccountId, id: PayoutId) -> Result<Option<Verification>, Fault> {
+        if self.find(account, id).await?.is_none() {
+            return Ok(None);
+        }
+        match self.tools.watcher.ask(VerifyPayout(id)).await? {
+            Ok(verification) => Ok(Some(verification)),
+            Err(VerifyRefused::Unknown) => Ok(None),
+            Err(VerifyRefused::SourcesAway { why, retry_after_ms }) => {
+                tracing::debug!(why, "a verification met silence");
+                Err(Fault::Away { who: "every source that could verify it".to_owned(), retry_after_ms })
+            }
+            Err(VerifyRefused::Store(fault)) => Err(fault.into()),
+        }
+    }
+
+    async fn stats(&self) -> Result<Stats, Fault> {
+        let at_ms = self.tools.clock.now_ms();
+        let payouts = &self.tools.payouts;
+        Ok(Stats {
+            stages: payouts.counts().await?,
+            in_flight: payouts.in_flight().await?,
+            limits: Some((payouts.limit_book(at_ms).await?, self.tools.limits)),
+            pause: self.tools.house.facts().await?.pause,
+            at_ms,
+        })
+    }
+
+    async fn wallet(&self) -> Result<WalletView, Fault> {
+        Ok(self.tools.treasurer.ask(ShowWallet).await?)
+    }
+
+    async fn actors(&self) -> Vec<ActorView> {
+        self.tools.staff.views().await
+    }
+
+    async fn pause(&self, reason: String) -> Result<Pause, Fault> {
+        Ok(self.tools.worker.ask(PauseHouse { reason }).await??)
+    }
+
+    async fn resume(&self, reason: String) -> Result<(), Fault> {
+        Ok(self.tools.worker.ask(ResumeHouse { reason }).await??)
+    }
+
+    async fn journal_key(&self) -> Result<JournalKeyView, Fault> {
+        let key = &self.tools.journal_key;
+        Ok(JournalKeyView { key_id: key.key_id().to_owned(), public_key: key.to_hex() })
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {
+        self.tools.checkpoints.kept().await.map_err(|cause| Fault::Broken { cause })
+    }
+
+    async fn components(&self) -> Vec<Component> {
+        if let Some(components) = self.seen_lately() {
+            return components;
+        }
+        let components = self.look().await;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), components.clone()));
+        components
+    }
+}
+
+/// The store, the switch, and each dependency's breaker.
+fn parts_of(facts: &HouseFacts) -> Vec<Component> {
+    let mut parts = vec![part(STORE, Health::Up, None)];
+    parts.push(match &facts.pause {
+        Some(_) => {
+            part("payments", Health::Degraded, Some("paused; orders are taken in and what is out is watched"))
+        }
+        None => part("payments", Health::Up, None),
+    });
+    parts.extend(facts.breakers.iter().map(|(name, breaker)| match breaker {
+        Breaker::Closed { .. } => part(name, Health::Up, None),
+        Breaker::HalfOpen { .. } => {
+            part(name, Health::Degraded, Some("its circuit breaker lets probes through"))
+        }
+        Breaker::Open { .. } => part(name, Health::Down, Some("its circuit breaker is open")),
+    }));
+    parts
+}
+
+/// An actor, without its own words: those are for who may see them, at `/v1/admin/actors`.
+fn part_of_actor(view: &ActorView) -> Component {
+    let troubled = view.state.get("trouble").is_some_and(|trouble| !trouble.is_null());
+    match (view.present, troubled) {
+        (false, _) => part(&view.name, Health::Down, Some("nobody stands at the post")),
+        (true, true) => {
+            part(&view.name, Health::Degraded, Some("it has trouble; /v1/admin/actors says which"))
+        }
+        (true, false) => part(&view.name, Health::Up, None),
+    }
+}
+
+fn part(name: &str, health: Health, detail: Option<&str>) -> Component {
+    Component { name: name.to_owned(), health, detail: detail.map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_open_breaker_and_a_pause_are_shown_by_name() {
+        let mut facts =
+            HouseFacts { pause: Some(Pause { reason: "x".into(), since_ms: 1 }), ..HouseFacts::default() };
+        facts.breakers.insert("node a".into(), Breaker::Open { since_ms: 1 });
+        facts.breakers.insert("tronscan".into(), Breaker::default());
+        let told: Vec<_> = parts_of(&facts).into_iter().map(|part| (part.name, part.health)).collect();
+        let expected = [
+            ("store", Health::Up),
+            ("payments", Health::Degraded),
+            ("node a", Health::Down),
+            ("tronscan", Health::Up),
+        ];
+        assert_eq!(told, expected.map(|(name, health)| (name.to_owned(), health)));
+    }
+
+    /// F003-24: an actor's own words may name files and tables; the public page does not repeat them.
+    #[test]
+    fn an_actors_trouble_is_shown_without_its_words() {
+        let view = ActorView::of("watcher", &json!({ "trouble": "no such table: payouts at /home/x.db" }));
+        let part = part_of_actor(&view);
+        assert_eq!(part.health, Health::Degraded);
+        assert!(!part.detail.unwrap_or_default().contains("/home/"));
+        let gone = ActorView { present: false, ..view };
+        assert_eq!(part_of_actor(&gone).health, Health::Down);
+    }
+}

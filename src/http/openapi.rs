@@ -1,0 +1,176 @@
+//! The API's description (OpenAPI 3.1), made from the same types that the handlers speak. A test compares it with the table
+//! of routes and holds answers against it.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use actix_web::HttpResponse;
+use utoipa::{
+    IntoResponses, Modify, OpenApi,
+    openapi::{
+        ContentBuilder, RefOr, Response, ResponseBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+
+use super::{
+    actors, audit, docs, health, house, metrics, pause,
+    payouts::{self, batch, create, decide, list, read, verify},
+    problem::{Kind, PROBLEM_JSON, ProblemBody},
+    problem_pages,
+};
+
+/// The words of the domain's closed sets, so that the description has them all.
+pub mod words {
+    use payoutd_actors::domain::{
+        order::Route,
+        payout::{AttemptOutcome, Reason, Reservation, Stage},
+    };
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{ObjectBuilder, RefOr, Schema, Type},
+    };
+
+    macro_rules! words {
+        ($($name:ident, $schema:literal, $says:literal, $all:expr;)+) => {$(
+            #[doc = $says]
+            pub struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    let words = $all.into_iter().map(|word| word.to_owned()).collect::<Vec<String>>();
+                    ObjectBuilder::new().schema_type(Type::String).description(Some($says)).enum_values(Some(words)).into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> std::borrow::Cow<'static, str> {
+                    $schema.into()
+                }
+            }
+        )+};
+    }
+
+    words! {
+        StageWord, "Stage", "Where a payout stands.", Stage::ALL.map(Stage::word);
+        ReasonWord, "Reason", "Why a payout stands where it stands.", Reason::ALL.iter().map(|reason| reason.word());
+        RouteWord, "Route", "How money leaves the wallet.", Route::ALL.map(Route::word);
+        OutcomeWord, "Outcome", "What became of a transfer.", AttemptOutcome::ALL.map(AttemptOutcome::word);
+        ReservationWord, "Reservation", "What became of the money set aside.", Reservation::ALL.map(Reservation::word);
+        CurrencyWord, "Currency", "The currency.", ["USDT"];
+        NetworkWord, "Network", "The network.", ["TRON"];
+    }
+}
+
+macro_rules! problems {
+    ($($(#[doc = $doc:literal])+ $name:ident: $($kind:ident),+;)+) => {$(
+        $(#[doc = $doc])+
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                problems(&[$(Kind::$kind),+])
+            }
+        }
+    )+};
+}
+
+problems! {
+    /// What may go wrong with any question that needs a token.
+    OnReading: Unauthorized, Forbidden, Internal, Busy, Unavailable;
+    /// … with one payout.
+    OnReadingOne: Unauthorized, Forbidden, NotFound, Internal, Busy, Unavailable;
+    /// … with a list.
+    OnListing: Unauthorized, Forbidden, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
+    /// … with an order.
+    OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, Unauthorized, Forbidden, RequestTimeout,
+        BodyTooLarge, UnsupportedMediaType, InvalidOrder, IdempotencyKeyReused, Internal, Busy, Unavailable;
+    /// … with a decision.
+    OnDeciding: MalformedRequest, Unauthorized, Forbidden, NotFound, RequestTimeout, WrongStage, BodyTooLarge,
+        UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
+    /// … with the kill switch.
+    OnActing: MalformedRequest, Unauthorized, Forbidden, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
+        Internal, Busy, Unavailable;
+    /// … with a verification.
+    OnVerifying: Unauthorized, Forbidden, NotFound, Internal, Busy, Unavailable;
+}
+
+/// One response for each status, naming the problems that have it.
+fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+    for kind in kinds {
+        by_status.entry(kind.status().as_u16()).or_default().push(*kind);
+    }
+    let response = |kinds: Vec<Kind>| {
+        let said: Vec<_> = kinds.iter().map(|kind| format!("{} (`{}`)", kind.title(), kind.word())).collect();
+        let schema = utoipa::openapi::Ref::from_schema_name("Problem");
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        ResponseBuilder::new().description(said.join("; ")).content(PROBLEM_JSON, content).build()
+    };
+    by_status.into_iter().map(|(status, kinds)| (status.to_string(), response(kinds).into())).collect()
+}
+
+/// The API's description.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "payoutd",
+        description = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it.\n\nAmounts are decimal strings, times are RFC 3339 in UTC. Whatever is not a success is a problem document (RFC 9457) with a `type` from a closed set; the type is a path of this server where its page is served. Every answer carries `X-Request-ID`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    paths(
+        create::create, batch::create_batch, list::list, read::read, decide::cancel, decide::release, decide::reject,
+        decide::resolve, verify::verify, house::stats, house::wallet, actors::actors, pause::pause, pause::resume,
+        audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
+        metrics::metrics, problem_pages::page, docs::front, docs::file,
+    ),
+    components(schemas(ProblemBody, payouts::body::OrderBody)),
+    modifiers(&Token),
+    tags(
+        (name = "payouts", description = "Order payouts, follow them, decide about them"),
+        (name = "house", description = "The house itself: its numbers, its wallet, its kill switch"),
+        (name = "audit", description = "What outsiders need to check the journal"),
+        (name = "health", description = "For machines that watch"),
+        (name = "documents", description = "For people who read")
+    )
+)]
+struct Description;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The token of `http.token_file`"));
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+    }
+}
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| description().to_json().unwrap_or_default());
+
+/// The description, as a value.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// Read this description
+#[utoipa::path(
+    get, path = "/v1/openapi.json", tag = "documents", operation_id = "readOpenApi",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = serde_json::Value))
+)]
+pub async fn document() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_str())
+}
+
+/// Whether the process answers
+#[utoipa::path(
+    get, path = "/v1/health", tag = "health", operation_id = "healthV1",
+    responses((status = 200, description = "It does", body = health::HealthBody))
+)]
+#[allow(
+    dead_code,
+    reason = "the description of a second path to one handler; the table of routes has the handler"
+)]
+fn health_v1() {}

@@ -1,0 +1,211 @@
+//! What people and senders decide: cancel, release, reject, resolve (F-P10). Of two who decide at once, the first commit wins.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Path},
+};
+use payoutd_actors::{
+    admission::{DecidePayout, Decision, DecisionRefusal},
+    domain::payout::{Reason, Refusal, Stage},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{body::PayoutBody, id_of, unknown};
+use crate::{
+    http::{
+        access::Caller,
+        body::{JsonBody, OptionalJsonBody},
+        door::Door,
+        office::{Fault, NotDecided},
+        openapi::OnDeciding,
+        problem::{Kind, Problem},
+    },
+    wire::{
+        fields::{Fields, Problems},
+        json,
+    },
+};
+
+/// Characters that a person's words may have.
+pub const NOTE_CHARS_MAX: usize = 500;
+
+/// Why a held payout is refused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Rejection)]
+#[serde(deny_unknown_fields)]
+pub struct RejectBody {
+    /// Your words, kept in the journal.
+    #[schema(min_length = 1, max_length = 500)]
+    pub note: String,
+}
+
+/// How a mismatched payout is closed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Resolution)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveBody {
+    /// Whether it counts as paid.
+    pub paid: bool,
+    /// Your words, kept in the journal.
+    #[schema(min_length = 1, max_length = 500)]
+    pub note: String,
+}
+
+/// Cancel a payout
+///
+/// Only before anything was signed.
+#[utoipa::path(
+    post, path = "/v1/payouts/{id}/cancel", tag = "payouts", operation_id = "cancelPayout",
+    params(("id" = String, Path, description = "The payout's id")),
+    responses((status = 200, description = "The payout, cancelled", body = PayoutBody), OnDeciding),
+    security(("token" = []))
+)]
+pub async fn cancel(
+    door: Data<Door>,
+    caller: Caller,
+    id: Path<String>,
+    body: OptionalJsonBody,
+) -> Result<HttpResponse, Problem> {
+    nothing_in(body)?;
+    decide(&door, caller, &id, Decision::Cancel).await
+}
+
+/// Release a held payout
+#[utoipa::path(
+    post, path = "/v1/payouts/{id}/release", tag = "payouts", operation_id = "releasePayout",
+    params(("id" = String, Path, description = "The payout's id")),
+    responses((status = 200, description = "The payout, admitted", body = PayoutBody), OnDeciding),
+    security(("token" = []))
+)]
+pub async fn release(
+    door: Data<Door>,
+    caller: Caller,
+    id: Path<String>,
+    body: OptionalJsonBody,
+) -> Result<HttpResponse, Problem> {
+    nothing_in(body)?;
+    let by = caller.name.clone();
+    decide(&door, caller, &id, Decision::Release { by }).await
+}
+
+/// Refuse a held payout for good
+#[utoipa::path(
+    post, path = "/v1/payouts/{id}/reject", tag = "payouts", operation_id = "rejectPayout",
+    params(("id" = String, Path, description = "The payout's id")),
+    request_body = RejectBody,
+    responses((status = 200, description = "The payout, rejected", body = PayoutBody), OnDeciding),
+    security(("token" = []))
+)]
+pub async fn reject(
+    door: Data<Door>,
+    caller: Caller,
+    id: Path<String>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let note = read(&body.0, |fields| note_of(fields, "note"))?;
+    decide(&door, caller, &id, Decision::Reject { note }).await
+}
+
+/// Close a mismatched payout
+///
+/// A person looked at what the chain shows and decides whether it counts as paid.
+#[utoipa::path(
+    post, path = "/v1/payouts/{id}/resolve", tag = "payouts", operation_id = "resolvePayout",
+    params(("id" = String, Path, description = "The payout's id")),
+    request_body = ResolveBody,
+    responses((status = 200, description = "The payout, settled or failed", body = PayoutBody), OnDeciding),
+    security(("token" = []))
+)]
+pub async fn resolve(
+    door: Data<Door>,
+    caller: Caller,
+    id: Path<String>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let (paid, note) = read(&body.0, |fields| {
+        let paid = fields.require("paid").map(|value| value.as_bool());
+        if paid == Some(None) {
+            fields.note("paid", "true or false is wanted");
+        }
+        let note = note_of(fields, "note");
+        Some((paid.flatten()?, note?))
+    })?;
+    decide(&door, caller, &id, Decision::Resolve { paid, note }).await
+}
+
+async fn decide(door: &Door, caller: Caller, id: &str, decision: Decision) -> Result<HttpResponse, Problem> {
+    let request = DecidePayout { id: id_of(id)?, account: caller.account, decision: decision.clone() };
+    let payout = door.office.decide(request).await.map_err(|why| not_decided(why, &decision))?;
+    Ok(HttpResponse::Ok().json(PayoutBody::from(&payout)))
+}
+
+fn not_decided(why: NotDecided, decision: &Decision) -> Problem {
+    let conflict = |detail: String| Problem::new(Kind::WrongStage, detail);
+    match why {
+        NotDecided::Refused(DecisionRefusal::Unknown) => unknown(),
+        NotDecided::Refused(DecisionRefusal::Refused { refusal, payout }) => {
+            conflict(refused(&refusal, payout.stage, decision))
+        }
+        NotDecided::Refused(DecisionRefusal::NoRoom(limit)) => {
+            conflict(format!("it can not be released now: {}", Reason::from(limit).says()))
+        }
+        NotDecided::Refused(DecisionRefusal::Contended) => {
+            conflict("somebody else is moving the payout: read it and decide again".to_owned())
+        }
+        NotDecided::Refused(DecisionRefusal::Store(fault)) => Fault::from(fault).into(),
+        NotDecided::Fault(fault) => fault.into(),
+    }
+}
+
+fn refused(refusal: &Refusal, stage: Stage, decision: &Decision) -> String {
+    let (verb, when) = match decision {
+        Decision::Cancel => ("cancelled", "before it is signed"),
+        Decision::Release { .. } => ("released", "while it is held"),
+        Decision::Reject { .. } => ("rejected", "while it is held"),
+        Decision::Resolve { .. } => ("resolved", "while it is mismatched"),
+    };
+    match refusal {
+        Refusal::NoSuchStep(_) => format!("the payout is {}; it can be {verb} only {when}", stage.word()),
+        other => format!("the payout is {}: {other}", stage.word()),
+    }
+}
+
+/// A body with nothing in it, or none.
+fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
+    body.0.map_or(Ok(()), |bytes| read(&bytes, |_| Some(())))
+}
+
+/// Reads a small object whole, with all its mistakes.
+pub(in crate::http) fn read<T>(
+    bytes: &[u8],
+    take: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, Problem> {
+    let (value, twice) =
+        json::read(bytes).map_err(|why| Problem::new(Kind::MalformedRequest, why.to_string()))?;
+    let mut problems = Problems::beginning_with(twice);
+    let mut taken = None;
+    if let Some(mut fields) = Fields::of(value, "", &mut problems) {
+        taken = take(&mut fields);
+        fields.refuse_the_rest();
+    }
+    match taken {
+        Some(taken) if problems.is_empty() => Ok(taken),
+        _ => Err(Problem::mistakes(Kind::InvalidOrder, problems.into_list())),
+    }
+}
+
+/// A person's words: some, and not too many.
+pub(in crate::http) fn note_of(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
+    let text = fields.required_text(name, "a string")?;
+    let chars = text.chars().count();
+    if text.trim().is_empty() {
+        fields.note(name, "say why, in a few words: they stand in the journal");
+        return None;
+    }
+    if chars > NOTE_CHARS_MAX || text.chars().any(char::is_control) {
+        fields.note(name, format!("at most {NOTE_CHARS_MAX} characters without control characters are kept"));
+        return None;
+    }
+    Some(text)
+}

@@ -1,0 +1,133 @@
+//! `GET /v1/payouts`: pages, newest first.
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use payoutd_actors::{
+    domain::{identity::PayoutId, payout::Stage},
+    ports::PayoutFilter,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::body::PayoutBody;
+use crate::{
+    http::{
+        access::Caller,
+        door::Door,
+        openapi::{OnListing, words},
+        problem::{Kind, Problem},
+        query::Parameters,
+    },
+    wire::moment,
+};
+
+/// Payouts of a page, unless the caller says otherwise.
+pub const LIMIT_DEFAULT: u32 = 50;
+/// Payouts of a page at most.
+pub const LIMIT_MAX: u32 = 200;
+
+/// What to list.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only in this stage.
+    #[param(value_type = Option<words::StageWord>)]
+    pub stage: Option<String>,
+    /// Only to this recipient.
+    pub recipient: Option<String>,
+    /// Only with this reference.
+    pub reference: Option<String>,
+    /// Created at or after this moment.
+    #[param(format = DateTime)]
+    pub from: Option<String>,
+    /// Created before this moment.
+    #[param(format = DateTime)]
+    pub to: Option<String>,
+    /// Payouts of a page: 1 to 200, 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before, with the same filters.
+    pub cursor: Option<String>,
+}
+
+/// A page of payouts, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = PayoutPage)]
+pub struct PageBody {
+    /// The payouts.
+    pub payouts: Vec<PayoutBody>,
+    /// Where the next page begins; null on the last.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
+}
+
+/// List payouts
+///
+/// Newest first, in pages.
+#[utoipa::path(
+    get, path = "/v1/payouts", tag = "payouts", operation_id = "listPayouts",
+    params(ListQuery),
+    responses((status = 200, description = "A page", body = PageBody), OnListing),
+    security(("token" = []))
+)]
+pub async fn list(request: HttpRequest, door: Data<Door>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let wanted = Wanted::read(request.query_string())?;
+    let before = wanted.before(&door)?;
+    let filter = PayoutFilter { account: Some(caller.account), before, ..wanted.filter };
+    // One more than the page shows whether there is a next one.
+    let mut payouts = door.office.list(&filter, wanted.limit.saturating_add(1)).await?;
+    let page = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
+    let has_more = payouts.len() > page;
+    payouts.truncate(page);
+    let last = payouts.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| door.settings.cursor_key.write(last.id, &wanted.filters));
+    let payouts = payouts.iter().map(PayoutBody::from).collect();
+    Ok(HttpResponse::Ok().json(PageBody { payouts, next_cursor }))
+}
+
+struct Wanted {
+    filter: PayoutFilter,
+    limit: u32,
+    cursor: Option<String>,
+    /// The filters as one text, to which cursors are bound.
+    filters: String,
+}
+
+impl Wanted {
+    fn read(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::read(query)?;
+        let stages = Stage::ALL.map(Stage::word).join(", ");
+        let a_moment = format!("a moment like {}", moment::EXAMPLE);
+        let a_limit = format!("a whole number from 1 to {LIMIT_MAX}");
+        let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        let filter = PayoutFilter {
+            account: None,
+            stage: parameters.parsed("stage", &format!("one of {stages}"), Stage::from_word),
+            recipient: parameters.parsed(
+                "recipient",
+                "an address of 34 characters starting with T",
+                |text| text.parse().ok(),
+            ),
+            reference: parameters.text("reference"),
+            from_ms: parameters.parsed("from", &a_moment, moment::read),
+            to_ms: parameters.parsed("to", &a_moment, moment::read),
+            before: None,
+        };
+        let limit = parameters.parsed("limit", &a_limit, in_range).unwrap_or(LIMIT_DEFAULT);
+        let cursor = parameters.text("cursor");
+        parameters.finish()?;
+        let PayoutFilter { stage, recipient, reference, from_ms, to_ms, .. } = &filter;
+        let filters = format!("{stage:?} {recipient:?} {reference:?} {from_ms:?} {to_ms:?}");
+        Ok(Self { filter, limit, cursor, filters })
+    }
+
+    fn before(&self, door: &Door) -> Result<Option<PayoutId>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        match door.settings.cursor_key.read(cursor, &self.filters) {
+            Some(last) => Ok(Some(last)),
+            None => Err(Problem::new(
+                Kind::ForeignCursor,
+                "this cursor was not handed out for this list: begin again without one",
+            )),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! `/v1/payouts`: order, read, list, decide, verify. A file per verb, and the shape of a payout.
+
+pub mod batch;
+pub mod body;
+pub mod create;
+pub mod decide;
+pub mod list;
+pub mod read;
+pub mod verify;
+
+use payoutd_actors::domain::identity::PayoutId;
+
+use super::problem::{Kind, Problem};
+
+/// The id in a path. What can not be an id is nobody's.
+fn id_of(text: &str) -> Result<PayoutId, Problem> {
+    text.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> Problem {
+    Problem::new(Kind::NotFound, "no payout has this id")
+}

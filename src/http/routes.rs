@@ -1,0 +1,201 @@
+//! The table of routes: every method and path of the door, what it does in one word, who may, and how it is throttled.
+//!
+//! To add a route: one line here, a handler in its resource's file, and its name in `openapi.rs`. A test compares the
+//! table with the API's description, so that neither can forget the other.
+
+use actix_web::{
+    Resource, Route,
+    dev::ServiceRequest,
+    http::Method,
+    web::{self, ServiceConfig},
+};
+
+use super::{
+    access::Permission::{self, *},
+    actors, audit, docs, health, house, metrics, openapi, pause,
+    payouts::{batch, create, decide, list, read, verify},
+    problem::{Kind, Problem},
+    problem_pages,
+};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Everybody: probes and documents.
+    Nothing,
+    /// Whoever shows a token with this permission.
+    Permission(Permission),
+}
+
+/// How many requests of a kind are worked on at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateClass {
+    /// Orders and decisions.
+    Write,
+    /// Reading.
+    Read,
+    /// Questions that go out to the network, and the kill switch.
+    Operate,
+    /// Probes and documents: cheap, and never refused, so that a busy house is not taken for a dead one.
+    Probe,
+}
+
+impl RateClass {
+    /// Requests of the class that are worked on at once; one more is told to come back.
+    #[must_use]
+    pub const fn at_once_max(self) -> usize {
+        match self {
+            Self::Write => 128,
+            Self::Read => 64,
+            Self::Operate => 16,
+            Self::Probe => super::settings::CONNECTIONS_MAX,
+        }
+    }
+}
+
+/// One line of the table.
+pub struct Line {
+    /// The method.
+    pub method: Method,
+    /// The path, with the names of its parts.
+    pub path: &'static str,
+    /// What it does, in a word: the `action` of the log and the metrics.
+    pub action: &'static str,
+    /// Who may.
+    pub needs: Needs,
+    /// How it is throttled.
+    pub rate: RateClass,
+    /// Makes its handler.
+    route: fn() -> Route,
+}
+
+/// A line: method, path, action, permission, rate class, handler.
+macro_rules! lines {
+    ($($method:ident $path:literal $action:literal $needs:expr, $rate:ident => $handler:path;)+) => {
+        /// Every route of the door.
+        pub static TABLE: &[Line] = &[$(Line {
+            method: Method::$method,
+            path: $path,
+            action: $action,
+            needs: $needs,
+            rate: RateClass::$rate,
+            route: || Route::new().method(Method::$method).to($handler),
+        },)+];
+    };
+}
+
+lines! {
+    POST "/v1/payouts"               "payout_create"   may(PayoutCreate),  Write   => create::create;
+    POST "/v1/payouts/batch"         "payout_batch"    may(PayoutCreate),  Write   => batch::create_batch;
+    GET  "/v1/payouts"               "payout_list"     may(PayoutRead),    Read    => list::list;
+    GET  "/v1/payouts/{id}"          "payout_read"     may(PayoutRead),    Read    => read::read;
+    POST "/v1/payouts/{id}/cancel"   "payout_cancel"   may(PayoutCancel),  Write   => decide::cancel;
+    POST "/v1/payouts/{id}/release"  "payout_release"  may(PayoutOperate), Write   => decide::release;
+    POST "/v1/payouts/{id}/reject"   "payout_reject"   may(PayoutOperate), Write   => decide::reject;
+    POST "/v1/payouts/{id}/resolve"  "payout_resolve"  may(PayoutOperate), Write   => decide::resolve;
+    POST "/v1/payouts/{id}/verify"   "payout_verify"   may(PayoutOperate), Operate => verify::verify;
+    GET  "/v1/stats"                 "stats_read"      may(HouseRead),     Read    => house::stats;
+    GET  "/v1/wallet"                "wallet_read"     may(HouseRead),     Read    => house::wallet;
+    GET  "/v1/admin/actors"          "actors_read"     may(HouseRead),     Read    => actors::actors;
+    POST "/v1/admin/pause"           "house_pause"     may(HousePause),    Operate => pause::pause;
+    POST "/v1/admin/resume"          "house_resume"    may(HousePause),    Operate => pause::resume;
+    GET  "/v1/audit/pubkey"          "audit_pubkey"    may(AuditRead),     Read    => audit::public_key;
+    GET  "/v1/audit/checkpoint"      "audit_checkpoint" may(AuditRead),    Read    => audit::checkpoint;
+    GET  "/v1/openapi.json"          "openapi_read"    Needs::Nothing,     Probe   => openapi::document;
+    GET  "/v1/health"                "health_check"    Needs::Nothing,     Probe   => health::health;
+    GET  "/health"                   "health_check"    Needs::Nothing,     Probe   => health::health;
+    GET  "/livez"                    "liveness_check"  Needs::Nothing,     Probe   => health::livez;
+    GET  "/readyz"                   "readiness_check" Needs::Nothing,     Probe   => health::readyz;
+    GET  "/metrics"                  "metrics_read"    Needs::Nothing,     Probe   => metrics::metrics;
+    GET  "/problems/{word}"          "problem_page"    Needs::Nothing,     Probe   => problem_pages::page;
+    GET  "/docs"                     "docs_page"       Needs::Nothing,     Probe   => docs::front;
+    GET  "/docs/{file}"              "docs_page"       Needs::Nothing,     Probe   => docs::file;
+}
+
+const fn may(permission: Permission) -> Needs {
+    Needs::Permission(permission)
+}
+
+/// Puts the whole table up. A known path with another method is answered with 405 and the methods that it has.
+pub fn mount(config: &mut ServiceConfig) {
+    let mut paths: Vec<&'static str> = Vec::new();
+    for line in TABLE {
+        if !paths.contains(&line.path) {
+            paths.push(line.path);
+        }
+    }
+    for path in paths {
+        config.service(resource(path));
+    }
+}
+
+fn resource(path: &'static str) -> Resource {
+    let lines = || TABLE.iter().filter(|line| line.path == path);
+    let methods: Vec<_> = lines().map(|line| line.method.as_str()).collect();
+    let allow = methods.join(", ");
+    let resource = lines().fold(web::resource(path), |resource, line| resource.route((line.route)()));
+    resource.default_service(web::to(move || {
+        let problem = Problem::new(Kind::MethodNotAllowed, format!("taken here: {allow}"));
+        let problem = Problem { allow: Some(allow.clone()), ..problem };
+        async move { Err::<actix_web::HttpResponse, Problem>(problem) }
+    }))
+}
+
+/// The line of a request, before or after routing.
+#[must_use]
+pub fn line_of(request: &ServiceRequest) -> Option<&'static Line> {
+    let pattern = request.match_pattern()?;
+    TABLE.iter().find(|line| line.path == pattern && line.method == *request.method())
+}
+
+/// Whether a path is one that machines ask all day.
+#[must_use]
+pub fn is_probe(path: &str) -> bool {
+    TABLE.iter().any(|line| line.path == path && line.rate == RateClass::Probe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every route says who may use it; what everybody may use is this list and no more.
+    #[test]
+    fn only_probes_and_documents_are_public() {
+        let public: Vec<_> =
+            TABLE.iter().filter(|line| line.needs == Needs::Nothing).map(|line| line.path).collect();
+        assert_eq!(
+            public,
+            [
+                "/v1/openapi.json",
+                "/v1/health",
+                "/health",
+                "/livez",
+                "/readyz",
+                "/metrics",
+                "/problems/{word}",
+                "/docs",
+                "/docs/{file}"
+            ]
+        );
+    }
+
+    #[test]
+    fn no_line_stands_twice_and_no_permission_is_idle() {
+        for (place, line) in TABLE.iter().enumerate() {
+            let twin =
+                TABLE[..place].iter().find(|other| other.path == line.path && other.method == line.method);
+            assert!(twin.is_none(), "{} {}", line.method, line.path);
+        }
+        for permission in Permission::ALL {
+            assert!(TABLE.iter().any(|line| line.needs == may(permission)), "{}", permission.word());
+        }
+    }
+
+    /// F000-16: what a request does is told by its route, not by its verb.
+    #[test]
+    fn a_health_check_is_no_payout_read() {
+        let readers: Vec<_> =
+            TABLE.iter().filter(|line| line.action == "payout_read").map(|line| line.path).collect();
+        assert_eq!(readers, ["/v1/payouts/{id}"]);
+    }
+}

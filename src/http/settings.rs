@@ -1,0 +1,53 @@
+//! The door's own limits, each with its name and unit (F-P24).
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{cursor::CursorKey, token::TokenDigest};
+
+/// Connections that are open at once, all workers together.
+pub const CONNECTIONS_MAX: usize = 256;
+/// How long a client may take to send its headers.
+pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take to send its body.
+pub const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a connection without a request stays open.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// After an early answer (a 413, a 401) the rest of the body is read and dropped for so long, so that the client reads the
+/// answer and not a reset.
+pub const LINGER: Duration = Duration::from_secs(30);
+/// How long requests in flight may take when the daemon stops.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+/// The longest body that is taken, unless the configuration says otherwise.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the door is given when it opens.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What opens the door.
+    pub token: TokenDigest,
+    /// Makes the cursors of lists.
+    pub cursor_key: CursorKey,
+    /// The longest body that is taken.
+    pub body_bytes_max: usize,
+    /// Threads that read requests.
+    pub workers: usize,
+    /// How long a body may take.
+    pub body_within: Duration,
+}
+
+impl Settings {
+    /// The defaults with a place to listen and a token.
+    #[must_use]
+    pub fn new(listen: SocketAddr, token: TokenDigest, cursor_key: CursorKey) -> Self {
+        Self {
+            listen,
+            token,
+            cursor_key,
+            body_bytes_max: BODY_BYTES_MAX,
+            workers: 2,
+            body_within: BODY_WITHIN,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! An order as a sender writes it, read into an [`Order`].
+//!
+//! Door-neutral: the same text is the same order over every door. All mistakes are found in one reading.
+
+use std::collections::BTreeMap;
+
+use payoutd_actors::domain::{
+    address::Address,
+    money::MicroUsdt,
+    order::{AMOUNT_CAP, Order, OrderProblem, PRIORITY_MAX, Route},
+    tron::{KycClearance, hash::Hash32},
+};
+use serde_json::Value;
+
+use super::{
+    fields::{Fields, Problems},
+    json::{self, Malformed},
+    moment,
+};
+
+/// Orders that one batch may hold (F-P09).
+pub const BATCH_MAX: usize = 500;
+
+const AN_ADDRESS: &str = "a string of 34 characters starting with T";
+const AN_AMOUNT: &str = "a string like \"25.5\"";
+const HEX_32: &str = "a string of 64 hex digits";
+
+/// Why a text is no order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotAnOrder {
+    /// It is no JSON: there is nothing to point into.
+    Malformed(Malformed),
+    /// Its mistakes, by pointer.
+    Mistaken(Vec<OrderProblem>),
+}
+
+impl From<Malformed> for NotAnOrder {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// Reads one order.
+///
+/// # Errors
+/// With every mistake in the text.
+pub fn read_one(bytes: &[u8]) -> Result<Order, NotAnOrder> {
+    let (value, twice) = json::read(bytes)?;
+    let mut problems = Problems::beginning_with(twice);
+    match order(value, "", &mut problems) {
+        Some(order) if problems.is_empty() => Ok(order),
+        _ => Err(NotAnOrder::Mistaken(problems.into_list())),
+    }
+}
+
+/// Reads a batch, `{"payouts":[…]}` with 1 to [`BATCH_MAX`] orders.
+///
+/// # Errors
+/// With every mistake in the text; pointers begin with `/payouts/` and the item's place.
+pub fn read_batch(bytes: &[u8]) -> Result<Vec<Order>, NotAnOrder> {
+    let (value, twice) = json::read(bytes)?;
+    let mut problems = Problems::beginning_with(twice);
+    let orders = batch(value, &mut problems).unwrap_or_default();
+    if problems.is_empty() { Ok(orders) } else { Err(NotAnOrder::Mistaken(problems.into_list())) }
+}
+
+fn batch(value: Value, problems: &mut Problems) -> Option<Vec<Order>> {
+    let mut fields = Fields::of(value, "", problems)?;
+    let payouts = fields.require("payouts");
+    let orders = match payouts {
+        Some(Value::Array(items)) if (1..=BATCH_MAX).contains(&items.len()) => {
+            let inner = fields.problems();
+            let read = |(place, item)| order(item, &format!("/payouts/{place}"), inner);
+            items.into_iter().enumerate().filter_map(read).collect()
+        }
+        Some(Value::Array(items)) => {
+            fields.note(
+                "payouts",
+                format!("{} payouts where 1 to {BATCH_MAX} are taken at a time", items.len()),
+            );
+            Vec::new()
+        }
+        Some(_) => {
+            fields.note("payouts", "a list of payouts is wanted");
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    fields.refuse_the_rest();
+    Some(orders)
+}
+
+fn order(value: Value, at: &str, problems: &mut Problems) -> Option<Order> {
+    let found_before = problems.len();
+    let mut fields = Fields::of(value, at, problems)?;
+    let recipient = recipient(&mut fields);
+    let amount = amount(&mut fields);
+    only(&mut fields, "currency", "USDT");
+    only(&mut fields, "network", "TRON");
+    let reference = fields.text("reference", "a string");
+    let memo = fields.text("memo", "a string");
+    let route = route(&mut fields);
+    let kyc = clearance(&mut fields);
+    let not_before_ms = moment_of(&mut fields, "not_before");
+    let not_after_ms = moment_of(&mut fields, "not_after");
+    let priority = fields.whole("priority", PRIORITY_MAX.into()).unwrap_or(0);
+    let metadata = metadata(&mut fields);
+    fields.refuse_the_rest();
+    if problems.len() > found_before {
+        return None;
+    }
+    Some(Order {
+        recipient: recipient?,
+        amount: amount?,
+        route: route?,
+        reference,
+        memo,
+        kyc,
+        not_before_ms,
+        not_after_ms,
+        priority: u8::try_from(priority).ok()?,
+        metadata,
+    })
+}
+
+fn recipient(fields: &mut Fields<'_>) -> Option<Address> {
+    let text = fields.required_text("recipient", AN_ADDRESS)?;
+    text.parse()
+        .map_err(|why: payoutd_actors::domain::address::AddressError| {
+            fields.note("recipient", why.to_string())
+        })
+        .ok()
+}
+
+fn amount(fields: &mut Fields<'_>) -> Option<MicroUsdt> {
+    let text = fields.required_text("amount", AN_AMOUNT)?;
+    let amount: MicroUsdt = match text.parse() {
+        Ok(amount) => amount,
+        Err(why) => {
+            let why: payoutd_actors::domain::money::MoneyError = why;
+            fields.note("amount", why.to_string());
+            return None;
+        }
+    };
+    if !amount.is_positive() {
+        fields.note("amount", "the amount is 0: the least that can be paid is 0.000001");
+        return None;
+    }
+    if amount > AMOUNT_CAP {
+        fields.note("amount", format!("{amount} USDT is above the largest payout of {AMOUNT_CAP} USDT"));
+        return None;
+    }
+    Some(amount)
+}
+
+fn only(fields: &mut Fields<'_>, name: &'static str, word: &str) {
+    let right = format!("the string \"{word}\"");
+    if fields.text(name, &right).is_some_and(|text| text != word) {
+        fields.note(name, format!("only \"{word}\" is paid here: write \"{word}\" or leave it out"));
+    }
+}
+
+fn route(fields: &mut Fields<'_>) -> Option<Route> {
+    let words = "\"transfer\", \"router_v0\" or \"router_kyc\"";
+    let Some(value) = fields.take("route") else { return Some(Route::Transfer) };
+    let route = value.as_str().and_then(Route::from_word);
+    if route.is_none() {
+        fields.note("route", format!("no such route: write {words}, or leave it out for \"transfer\""));
+    }
+    route
+}
+
+fn moment_of(fields: &mut Fields<'_>, name: &'static str) -> Option<i64> {
+    let example = moment::EXAMPLE;
+    let text = fields.text(name, &format!("a string like \"{example}\""))?;
+    let moment = moment::read(&text);
+    if moment.is_none() {
+        fields.note(name, format!("no moment in RFC 3339: write it like {example}"));
+    }
+    moment
+}
+
+fn metadata(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
+    let mut notes = BTreeMap::new();
+    match fields.take("metadata") {
+        None => {}
+        Some(Value::Object(entries)) => {
+            for (name, value) in entries {
+                match value {
+                    Value::String(text) => _ = notes.insert(name, text),
+                    other => {
+                        let pointer = format!("{}/{}", fields.pointer("metadata"), json::step(&name));
+                        let detail = format!("{} where a string is wanted", super::fields::kind(&other));
+                        fields.problems().note(&pointer, detail);
+                    }
+                }
+            }
+        }
+        Some(other) => {
+            let found = super::fields::kind(&other);
+            fields.note("metadata", format!("{found} where an object of strings is wanted"));
+        }
+    }
+    notes
+}
+
+fn clearance(fields: &mut Fields<'_>) -> Option<KycClearance> {
+    let value = fields.take("kyc")?;
+    let at = fields.pointer("kyc");
+    let mut kyc = Fields::of(value, &at, fields.problems())?;
+    let hash = hash_of(&mut kyc, "hash");
+    let expiry_s = required_whole(&mut kyc, "expiry", u64::MAX);
+    let v = required_whole(&mut kyc, "v", 28);
+    if v.is_some_and(|v| v < 27) {
+        kyc.note("v", "v is 27 or 28");
+    }
+    let r = hash_of(&mut kyc, "r");
+    let s = hash_of(&mut kyc, "s");
+    kyc.refuse_the_rest();
+    Some(KycClearance { hash: hash?, expiry_s: expiry_s?, v: u8::try_from(v?).ok()?, r: r?, s: s? })
+}
+
+fn required_whole(fields: &mut Fields<'_>, name: &'static str, max: u64) -> Option<u64> {
+    let before = fields.problems().len();
+    let number = fields.whole(name, max);
+    if number.is_none() && fields.problems().len() == before {
+        fields.note(name, "this field is missing");
+    }
+    number
+}
+
+fn hash_of(fields: &mut Fields<'_>, name: &'static str) -> Option<Hash32> {
+    let text = fields.required_text(name, HEX_32)?;
+    let bare = text.strip_prefix("0x").unwrap_or(&text);
+    let hash = bare.parse().ok();
+    if hash.is_none() {
+        fields.note(name, format!("{HEX_32} is wanted, with or without 0x"));
+    }
+    hash
+}

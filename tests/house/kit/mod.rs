@@ -1,0 +1,5 @@
+//! What several stories share.
+
+pub(crate) mod door;
+pub(crate) mod schema;
+pub(crate) mod small_office;

@@ -1,0 +1,278 @@
+//! A small office for stories about the door: it keeps payouts in a map, judges orders by the house's own policy, and breaks
+//! in whatever way a story wants.
+
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use payoutd::http::office::{
+    Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats,
+};
+use payoutd_actors::{
+    admission::{AdmissionRefusal, AdmitPayouts, DecidePayout, Decision, DecisionRefusal},
+    confirmation_watcher::{Check, Verification},
+    domain::{
+        address::Address,
+        identity::{AccountId, IdempotencyKey, PayoutId},
+        journal::Checkpoint,
+        limits::{LimitBook, LimitRules},
+        money::MicroUsdt,
+        order::{HousePolicy, Order},
+        payout::{Command, Payout, Reason, Reservation, Stage, apply, decide},
+    },
+    guardian::ActorView,
+    ports::{Admitted, InFlight, Pause, PayoutFilter, StageCount},
+    treasurer::WalletView,
+};
+use sha2::{Digest, Sha256};
+
+/// The paying wallet.
+pub(crate) const WALLET: Address = Address::from_evm([0x11; 20]);
+/// The token contract.
+pub(crate) const TOKEN: Address = Address::from_evm([0x22; 20]);
+/// The router without papers.
+pub(crate) const ROUTER: Address = Address::from_evm([0x33; 20]);
+/// Somebody who is paid.
+pub(crate) const ALICE: Address = Address::from_evm([0xa1; 20]);
+
+/// The small office.
+#[derive(Default)]
+pub(crate) struct SmallOffice {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    payouts: Vec<Payout>,
+    pause: Option<Pause>,
+    broken: Option<Fault>,
+    sources_away: bool,
+}
+
+const NOW_MS: i64 = 1_790_000_000_000;
+
+impl SmallOffice {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// How many payouts were taken in.
+    pub(crate) fn taken(&self) -> usize {
+        self.inner().payouts.len()
+    }
+
+    /// From now on nothing but this is answered.
+    pub(crate) fn breaks(&self, fault: Option<Fault>) {
+        self.inner().broken = fault;
+    }
+
+    /// Whether the sources that a verification asks are away.
+    pub(crate) fn sources_are_away(&self, away: bool) {
+        self.inner().sources_away = away;
+    }
+
+    /// Puts a payout where a story wants it.
+    pub(crate) fn put(&self, id: &str, stage: Stage, reason: Option<Reason>) {
+        let mut inner = self.inner();
+        let payout = inner.payouts.iter_mut().find(|payout| payout.id.to_string() == id).unwrap();
+        (payout.stage, payout.reason) = (stage, reason);
+    }
+
+    fn whole(&self) -> Result<MutexGuard<'_, Inner>, Fault> {
+        let inner = self.inner();
+        match &inner.broken {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(inner),
+        }
+    }
+}
+
+/// What this house pays.
+pub(crate) fn policy() -> HousePolicy {
+    HousePolicy {
+        wallet: WALLET,
+        token: TOKEN,
+        router_v0: Some(ROUTER),
+        router_kyc: None,
+        kyc_officer: None,
+        per_payout: MicroUsdt::new(500_000_000_000),
+    }
+}
+
+fn payout(account: &AccountId, key: IdempotencyKey, digest: [u8; 32], order: Order, number: usize) -> Payout {
+    let number = u16::try_from(number).unwrap().to_be_bytes();
+    let id = PayoutId::new(NOW_MS, [0, number[0], number[1], 0, 0, 0, 0, 0, 0, 0]);
+    Payout {
+        id,
+        account: account.clone(),
+        idempotency_key: key,
+        request_digest: digest,
+        order,
+        order_digest: [0; 32],
+        stage: Stage::Admitted,
+        reason: None,
+        reservation: Reservation::Reserved,
+        attempts: Vec::new(),
+        version: 1,
+        created_at_ms: NOW_MS,
+        updated_at_ms: NOW_MS,
+        settled_at_ms: None,
+    }
+}
+
+#[async_trait]
+impl Office for SmallOffice {
+    async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted> {
+        let mut inner = self.whole().map_err(NotAdmitted::Fault)?;
+        let judged = request.orders.iter().enumerate();
+        let refusals: Vec<_> = judged
+            .flat_map(|(place, order)| {
+                policy().refusals(order, NOW_MS).into_iter().map(move |problem| (place, problem))
+            })
+            .collect();
+        if !refusals.is_empty() {
+            return Err(NotAdmitted::Refused(AdmissionRefusal::Invalid(refusals)));
+        }
+        let digest: [u8; 32] =
+            Sha256::digest(serde_json::to_vec(&(request.batch, &request.orders)).unwrap()).into();
+        let known: Vec<_> =
+            inner.payouts.iter().filter(|payout| payout.idempotency_key == request.key).cloned().collect();
+        if let Some(first) = known.first() {
+            if first.request_digest != digest {
+                return Err(NotAdmitted::Refused(AdmissionRefusal::KeyReused { existing: first.id }));
+            }
+            return Ok(known.into_iter().map(Admitted::Repeated).collect());
+        }
+        let mut admitted = Vec::new();
+        for order in request.orders {
+            let new = payout(&request.account, request.key.clone(), digest, order, inner.payouts.len());
+            inner.payouts.push(new.clone());
+            admitted.push(Admitted::New(new));
+        }
+        Ok(admitted)
+    }
+
+    async fn find(&self, account: &AccountId, id: PayoutId) -> Result<Option<Shown>, Fault> {
+        let inner = self.whole()?;
+        let found = inner.payouts.iter().find(|payout| payout.id == id && payout.account == *account);
+        Ok(found.map(|payout| Shown { payout: payout.clone(), proof: None }))
+    }
+
+    async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault> {
+        let inner = self.whole()?;
+        let wanted = |payout: &&Payout| {
+            filter.stage.is_none_or(|stage| payout.stage == stage)
+                && filter.recipient.is_none_or(|recipient| payout.order.recipient == recipient)
+                && (filter.reference.is_none() || payout.order.reference == filter.reference)
+                && filter.before.is_none_or(|before| payout.id < before)
+        };
+        let newest_first = inner.payouts.iter().rev().filter(wanted);
+        Ok(newest_first.take(usize::try_from(limit).unwrap()).cloned().collect())
+    }
+
+    async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided> {
+        let mut inner = self.whole().map_err(NotDecided::Fault)?;
+        let Some(payout) = inner.payouts.iter_mut().find(|payout| payout.id == request.id) else {
+            return Err(NotDecided::Refused(DecisionRefusal::Unknown));
+        };
+        let command = match request.decision {
+            Decision::Cancel => Command::Cancel(Reason::CancelledBySender),
+            Decision::Release { by } => Command::Release { by },
+            Decision::Reject { note } => Command::Reject { note },
+            Decision::Resolve { paid, note } => Command::Resolve { paid, note },
+        };
+        match decide(payout, command, NOW_MS) {
+            Ok(event) => {
+                *payout = apply(payout.clone(), &event, NOW_MS).unwrap();
+                Ok(payout.clone())
+            }
+            Err(refusal) => {
+                let payout = Box::new(payout.clone());
+                Err(NotDecided::Refused(DecisionRefusal::Refused { refusal, payout }))
+            }
+        }
+    }
+
+    async fn verify(&self, account: &AccountId, id: PayoutId) -> Result<Option<Verification>, Fault> {
+        let Some(shown) = self.find(account, id).await? else { return Ok(None) };
+        if self.inner().sources_away {
+            return Err(Fault::Away {
+                who: "every source that could verify it".to_owned(),
+                retry_after_ms: 12_345,
+            });
+        }
+        let check = Check { check: "transaction_found", source: "node a".to_owned(), holds: Some(false) };
+        Ok(Some(Verification {
+            verified: false,
+            payout_id: id,
+            stage: shown.payout.stage.word(),
+            txid: None,
+            block_number: None,
+            confirmations: 0,
+            confirmations_wanted: 19,
+            checks: vec![check],
+        }))
+    }
+
+    async fn stats(&self) -> Result<Stats, Fault> {
+        let inner = self.whole()?;
+        let mut stats = Stats { at_ms: NOW_MS, pause: inner.pause.clone(), ..Stats::default() };
+        for payout in &inner.payouts {
+            let count: &mut StageCount = stats.stages.entry(payout.stage).or_default();
+            count.payouts += 1;
+            count.amount_micro_usdt += payout.order.amount.micro();
+            count.oldest_updated_at_ms = Some(payout.updated_at_ms);
+        }
+        stats.in_flight = InFlight { transfers: 1, amount_micro_usdt: 2_500_000, fee_limit_sun: 30_000_000 };
+        let cap = MicroUsdt::new(1_000_000_000);
+        let rules = LimitRules { hourly: cap, daily: cap, account_hourly: cap, account_daily: cap };
+        stats.limits = Some((LimitBook::default(), rules));
+        Ok(stats)
+    }
+
+    async fn wallet(&self) -> Result<WalletView, Fault> {
+        drop(self.whole()?);
+        Ok(WalletView {
+            address: WALLET.to_string(),
+            balance_usdt: "12.5".to_owned(),
+            ..WalletView::default()
+        })
+    }
+
+    async fn actors(&self) -> Vec<ActorView> {
+        vec![ActorView::of("admission", &serde_json::json!({ "waiting": 0 }))]
+    }
+
+    async fn pause(&self, reason: String) -> Result<Pause, Fault> {
+        let pause = Pause { reason, since_ms: NOW_MS };
+        self.whole()?.pause = Some(pause.clone());
+        Ok(pause)
+    }
+
+    async fn resume(&self, _: String) -> Result<(), Fault> {
+        self.whole()?.pause = None;
+        Ok(())
+    }
+
+    async fn journal_key(&self) -> Result<JournalKeyView, Fault> {
+        drop(self.whole()?);
+        Ok(JournalKeyView { key_id: "k1".to_owned(), public_key: "ab".repeat(32) })
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {
+        drop(self.whole()?);
+        Ok(None)
+    }
+
+    async fn components(&self) -> Vec<Component> {
+        let store = match &self.inner().broken {
+            Some(_) => Health::Down,
+            None => Health::Up,
+        };
+        let away = Component {
+            name: "node a".to_owned(),
+            health: Health::Down,
+            detail: Some("its circuit breaker is open".to_owned()),
+        };
+        vec![Component { name: STORE.to_owned(), health: store, detail: None }, away]
+    }
+}
