@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// Faster than life: a payment is solid after some five seconds.
-const BLOCK_MS: u64 = 200;
+pub(super) const BLOCK_MS: u64 = 200;
 /// A slot's length in life, and the longest that makes sense.
-const BLOCK_MS_MAX: u64 = 60_000;
+pub(super) const BLOCK_MS_MAX: u64 = 60_000;
 
 /// `payoutd sandbox chain`
 #[derive(Debug, clap::Args)]
@@ -70,11 +70,22 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Sky {
+pub(super) enum Sky {
     /// Nothing goes wrong by itself
     Calm,
     /// Everything goes wrong now and then
     Stormy,
+}
+
+impl Sky {
+    /// The order that makes this weather.
+    pub(super) fn order(self, seed: Option<u64>) -> WeatherOrder {
+        let weather = match self {
+            Self::Calm => Weather::Calm,
+            Self::Stormy => Weather::Stormy,
+        };
+        WeatherOrder { weather: Some(weather), seed, ..WeatherOrder::default() }
+    }
 }
 
 impl Args {
@@ -104,10 +115,6 @@ impl Args {
     }
 
     fn settings(&self) -> SandboxSettings {
-        let weather = self.weather.map(|sky| match sky {
-            Sky::Calm => Weather::Calm,
-            Sky::Stormy => Weather::Stormy,
-        });
         SandboxSettings {
             listen: Listen {
                 http: self.listen,
@@ -115,11 +122,7 @@ impl Args {
                 more_nodes: self.node_listen.clone(),
             },
             chain: Settings { block_ms: self.block_ms, ..Settings::default() },
-            weather: weather.map(|weather| WeatherOrder {
-                weather: Some(weather),
-                seed: self.seed,
-                ..WeatherOrder::default()
-            }),
+            weather: self.weather.map(|sky| sky.order(self.seed)),
             clock: Clock::Wall,
             state_file: self.state.clone(),
         }

@@ -1,14 +1,30 @@
-//! `payoutd sandbox`: a simulated TRON network, to try everything without money.
+//! `payoutd sandbox`: the whole daemon on a simulated TRON network, to try everything without money.
 
 mod chain;
+mod demo;
+mod furnish;
+mod page;
+mod town;
 
 use super::{exit::Exit, failure::Failure, terminal::Terminal};
 
 /// `payoutd sandbox …`
 #[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  payoutd sandbox                                      pays ten, then stays up for your own
+  payoutd sandbox --demo 25 --exit                     pays 25; 0 only if all settled and the books agree
+  payoutd sandbox --weather stormy --seed 7            the same network on a bad day
+  payoutd sandbox --data my-sandbox                    keeps its state there and goes on with it
+  payoutd sandbox chain                                the simulated network alone"
+)]
 pub struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    town: town::Args,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -21,7 +37,8 @@ impl Args {
     /// Runs what was asked.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self.command {
-            Command::Chain(args) => args.run(terminal),
+            Some(Command::Chain(args)) => args.run(terminal),
+            None => self.town.run(terminal),
         }
     }
 }

@@ -1,0 +1,234 @@
+//! The sandbox's day: the network starts, the house opens upon it, sample payouts travel, and it stays up for yours.
+
+use super::chain::{BLOCK_MS, BLOCK_MS_MAX, Sky};
+use super::demo::{self, FrontDoor, Tally};
+use super::{furnish::furnish, page};
+use crate::cli::run::{failure, stop_word};
+use crate::cli::{Json, exit::Exit, failure::Failure, terminal::{Ink, Terminal}};
+use crate::config::{Config, Secrets, Sources};
+use crate::reconcile::{Comparison, compare};
+use crate::sandbox::{Clock, Listen, Sandbox, SandboxSettings};
+use crate::telemetry::{self, Metrics};
+use crate::wiring::{self, OpenHouse};
+use payoutd_actors::domain::payout::Payout;
+use payoutd_actors::fakes::sim_chain::Settings;
+use payoutd_actors::guardian::GiveUp;
+use payoutd_actors::ports::House;
+use serde::Serialize;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// Sample payouts, unless said otherwise.
+const DEMO: usize = 10;
+/// Nodes of the simulated network that the daemon sends to.
+const MORE_NODES: usize = 1;
+/// Where the front door is when nobody else is there and nobody said otherwise.
+const DOOR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How many sample payouts to make
+    #[arg(long, value_name = "N", default_value_t = DEMO)]
+    demo: usize,
+    /// Leave when they have ended: 0 only if all settled and the books agree with the chain
+    #[arg(long)]
+    exit: bool,
+    /// Milliseconds from block to block; 3000 on the public chain
+    #[arg(long, value_name = "N", default_value_t = BLOCK_MS, value_parser = clap::value_parser!(u64).range(1..=BLOCK_MS_MAX))]
+    block_ms: u64,
+    /// What goes wrong by itself
+    #[arg(long, value_enum, value_name = "WEATHER")]
+    weather: Option<Sky>,
+    /// The storm's number: the same number is the same storm
+    #[arg(long, value_name = "N", requires = "weather")]
+    seed: Option<u64>,
+    /// Keep keys, store and network in this folder, and go on with what is in it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where the front door listens [default: 127.0.0.1:18080, or a free port]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// The last line of `--json`.
+#[derive(Debug, Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    tally: Tally,
+    /// Differences between the books and the chain.
+    violations: usize,
+    seconds: u64,
+}
+
+impl Args {
+    /// Runs the sandbox's day.
+    pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let folder = Folder::of(self.data.clone())?;
+        crate::cli::wait(async move {
+            let sandbox = Sandbox::start(self.network(&folder.path))
+                .await
+                .map_err(|why| Failure::because(Exit::Unavailable, "the simulated network does not start", &why))?;
+            let file = furnish(&folder.path, &sandbox.description(), self.door_address()?)?;
+            let (loaded, secrets) = Sources { file: Some(file), environment: Vec::new() }.load_with_secrets()?;
+            let told = self.day(terminal, &sandbox, &loaded.config, secrets, &folder.path).await;
+            let stopped = sandbox.stop().await;
+            let exit = told?;
+            stopped.map_err(|why| Failure::because(Exit::Io, "the network is not saved", &why))?;
+            Ok(exit)
+        })
+    }
+
+    fn network(&self, data: &Path) -> SandboxSettings {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        SandboxSettings {
+            listen: Listen { http: free, solidity: None, more_nodes: vec![free; MORE_NODES] },
+            chain: Settings { block_ms: self.block_ms, ..Settings::default() },
+            weather: self.weather.map(|sky| sky.order(self.seed)),
+            clock: Clock::Wall,
+            state_file: self.data.is_some().then(|| data.join("chain.json")),
+        }
+    }
+
+    /// The address is written into the configuration, so that other commands find the door: a free port is chosen now.
+    fn door_address(&self) -> Result<SocketAddr, Failure> {
+        if let Some(listen) = self.listen {
+            return Ok(listen);
+        }
+        let usual = (!self.exit).then(|| TcpListener::bind(DOOR).ok()).flatten();
+        let listener = match usual {
+            Some(listener) => Ok(listener),
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
+        };
+        listener
+            .and_then(|listener| listener.local_addr())
+            .map_err(|why| Failure::because(Exit::Unavailable, "no port is free on 127.0.0.1", &why))
+    }
+
+    async fn day(self, terminal: &Terminal, sandbox: &Sandbox, config: &Config, secrets: Secrets, data: &Path) -> Result<Exit, Failure> {
+        telemetry::start_log(&config.log).map_err(|why| Failure::because(Exit::Software, "the log can not be started", &why))?;
+        let metrics = Metrics::start().map_err(|why| Failure::because(Exit::Software, "the metrics can not be started", &why))?;
+        actix::spawn(metrics.clone().keep_up());
+        let token = secrets.http_token.expose().to_owned();
+        let give_up: GiveUp = Arc::new(|actor, why| {
+            tracing::error!(actor, why, "an actor failed too often");
+            std::process::exit(i32::from(u8::from(Exit::GaveUp)));
+        });
+        let house = wiring::open(config, secrets, metrics, give_up).await.map_err(failure)?;
+        let base = format!("http://{}", house.address);
+        terminal.note(format_args!("payoutd is open at {base}; a block every {} ms", self.block_ms));
+        let door = FrontDoor { base, token, client: reqwest::Client::new() };
+        let exit = self.demonstrate(terminal, sandbox, config, &house, &door, data).await;
+        for actor in house.close().await {
+            terminal.note(format_args!("{actor} was not done in time; the rows tell the rest"));
+        }
+        exit
+    }
+
+    async fn demonstrate(
+        &self,
+        terminal: &Terminal,
+        sandbox: &Sandbox,
+        config: &Config,
+        house: &OpenHouse,
+        door: &FrontDoor,
+        data: &Path,
+    ) -> Result<Exit, Failure> {
+        let began = Instant::now();
+        let description = sandbox.description();
+        let recipients: Vec<String> = description.accounts.iter().skip(1).map(|account| account.address.clone()).collect();
+        let run = format!("demo-{}", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis()));
+        let ids = demo::order_all(door, &run, &recipients, self.demo).await?;
+        let ended = demo::follow(terminal, &house.office.ledger, &ids, began).await?;
+        let seconds = began.elapsed().as_secs();
+        if !self.json.json && !ended.is_empty() {
+            terminal.line(demo::table(terminal, &ended, sandbox.book().head))?;
+        }
+        if !self.exit {
+            if self.json.json {
+                self.answer(terminal, &ended, 0, seconds)?;
+            } else {
+                let chain = &sandbox.urls().http;
+                page::show(terminal, &door.base, &door.token, recipients.first().map_or("", String::as_str), chain, data)?;
+            }
+            stop_word().await;
+            return Ok(Exit::Done);
+        }
+        let comparison = reconcile(house, config).await?;
+        for finding in &comparison.findings {
+            let line = format!("{}: {}", finding.anomaly.word(), finding.detail);
+            terminal.note(terminal.on_stderr(Ink::Bad, line));
+        }
+        let violations = comparison.findings.len();
+        let tally = demo::tally(&ended);
+        let good = tally.settled == tally.paid && violations == 0;
+        if self.json.json {
+            self.answer(terminal, &ended, violations, seconds)?;
+        } else {
+            let ink = if good { Ink::Good } else { Ink::Bad };
+            let line = format!("{} ordered, {} settled, {violations} differences between books and chain, {seconds} s", tally.paid, tally.settled);
+            terminal.line(terminal.on_stdout(ink, line))?;
+        }
+        Ok(if good { Exit::Done } else { Exit::Found })
+    }
+
+    fn answer(&self, terminal: &Terminal, ended: &[Payout], violations: usize, seconds: u64) -> Result<(), Failure> {
+        terminal.json(&Answer { tally: demo::tally(ended), violations, seconds })
+    }
+}
+
+/// How often a storm may get between us and the chain before the comparison is given up.
+const COMPARE_TRIES: u32 = 30;
+/// Between two tries.
+const COMPARE_AGAIN: Duration = Duration::from_millis(500);
+
+async fn reconcile(house: &OpenHouse, config: &Config) -> Result<Comparison, Failure> {
+    let facts = house.store.facts().await.map_err(|why| Failure::because(Exit::Unavailable, "the store does not answer", &why))?;
+    let first = facts.birth.map_or(1, |birth| birth.block.number + 1);
+    let policy = config.policy();
+    let mut tries = 0;
+    loop {
+        let mut last = None;
+        for node in &house.nodes {
+            match compare(&*house.store, node.as_ref(), &policy, first, |_| {}).await {
+                Ok(comparison) => return Ok(comparison),
+                Err(why) => last = Some(why),
+            }
+        }
+        tries += 1;
+        if let Some(why) = last.filter(|_| tries >= COMPARE_TRIES) {
+            return Err(Failure::because(Exit::Unavailable, "the books can not be held against the chain", &why));
+        }
+        tokio::time::sleep(COMPARE_AGAIN).await;
+    }
+}
+
+/// The folder: the one that was named, or one that goes when the day is over.
+struct Folder {
+    path: PathBuf,
+    passing: bool,
+}
+
+impl Folder {
+    fn of(named: Option<PathBuf>) -> Result<Self, Failure> {
+        if let Some(path) = named {
+            return Ok(Self { path, passing: false });
+        }
+        let path = std::env::temp_dir().join(format!("payoutd-sandbox-{}", std::process::id()));
+        std::fs::create_dir_all(&path).map_err(|why| Failure::because(Exit::CannotCreate, format_args!("cannot make {}", path.display()), &why))?;
+        Ok(Self { path, passing: true })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.passing {
+            // What is left of a folder under the system's temporary folder is the system's.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
