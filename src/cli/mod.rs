@@ -10,6 +10,7 @@
 //!
 //! To add a command: a file with `Args` and `run(self, &Terminal) -> Result<Exit, Failure>`, one variant and one arm below.
 
+pub mod client;
 pub mod exit;
 pub mod failure;
 pub mod keys;
@@ -18,8 +19,12 @@ pub mod sheet;
 pub mod table;
 pub mod terminal;
 
+mod actors;
 mod address;
 mod check_config;
+mod pause;
+mod payouts;
+mod sandbox;
 mod tx;
 
 use clap::{Parser, Subcommand};
@@ -60,7 +65,9 @@ Examples:
   payoutd keys new journal --out journal.pem                the key that seals the journal
   payoutd check-config --config payoutd.toml                every mistake at once, or what holds and why
   payoutd address TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t        every form of an address, or what is wrong with it
-  payoutd tx inspect 0a02b530…                              what a transaction does, who signed it, until when"
+  payoutd tx inspect 0a02b530…                              what a transaction does, who signed it, until when
+  payoutd payouts create TMVQ… 25.5 --key inv-7 --watch     order a payout and follow it to its end
+  payoutd payouts list --stage held                         what waits for a person or for time"
     };
 }
 
@@ -84,12 +91,22 @@ Exit codes (sysexits where one fits):
 /// The commands that exist. A command is listed when it works, never before.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show every actor's view of itself
+    Actors(actors::Args),
     /// Show every form of an address, or what is wrong with it
     Address(address::Args),
     /// Name every mistake of a configuration, or show what holds and where it comes from
     CheckConfig(check_config::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
+    /// Pull the kill switch: nothing new is signed or sent
+    Pause(pause::Pause),
+    /// Order payouts, follow them, decide about them
+    Payouts(payouts::Args),
+    /// Let go of the kill switch
+    Resume(pause::Resume),
+    /// Try everything on a simulated TRON network
+    Sandbox(sandbox::Args),
     /// Take a TRON transaction apart
     Tx(tx::Args),
 }
@@ -106,9 +123,14 @@ impl Command {
     /// Runs the command to its end. Errors carry their exit code.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self {
+            Self::Actors(args) => args.run(terminal),
             Self::Address(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
+            Self::Pause(args) => args.run(terminal),
+            Self::Payouts(args) => args.run(terminal),
+            Self::Resume(args) => args.run(terminal),
+            Self::Sandbox(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),
         }
     }

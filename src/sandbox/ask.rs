@@ -143,16 +143,6 @@ fn members_of(body: &str) -> Read<Vec<(String, &RawValue)>> {
 }
 
 impl Given<'_> {
-    /// Whether anything was given under this name (`null` is nothing).
-    pub(crate) fn has(&self, name: &str) -> bool {
-        match &self.source {
-            Source::Query(pairs) => pairs.iter().any(|(key, _)| *key == name),
-            Source::Body { members, .. } => {
-                members.iter().any(|(key, raw)| key == name && raw.get() != "null")
-            }
-        }
-    }
-
     /// Bytes given as hex; empty when absent. An odd number of digits is read with a 0 before it, `0x` is skipped.
     pub(crate) fn bytes(&self, name: &str) -> Read<Vec<u8>> {
         match self.word(name)? {

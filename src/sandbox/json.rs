@@ -11,8 +11,6 @@ use std::fmt::Write as _;
 /// A JSON value whose members stay in the order in which they were put in.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
-    /// `null`.
-    Null,
     /// `true` or `false`.
     Bool(bool),
     /// An int64, as TRON writes all its numbers.
@@ -74,7 +72,6 @@ impl Json {
 
     fn write(&self, out: &mut String, hand: Hand) {
         match self {
-            Json::Null => out.push_str("null"),
             Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Json::Int(value) => {
                 // Writing to a String cannot fail.
@@ -131,11 +128,6 @@ impl Fields {
     /// Puts a member at the end.
     pub(crate) fn put(&mut self, key: &str, value: impl Into<Json>) {
         self.0.push((key.to_owned(), value.into()));
-    }
-
-    /// Whether there is no member.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     fn write(&self, out: &mut String, hand: Hand) {

@@ -5,159 +5,157 @@
 //!
 //! Never here: whether a transaction is any good. That is the chain's to say.
 
-use payoutd_actors::domain::tron::{
-    hash::TxId,
-    protobuf::{
-        Any, Contract, Message, Raw, TRANSFER_CONTRACT, TRANSFER_URL, TRIGGER_SMART_CONTRACT, TRIGGER_URL, Transaction,
-        TransferContract, TriggerSmartContract,
+use payoutd_actors::{
+    domain::tron::protobuf::{
+        self, Any, Contract, Message, Raw, TRANSFER_CONTRACT, TRANSFER_URL, TRIGGER_SMART_CONTRACT,
+        TRIGGER_URL, TransferContract, TriggerSmartContract,
     },
+    fakes::sim_chain::{ContractCall, ContractResult, Transaction, TransactionContract},
 };
 use serde_json::{Map, Value};
 
 use super::{
     ask::{JavaError, Read, from_base58, from_hex},
     json::{Fields, Json},
+    printed,
 };
 
-/// How an execution ended, by its number in `Transaction.Result.contractResult`.
-pub(crate) const CONTRACT_RESULTS: [&str; 16] = [
-    "DEFAULT",
-    "SUCCESS",
-    "REVERT",
-    "BAD_JUMP_DESTINATION",
-    "OUT_OF_MEMORY",
-    "PRECOMPILED_CONTRACT",
-    "STACK_TOO_SMALL",
-    "STACK_TOO_LARGE",
-    "ILLEGAL_OPERATION",
-    "STACK_OVERFLOW",
-    "OUT_OF_ENERGY",
-    "OUT_OF_TIME",
-    "JVM_STACK_OVER_FLOW",
-    "UNKNOWN",
-    "TRANSFER_FAILED",
-    "INVALID_CODE",
-];
+/// What a transaction object says about the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ret {
+    /// Nothing: the transaction was only built.
+    Unsaid,
+    /// The result of an execution.
+    Of(ContractResult),
+    /// A constant call that went well.
+    Constant,
+    /// A constant call that failed.
+    ConstantFailed,
+}
 
-/// An address as an exchange wants it: base58 when visible, 42 hex digits otherwise.
+/// An address as an exchange wants it: base58 when visible, hex otherwise.
 pub(crate) fn address(payload: &[u8], visible: bool) -> String {
     if visible { bs58::encode(payload).with_check().into_string() } else { hex::encode(payload) }
 }
 
 /// A transaction as a client reads it: in blocks, by id, and as what `triggersmartcontract` built.
-pub(crate) fn printed(transaction: &Transaction, visible: bool) -> Fields {
-    let ret = transaction.ret.iter().map(|ret| {
-        let name = usize::try_from(ret.contract_ret).ok().and_then(|number| CONTRACT_RESULTS.get(number));
-        let name = name.filter(|_| ret.contract_ret != 0);
-        let failed = (ret.ret == 1).then_some("FAILED");
-        Json::Object(Fields::new().with_some("ret", failed).with_some("contractRet", name.copied()))
-    });
-    let ret = ret.collect::<Vec<_>>();
-    let signatures = transaction.signatures.iter().map(|signature| Json::text(hex::encode(signature)));
-    let signatures = signatures.collect::<Vec<_>>();
+pub(crate) fn printed(transaction: &Transaction, ret: Ret, visible: bool) -> Fields {
     let mut fields = Fields::new();
-    if !ret.is_empty() {
-        fields.put("ret", ret);
+    let said = match ret {
+        Ret::Unsaid => None,
+        Ret::Of(result) => Some(Fields::new().with("contractRet", result.word())),
+        Ret::Constant => Some(Fields::new()),
+        Ret::ConstantFailed => Some(Fields::new().with("ret", "FAILED")),
+    };
+    if let Some(said) = said {
+        fields.put("ret", vec![Json::Object(said)]);
     }
-    if !signatures.is_empty() {
-        fields.put("signature", signatures);
+    if !transaction.signatures.is_empty() {
+        fields.put("signature", signatures(transaction));
     }
-    fields.put("txID", TxId::of_raw_data(&transaction.raw_data).to_string());
-    fields.put("raw_data", raw_data(&transaction.raw_data, visible));
+    fields.put("txID", transaction.txid.to_string());
+    fields.put("raw_data", raw_data(transaction, visible));
     fields.put("raw_data_hex", hex::encode(&transaction.raw_data));
     fields
 }
 
-/// `raw_data` with its contract decoded, as clients read it.
-fn raw_data(bytes: &[u8], visible: bool) -> Fields {
-    let raw = Raw::decode(bytes, &mut Vec::new()).unwrap_or_default();
-    let contracts = raw.contracts.iter().map(|contract| Json::Object(decoded_contract(contract, visible)));
-    let mut fields = Fields::new();
-    if !raw.data.is_empty() {
-        fields.put("data", hex::encode(&raw.data));
-    }
-    let contracts = contracts.collect::<Vec<_>>();
-    fields
-        .with("contract", contracts)
-        .with_nonempty("ref_block_bytes", hex::encode(&raw.ref_block_bytes))
-        .with_nonempty("ref_block_hash", hex::encode(&raw.ref_block_hash))
-        .with_nonzero("expiration", raw.expiration)
-        .with_nonzero("fee_limit", raw.fee_limit)
-        .with_nonzero("timestamp", raw.timestamp)
+fn signatures(transaction: &Transaction) -> Vec<Json> {
+    transaction.signatures.iter().map(|signature| Json::text(hex::encode(signature))).collect()
 }
 
-fn decoded_contract(contract: &Contract, visible: bool) -> Fields {
-    let parameter = match contract.kind {
-        TRANSFER_CONTRACT => TransferContract::decode(&contract.parameter.value, &mut Vec::new()).ok().map(|transfer| {
-            Fields::new()
-                .with_nonzero("amount", transfer.amount)
-                .with_nonempty("owner_address", address(&transfer.owner_address, visible))
-                .with_nonempty("to_address", address(&transfer.to_address, visible))
-        }),
-        TRIGGER_SMART_CONTRACT => {
-            TriggerSmartContract::decode(&contract.parameter.value, &mut Vec::new()).ok().map(|call| {
-                Fields::new()
-                    .with_nonempty("data", hex::encode(&call.data))
-                    .with_nonzero("token_id", call.token_id)
-                    .with_nonempty("owner_address", address(&call.owner_address, visible))
-                    .with_nonempty("contract_address", address(&call.contract_address, visible))
-                    .with_nonzero("call_value", call.call_value)
-                    .with_nonzero("call_token_value", call.call_token_value)
-            })
-        }
-        _ => None,
-    };
+/// `raw_data` with its contract decoded, as clients read it.
+fn raw_data(transaction: &Transaction, visible: bool) -> Fields {
+    let contracts =
+        transaction.contracts.iter().map(|contract| Json::Object(decoded_contract(contract, visible)));
+    let contracts = contracts.collect::<Vec<_>>();
+    Fields::new()
+        .with_nonempty("data", hex::encode(&transaction.memo))
+        .with("contract", contracts)
+        .with_nonempty("ref_block_bytes", hex::encode(&transaction.ref_block_bytes))
+        .with_nonempty("ref_block_hash", hex::encode(&transaction.ref_block_hash))
+        .with_nonzero("expiration", transaction.expiration_ms)
+        .with_nonzero("fee_limit", transaction.fee_limit_sun)
+        .with_nonzero("timestamp", transaction.timestamp_ms)
+}
+
+fn decoded_contract(contract: &TransactionContract, visible: bool) -> Fields {
     let mut fields = Fields::new();
-    if let Some(value) = parameter {
-        let url = contract.parameter.type_url.as_str();
+    if let Some(value) = decoded_call(&contract.call, visible) {
+        let url = contract.type_url.as_str();
         fields.put("parameter", Fields::new().with("value", value).with("type_url", url));
     }
     fields.with("type", kind_name(contract.kind)).with_nonzero("Permission_id", contract.permission_id)
+}
+
+fn decoded_call(call: &ContractCall, visible: bool) -> Option<Fields> {
+    Some(match call {
+        ContractCall::Transfer(transfer) => Fields::new()
+            .with_nonzero("amount", transfer.amount)
+            .with_nonempty("owner_address", address(&transfer.owner_address, visible))
+            .with_nonempty("to_address", address(&transfer.to_address, visible)),
+        ContractCall::Trigger(call) => Fields::new()
+            .with_nonempty("data", hex::encode(&call.data))
+            .with_nonzero("token_id", call.token_id)
+            .with_nonempty("owner_address", address(&call.owner_address, visible))
+            .with_nonempty("contract_address", address(&call.contract_address, visible))
+            .with_nonzero("call_value", call.call_value)
+            .with_nonzero("call_token_value", call.call_token_value),
+        ContractCall::PermissionUpdate(update) => {
+            let actives =
+                update.actives.iter().map(|active| Json::Object(printed::permission(active, visible)));
+            let actives = actives.collect::<Vec<_>>();
+            Fields::new()
+                .with_nonempty("owner_address", address(&update.owner_address, visible))
+                .with("owner", printed::permission(&update.owner, visible))
+                .with("actives", actives)
+        }
+        ContractCall::Unreadable => return None,
+    })
 }
 
 /// A transaction as protobuf prints it, the contract's value in hex: what `broadcasthex` repeats to its client.
 pub(crate) fn repeated(transaction: &Transaction) -> String {
     let mut fields = Fields::new();
     if !transaction.raw_data.is_empty() {
-        let raw = Raw::decode(&transaction.raw_data, &mut Vec::new()).unwrap_or_default();
-        fields.put("raw_data", repeated_raw_data(&raw));
+        fields.put("raw_data", repeated_raw_data(transaction));
     }
     if !transaction.signatures.is_empty() {
-        let signatures = transaction.signatures.iter().map(|signature| Json::text(hex::encode(signature)));
-        fields.put("signature", signatures.collect::<Vec<_>>());
+        fields.put("signature", signatures(transaction));
     }
     Json::Object(fields).protobuf()
 }
 
-fn repeated_raw_data(raw: &Raw) -> Fields {
-    let contracts = raw.contracts.iter().map(|contract| {
+fn repeated_raw_data(transaction: &Transaction) -> Fields {
+    let contracts = transaction.contracts.iter().map(|contract| {
         let parameter = Fields::new()
-            .with_nonempty("type_url", contract.parameter.type_url.as_str())
-            .with_nonempty("value", hex::encode(&contract.parameter.value));
+            .with_nonempty("type_url", contract.type_url.as_str())
+            .with_nonempty("value", hex::encode(&contract.value));
         let mut fields = Fields::new();
         if contract.kind != 0 {
             fields.put("type", kind_name(contract.kind));
         }
-        Json::Object(fields.with("parameter", parameter).with_nonzero("Permission_id", contract.permission_id))
+        Json::Object(
+            fields.with("parameter", parameter).with_nonzero("Permission_id", contract.permission_id),
+        )
     });
     let contracts = contracts.collect::<Vec<_>>();
     let mut fields = Fields::new()
-        .with_nonempty("ref_block_bytes", hex::encode(&raw.ref_block_bytes))
-        .with_nonzero("ref_block_num", raw.ref_block_num)
-        .with_nonempty("ref_block_hash", hex::encode(&raw.ref_block_hash))
-        .with_nonzero("expiration", raw.expiration)
-        .with_nonempty("data", hex::encode(&raw.data));
+        .with_nonempty("ref_block_bytes", hex::encode(&transaction.ref_block_bytes))
+        .with_nonzero("ref_block_num", transaction.ref_block_num)
+        .with_nonempty("ref_block_hash", hex::encode(&transaction.ref_block_hash))
+        .with_nonzero("expiration", transaction.expiration_ms)
+        .with_nonempty("data", hex::encode(&transaction.memo));
     if !contracts.is_empty() {
         fields.put("contract", contracts);
     }
     fields
-        .with_nonempty("scripts", hex::encode(&raw.scripts))
-        .with_nonzero("timestamp", raw.timestamp)
-        .with_nonzero("fee_limit", raw.fee_limit)
+        .with_nonempty("scripts", hex::encode(&transaction.scripts))
+        .with_nonzero("timestamp", transaction.timestamp_ms)
+        .with_nonzero("fee_limit", transaction.fee_limit_sun)
 }
 
 /// The bytes that a node makes of a posted transaction object: from `raw_data` and `signature` alone.
-pub(crate) fn rebuilt(object: &Map<String, Value>) -> Read<Transaction> {
+pub(crate) fn rebuilt(object: &Map<String, Value>) -> Read<Vec<u8>> {
     let visible = object.get("visible").and_then(Value::as_bool).unwrap_or(false);
     let Some(Value::Object(raw_data)) = object.get("raw_data") else {
         return Err(JavaError::null_pointer(
@@ -192,7 +190,7 @@ fn rebuilt_raw_data(raw_data: &Map<String, Value>, contracts: Vec<Contract>) -> 
     })
 }
 
-fn rebuilt_signatures(object: &Map<String, Value>, raw: Raw) -> Option<Transaction> {
+fn rebuilt_signatures(object: &Map<String, Value>, raw: Raw) -> Option<Vec<u8>> {
     let signatures = match object.get("signature") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(one)) => vec![from_hex(one)?],
@@ -201,7 +199,7 @@ fn rebuilt_signatures(object: &Map<String, Value>, raw: Raw) -> Option<Transacti
         }
         Some(_) => return None,
     };
-    Some(Transaction { raw_data: raw.encode(), signatures, ret: Vec::new() })
+    Some(protobuf::Transaction { raw_data: raw.encode(), signatures, ret: Vec::new() }.encode())
 }
 
 fn rebuilt_contract(contract: &Value, visible: bool) -> Option<Contract> {
@@ -243,7 +241,7 @@ pub(crate) fn built(
     times: BuiltTimes,
     fee_limit_sun: i64,
     permission_id: i64,
-) -> Transaction {
+) -> Option<Transaction> {
     let (kind, type_url, value) = match contract {
         BuiltContract::Transfer(transfer) => (TRANSFER_CONTRACT, TRANSFER_URL, transfer.encode()),
         BuiltContract::Call(call) => (TRIGGER_SMART_CONTRACT, TRIGGER_URL, call.encode()),
@@ -252,12 +250,16 @@ pub(crate) fn built(
         ref_block_bytes: ref_block.0.to_vec(),
         ref_block_hash: ref_block.1.to_vec(),
         expiration: times.expires_at_ms,
-        contracts: vec![Contract { kind, parameter: Any { type_url: type_url.to_owned(), value }, permission_id }],
+        contracts: vec![Contract {
+            kind,
+            parameter: Any { type_url: type_url.to_owned(), value },
+            permission_id,
+        }],
         timestamp: times.made_at_ms,
         fee_limit: fee_limit_sun,
         ..Raw::default()
     };
-    Transaction { raw_data: raw.encode(), ..Transaction::default() }
+    Transaction::from_parts(&raw.encode(), Vec::new(), Vec::new()).ok()
 }
 
 /// What a node builds a transaction around.
@@ -324,16 +326,17 @@ mod tests {
     /// A java-tron 4.8 node printed these very bytes.
     #[test]
     fn what_a_node_printed_is_rebuilt_and_printed_again_to_the_byte() {
-        let transaction = rebuilt(&recorded()).unwrap();
-        assert_eq!(Json::Object(printed(&transaction, false)).hashed(), RECORDED);
+        let transaction = Transaction::parse(&rebuilt(&recorded()).unwrap()).unwrap();
+        assert_eq!(Json::Object(printed(&transaction, Ret::Unsaid, false)).hashed(), RECORDED);
     }
 
     #[test]
     fn a_visible_transaction_becomes_the_same_bytes() {
-        let transaction = rebuilt(&recorded()).unwrap();
-        let visible = Json::Object(printed(&transaction, true).with("visible", true)).hashed();
+        let bytes = rebuilt(&recorded()).unwrap();
+        let transaction = Transaction::parse(&bytes).unwrap();
+        let visible = Json::Object(printed(&transaction, Ret::Unsaid, true).with("visible", true)).hashed();
         assert!(visible.contains("TP88mnkKZxi2V23uowvUqajoHHdAx793kr"));
-        assert_eq!(rebuilt(&serde_json::from_str(&visible).unwrap()).unwrap(), transaction);
+        assert_eq!(rebuilt(&serde_json::from_str(&visible).unwrap()).unwrap(), bytes);
     }
 
     #[test]

@@ -12,13 +12,13 @@ use payoutd_actors::{
     ports::{Signer, SignerFault},
 };
 
-/// A signer that holds the key itself.
+/// A signer that holds the key of a key file itself.
 #[derive(Debug)]
-pub struct KeySigner {
+pub struct FileSigner {
     key: PrivateKey,
 }
 
-impl KeySigner {
+impl FileSigner {
     /// Takes the key over.
     #[must_use]
     pub const fn new(key: PrivateKey) -> Self {
@@ -26,7 +26,7 @@ impl KeySigner {
     }
 }
 
-impl Signer for KeySigner {
+impl Signer for FileSigner {
     fn address(&self) -> Address {
         self.key.address()
     }

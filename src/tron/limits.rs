@@ -19,7 +19,7 @@ pub struct ProviderLimits {
     /// Bytes of an answer that is a list: a hundred blocks, or all results of a full one. A list of blocks that is longer is
     /// asked for again in halves.
     pub list_bytes_max: usize,
-    /// How long to stay away after a 403, whatever it says: TronGrid refuses everything for 30 s then, and a call within
+    /// How long to stay away after a 403 that does not say: TronGrid refuses everything for 30 s then, and a call within
     /// that time may lengthen it.
     pub stay_away_after_403: Duration,
     /// How long to stay away after a 429 or a 503 that does not say.

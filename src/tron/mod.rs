@@ -21,11 +21,33 @@ mod penalty;
 mod provider;
 mod retry;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod wire;
+
+use thiserror::Error;
 
 pub use self::{
     limits::{BLOCKS_PER_CALL_MAX, ProviderLimits},
     node::{NodeSettings, TronNode},
     scan::{ScanSettings, TronScan},
 };
-pub use crate::egress::{ApiKey, OpenError};
+use crate::{
+    config::Secret,
+    egress::{ApiKey, OpenError},
+};
+
+/// A client can not be made. Nothing was sent.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The way out of the house.
+    #[error(transparent)]
+    Way(#[from] OpenError),
+    /// The key is not repeated.
+    #[error("the API key can not stand in a header")]
+    ApiKey,
+}
+
+fn api_key_of(secret: Option<&Secret>) -> Result<Option<ApiKey>, ClientError> {
+    secret.map(|secret| ApiKey::new(secret.expose())).transpose().map_err(|_| ClientError::ApiKey)
+}

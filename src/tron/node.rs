@@ -6,7 +6,7 @@
 //!
 //! **Never here:** a conclusion from an answer, and a second try of a broadcast.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use payoutd_actors::{
@@ -23,14 +23,15 @@ use reqwest::Url;
 use serde_json::json;
 
 use super::{
+    ClientError, api_key_of,
     call::Call,
     limits::{BLOCKS_PER_CALL_MAX, ProviderLimits},
     provider::{Provider, Trouble},
     wire::{account, block, broadcast, info, trial},
 };
 use crate::{
-    config::Egress,
-    egress::{self, ApiKey, OpenError, Transport},
+    config::{self, Egress, Secret},
+    egress::{self, ApiKey, Transport},
 };
 
 /// Where a node is and what a call to it may take.
@@ -62,12 +63,32 @@ impl fmt::Debug for TronNode {
     }
 }
 
+impl NodeSettings {
+    /// As the operator configured it.
+    ///
+    /// # Errors
+    /// When the key can not stand in a header.
+    pub fn of(
+        node: &config::Node,
+        api_key: Option<&Secret>,
+        request_timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        Ok(Self {
+            name: node.url.host(),
+            url: node.url.url().clone(),
+            solidity_url: node.solidity_url.url().clone(),
+            api_key: api_key_of(api_key)?,
+            limits: ProviderLimits::with_request_timeout(request_timeout),
+        })
+    }
+}
+
 impl TronNode {
     /// A node that is reached directly. Nothing is sent yet. The metrics' recorder must be installed before.
     ///
     /// # Errors
     /// When an address is none that can be dialled, or the system has no root certificates for https.
-    pub fn new(settings: NodeSettings) -> Result<Self, OpenError> {
+    pub fn new(settings: NodeSettings) -> Result<Self, ClientError> {
         let addresses = [&settings.url, &settings.solidity_url];
         let transport = egress::open(Egress::Direct, &addresses, &settings.limits.egress)?;
         Ok(Self::through(transport, settings))
@@ -124,7 +145,7 @@ impl TronNode {
     }
 
     /// Sends a transfer's bytes; see [`ChainNode::broadcast`], which takes only what is on file.
-    async fn send(&self, transfer: &SignedTransfer) -> Result<BroadcastReply, ChainFault> {
+    pub(super) async fn send(&self, transfer: &SignedTransfer) -> Result<BroadcastReply, ChainFault> {
         let url = self.broadcast_url.clone();
         let answer = self.provider.post_once(Call::BroadcastHex, url, broadcast_body(transfer)).await?;
         self.read(Call::BroadcastHex, &answer, |body| broadcast::read_reply(body, &transfer.txid()))

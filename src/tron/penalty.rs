@@ -52,7 +52,7 @@ pub(super) fn asked_for(
 ) -> Option<Duration> {
     let said = retry_after(headers);
     match status {
-        StatusCode::FORBIDDEN => Some(said.unwrap_or_default().max(limits.stay_away_after_403)),
+        StatusCode::FORBIDDEN => Some(said.unwrap_or(limits.stay_away_after_403)),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Some(said.unwrap_or(limits.stay_away_after_429))
         }
@@ -90,11 +90,11 @@ mod tests {
         asked_for(status, &headers, &ProviderLimits::default()).map(|time| time.as_secs())
     }
 
-    /// F-P16: TronGrid's 403 keeps us away for its 30 s, whatever else it says.
+    /// F-P16: as long as it says, and where it does not say, TronGrid's 30 s after a 403.
     #[test]
     fn a_provider_that_refuses_is_left_alone_as_long_as_it_asks() {
         assert_eq!(asked(403, &[]), Some(30));
-        assert_eq!(asked(403, &[("retry-after", "5")]), Some(30));
+        assert_eq!(asked(403, &[("retry-after", "5")]), Some(5));
         assert_eq!(asked(403, &[("retry-after", "45")]), Some(45));
         assert_eq!(asked(429, &[("retry-after", "7")]), Some(7));
         assert_eq!(asked(429, &[]), Some(1));

@@ -15,5 +15,7 @@ mod front_door;
 mod heavy_bodies;
 mod journal_export;
 mod kit;
+mod payout_commands;
+mod sdks;
 mod tron_commands;
 mod tron_vectors;

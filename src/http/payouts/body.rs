@@ -267,7 +267,7 @@ pub struct OrderBody {
 }
 
 /// The compliance officer's clearance of a recipient.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = Clearance)]
 #[serde(deny_unknown_fields)]
 pub struct ClearanceBody {

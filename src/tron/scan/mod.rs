@@ -8,7 +8,7 @@
 mod pages;
 mod wire;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use payoutd_actors::{
@@ -18,10 +18,10 @@ use payoutd_actors::{
 use reqwest::Url;
 
 use self::pages::{Page, Pages, Span};
-use super::{call::Call, limits::ProviderLimits, provider::Provider};
+use super::{ClientError, api_key_of, call::Call, limits::ProviderLimits, provider::Provider};
 use crate::{
-    config::Egress,
-    egress::{self, ApiKey, OpenError, Transport},
+    config::{self, Egress, Secret},
+    egress::{self, ApiKey, Transport},
 };
 
 /// Where TronScan is and what a call to it may take.
@@ -49,12 +49,31 @@ impl fmt::Debug for TronScan {
     }
 }
 
+impl ScanSettings {
+    /// As the operator configured it.
+    ///
+    /// # Errors
+    /// When the key can not stand in a header.
+    pub fn of(
+        index: &config::TronScan,
+        api_key: Option<&Secret>,
+        request_timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        Ok(Self {
+            name: index.url.host(),
+            url: index.url.url().clone(),
+            api_key: api_key_of(api_key)?,
+            limits: ProviderLimits::with_request_timeout(request_timeout),
+        })
+    }
+}
+
 impl TronScan {
     /// An index that is reached directly. Nothing is sent yet. The metrics' recorder must be installed before.
     ///
     /// # Errors
     /// When the address is none that can be dialled, or the system has no root certificates for https.
-    pub fn new(settings: ScanSettings) -> Result<Self, OpenError> {
+    pub fn new(settings: ScanSettings) -> Result<Self, ClientError> {
         let transport = egress::open(Egress::Direct, &[&settings.url], &settings.limits.egress)?;
         Ok(Self::through(transport, settings))
     }

@@ -1,0 +1,242 @@
+//! A client of the daemon's API on this machine: address and token come from the daemon's own configuration.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{exit::Exit, failure::Failure, place::Place};
+use crate::config::Secret;
+use crate::http::problem::ProblemBody;
+use crate::telemetry::Chain;
+
+/// How long the daemon may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(40);
+/// How long it may take to pick up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// A longer answer is none of ours.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Why there is no good answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// Nobody listens: the daemon is down.
+    NobodyThere {
+        /// Where.
+        base: String,
+    },
+    /// The connection broke or timed out. Whether the request was carried out is not known.
+    Silent {
+        /// How.
+        cause: String,
+    },
+    /// The daemon says no.
+    Refused(Box<ProblemBody>),
+    /// Something answered that is not payoutd.
+    Garbled {
+        /// The status that came.
+        status: u16,
+    },
+}
+
+/// The API, as commands speak to it.
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Secret,
+}
+
+impl Client {
+    /// The client of the daemon that works with this configuration.
+    ///
+    /// # Errors
+    /// Exit 78 for a configuration with mistakes, 66 for a token that can not be read.
+    pub fn of(place: &Place) -> Result<Self, Failure> {
+        // Its warnings are for who starts the daemon, not for each question to it.
+        let loaded = place.sources().load()?;
+        let http = &loaded.config.http;
+        let token = http.token_file.http_token();
+        let token =
+            token.map_err(|why| Failure::new(Exit::NoInput, format_args!("http.token_file: {why}")))?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN)
+            .build()
+            .map_err(|why| Failure::because(Exit::Software, "cannot make an HTTP client", &why))?;
+        Ok(Self { http: client, base: format!("http://{}", reachable(http.listen)), token })
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, NoAnswer> {
+        let mut url = reqwest::Url::parse(&format!("{}{path}", self.base))
+            .map_err(|_| NoAnswer::NobodyThere { base: self.base.clone() })?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(self.http.get(url).bearer_auth(self.token.expose())).await
+    }
+
+    /// Acts, with a body or without one.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, NoAnswer> {
+        let request = self.to(path);
+        self.send(with_body(request, body)).await
+    }
+
+    /// Orders, by a key: sent again it is the same order.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub async fn order<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: &str,
+        body: &impl Serialize,
+    ) -> Result<T, NoAnswer> {
+        let request = self.to(path).header("Idempotency-Key", key);
+        self.send(with_body(request, Some(body))).await
+    }
+
+    fn to(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.expose())
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
+        let silent = |error: &reqwest::Error| NoAnswer::Silent { cause: Chain(error).to_string() };
+        let mut response = request.send().await.map_err(|error| {
+            if error.is_connect() {
+                NoAnswer::NobodyThere { base: self.base.clone() }
+            } else {
+                silent(&error)
+            }
+        })?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| silent(&error))? {
+            if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
+                return Err(NoAnswer::Garbled { status: status.as_u16() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        read(status, &body)
+    }
+}
+
+fn with_body(request: RequestBuilder, body: Option<&impl Serialize>) -> RequestBuilder {
+    match body {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
+fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, NoAnswer> {
+    let garbled = NoAnswer::Garbled { status: status.as_u16() };
+    if status.is_success() {
+        return serde_json::from_slice(body).map_err(|_| garbled);
+    }
+    Err(serde_json::from_slice(body).map_or(garbled, |problem| NoAnswer::Refused(Box::new(problem))))
+}
+
+/// An address that listens everywhere is reached at home.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let home = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(home, listen.port())
+}
+
+impl NoAnswer {
+    /// Whether asking again later can help.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NobodyThere { .. } | Self::Silent { .. } => true,
+            Self::Refused(problem) => problem.status == 503 || problem.status == 408,
+            Self::Garbled { .. } => false,
+        }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::NobodyThere { base } => Self::new(
+                Exit::Unavailable,
+                format_args!("nobody answers at {base}: is the daemon running?"),
+            )
+            .next("start it with `payoutd run`, or name its configuration with --config FILE or --data DIR"),
+            NoAnswer::Silent { cause } => {
+                Self::new(Exit::Unavailable, format_args!("the daemon did not answer: {cause}"))
+            }
+            NoAnswer::Garbled { status } => Self::new(
+                Exit::Unavailable,
+                format_args!("what answers there (status {status}) is not payoutd"),
+            ),
+            NoAnswer::Refused(problem) => refused(&problem),
+        }
+    }
+}
+
+fn refused(problem: &ProblemBody) -> Failure {
+    let exit = match problem.status {
+        401 | 403 => Exit::NotPermitted,
+        408 | 503 => Exit::TryLater,
+        500 => Exit::Software,
+        _ => Exit::BadData,
+    };
+    let mistakes: String = match problem.errors.as_slice() {
+        [] | [_] => String::new(),
+        several => {
+            several.iter().map(|mistake| format!("\n  {}: {}", mistake.pointer, mistake.detail)).collect()
+        }
+    };
+    let failure = Failure::new(exit, format_args!("{}{mistakes}", problem.detail));
+    match problem.status {
+        401 => failure.next("the token in http.token_file is not the one that the daemon was started with"),
+        500 => failure.next(format_args!("look for {} in the daemon's log", problem.instance)),
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_that_listens_everywhere_is_reached_at_home() {
+        for (listen, reached) in
+            [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("10.0.0.7:8080", "10.0.0.7:8080")]
+        {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
+        }
+    }
+
+    #[test]
+    fn a_problem_becomes_a_sentence_with_every_mistake_and_an_exit_code() {
+        let body = br#"{"type":"/problems/invalid-order","title":"t","status":422,"detail":"2 mistakes","instance":"r",
+            "errors":[{"pointer":"/amount","detail":"too much"},{"pointer":"/memo","detail":"too long"}]}"#;
+        let failure: Failure = read::<String>(StatusCode::UNPROCESSABLE_ENTITY, body).unwrap_err().into();
+        assert_eq!(failure.exit, Exit::BadData);
+        assert_eq!(failure.message(), "2 mistakes\n  /amount: too much\n  /memo: too long");
+        let page = read::<String>(StatusCode::BAD_GATEWAY, b"<html>").unwrap_err();
+        assert!(matches!(page, NoAnswer::Garbled { status: 502 }));
+    }
+}

@@ -1,0 +1,126 @@
+//! `payoutd payouts list`: a table for people, the API's page for scripts.
+
+use super::{Client, Exit, Failure, Terminal, ink, standing};
+use crate::{
+    cli::{
+        Json,
+        place::Place,
+        table::{Rows, Side},
+    },
+    http::payouts::{body::PayoutBody, list::PageBody},
+};
+
+/// `payoutd payouts list`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  payoutd payouts list --stage held
+  payoutd payouts list --recipient TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC --from 2026-11-01T00:00:00Z --all --json")]
+pub(super) struct Args {
+    /// Only in this stage
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
+
+    /// Only to this recipient
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Option<String>,
+
+    /// Only with this reference
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+
+    /// Created at or after this moment (RFC 3339)
+    #[arg(long, value_name = "MOMENT")]
+    from: Option<String>,
+
+    /// Created before this moment (RFC 3339)
+    #[arg(long, value_name = "MOMENT")]
+    to: Option<String>,
+
+    /// Payouts of a page, at most 200
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u32,
+
+    /// Where the page begins: next_cursor of the page before
+    #[arg(long, value_name = "CURSOR", conflicts_with = "all")]
+    cursor: Option<String>,
+
+    /// Every page; with --json one page a line
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    json: Json,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let client = Client::of(&self.place)?;
+        let mut cursor = self.cursor.clone();
+        let mut shown = Vec::new();
+        loop {
+            let page: PageBody = client.get("/v1/payouts", &self.query(cursor.as_deref())).await?;
+            if self.json.json {
+                terminal.json(&page)?;
+            } else {
+                shown.extend(page.payouts);
+            }
+            cursor = page.next_cursor;
+            if !self.all || cursor.is_none() {
+                break;
+            }
+        }
+        if !self.json.json {
+            table(terminal, &shown)?;
+            if let Some(cursor) = cursor {
+                terminal.note(format_args!("more: --cursor {cursor}, or --all"));
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    fn query(&self, cursor: Option<&str>) -> Vec<(&'static str, String)> {
+        let given = [
+            ("stage", self.stage.clone()),
+            ("recipient", self.recipient.clone()),
+            ("reference", self.reference.clone()),
+            ("from", self.from.clone()),
+            ("to", self.to.clone()),
+            ("limit", Some(self.limit.to_string())),
+            ("cursor", cursor.map(str::to_owned)),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+fn table(terminal: &Terminal, payouts: &[PayoutBody]) -> Result<(), Failure> {
+    if payouts.is_empty() {
+        terminal.note("no payouts");
+        return Ok(());
+    }
+    let mut rows = Rows::new(
+        terminal,
+        [
+            ("id", Side::Left),
+            ("created", Side::Left),
+            ("recipient", Side::Left),
+            ("usdt", Side::Right),
+            ("stage", Side::Left),
+            ("reference", Side::Left),
+        ],
+    );
+    for payout in payouts {
+        rows.push([
+            (payout.id.clone(), None),
+            (payout.created_at.get(..19).unwrap_or_default().to_owned(), None),
+            (payout.recipient.clone(), None),
+            (payout.amount.clone(), None),
+            (standing(payout), ink(payout.stage)),
+            (payout.reference.clone().unwrap_or_default(), None),
+        ]);
+    }
+    terminal.line(rows)
+}
