@@ -4,12 +4,13 @@
 //! closing: the door takes nothing new, the office finishes what it has in hand, the store is let go.
 //! Never here: rules about money.
 
-use crate::config::{Config, Secrets};
+use crate::config::{Config, Secrets, StoreUrl};
+use crate::http::office::{Staffed, StaffedTools};
 use crate::http::{self, CursorKey, Door, Phase, PhaseSign, TokenDigest};
 use crate::signer::FileSigner;
-use crate::store::{CheckpointFile, SqliteStore, StoreOpenError};
+use crate::store::{CheckpointFile, OpenError, SqliteSettings, SqliteStore};
 use crate::telemetry::Metrics;
-use crate::tron::{self, TronNode, TronScan};
+use crate::tron::{ClientError, NodeSettings, ScanSettings, TronNode, TronScan};
 use crate::world::{SystemClock, SystemEntropy};
 use actix_web::dev::ServerHandle;
 use payoutd_actors::admission::AdmissionSettings;
@@ -35,13 +36,13 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(25);
 pub enum NotOpened {
     /// The store.
     #[error("the store can not be opened")]
-    Store(#[source] StoreOpenError),
+    Store(#[source] OpenError),
     /// The store does not answer.
     #[error("the store does not answer")]
     StoreFault(#[from] StoreFault),
     /// A provider's client can not be made.
     #[error("a client of the network can not be made")]
-    Client(#[source] tron::ClientError),
+    Client(#[source] ClientError),
     /// Nodes of different chains, or of another chain than the store's.
     #[error("{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's")]
     OtherChain {
@@ -82,17 +83,19 @@ pub struct OpenHouse {
 /// # Errors
 /// See [`NotOpened`].
 pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: GiveUp) -> Result<OpenHouse, NotOpened> {
-    let store = Arc::new(SqliteStore::open(&config.store.url).await.map_err(NotOpened::Store)?);
+    let StoreUrl::Sqlite(database) = &config.store.url;
+    let store = Arc::new(SqliteStore::open(database, SqliteSettings::default()).await.map_err(NotOpened::Store)?);
+    let keeper = Arc::new(CheckpointFile::beside(database));
     let (nodes, second) = network(config, &secrets)?;
     compare_chains(&nodes, &*store).await?;
     let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
-    let token = TokenDigest::of(secrets.http_token.reveal());
+    let token = TokenDigest::of(secrets.http_token.expose());
     let journal_key = Arc::new(secrets.journal_key);
     let world = World {
         payouts: store.clone(),
         house: store.clone(),
         journal: store.clone(),
-        keeper: Arc::new(CheckpointFile::beside(&config.store.url)),
+        keeper: keeper.clone(),
         nodes: nodes.clone(),
         second,
         signer: Arc::new(FileSigner::new(secrets.wallet_key)),
@@ -103,13 +106,25 @@ pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: 
     let hiring = Hiring { rules: HiringRules::default(), clock: world.clock.clone(), give_up };
     let clock = world.clock.clone();
     let office = Office::open(world, office_rules(config), hiring).await?;
-    let deps = http::RealOffice::new(&office, store.clone(), &config.limits.rules(), journal_key.public_key(), clock);
+    let staffed = Staffed::new(StaffedTools {
+        admission: office.admission.clone(),
+        worker: office.payout_worker.clone(),
+        watcher: office.confirmation_watcher.clone(),
+        treasurer: office.treasurer.clone(),
+        staff: office.staff(),
+        payouts: store.clone(),
+        house: store.clone(),
+        checkpoints: keeper,
+        journal_key: journal_key.public_key().clone(),
+        limits: config.limits.rules(),
+        clock,
+    });
     let settings = http::Settings {
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
         ..http::Settings::new(config.http.listen, token, cursor_key)
     };
-    let door = Door::new(Arc::new(deps), settings, metrics);
+    let door = Door::new(Arc::new(staffed), settings, metrics);
     let phase = door.phase.clone();
     let listen = config.http.listen;
     let (server, address) = door.open().map_err(|cause| NotOpened::Door { address: listen, cause })?;
@@ -142,15 +157,15 @@ pub fn network(config: &Config, secrets: &Secrets) -> Result<Network, NotOpened>
     let timeout = config.network.request_timeout;
     let mut nodes: Vec<Arc<dyn ChainNode>> = Vec::with_capacity(config.network.nodes.len());
     for (node, api_key) in config.network.nodes.iter().zip(&secrets.node_api_keys) {
-        let client = TronNode::new(node, api_key.as_ref(), timeout).map_err(NotOpened::Client)?;
-        nodes.push(Arc::new(client));
+        let settings = NodeSettings::of(node, api_key.as_ref(), timeout).map_err(NotOpened::Client)?;
+        nodes.push(Arc::new(TronNode::new(settings).map_err(NotOpened::Client)?));
     }
     let second = match &config.network.tronscan {
         None => None,
         Some(index) => {
             let api_key = secrets.tronscan_api_key.as_ref();
-            let client = TronScan::new(index, api_key, timeout).map_err(NotOpened::Client)?;
-            Some(Arc::new(client) as Arc<dyn SecondOpinion>)
+            let settings = ScanSettings::of(index, api_key, timeout).map_err(NotOpened::Client)?;
+            Some(Arc::new(TronScan::new(settings).map_err(NotOpened::Client)?) as Arc<dyn SecondOpinion>)
         }
     };
     Ok((nodes, second))

@@ -22,6 +22,7 @@ pub mod terminal;
 mod actors;
 mod address;
 mod check_config;
+mod run;
 mod pause;
 mod payouts;
 mod sandbox;
@@ -105,6 +106,8 @@ pub enum Command {
     Payouts(payouts::Args),
     /// Let go of the kill switch
     Resume(pause::Resume),
+    /// Run the daemon: take orders, pay them, prove it
+    Run(run::Args),
     /// Try everything on a simulated TRON network
     Sandbox(sandbox::Args),
     /// Take a TRON transaction apart
@@ -130,6 +133,7 @@ impl Command {
             Self::Pause(args) => args.run(terminal),
             Self::Payouts(args) => args.run(terminal),
             Self::Resume(args) => args.run(terminal),
+            Self::Run(args) => args.run(terminal),
             Self::Sandbox(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),
         }

@@ -6,6 +6,7 @@ use super::{
     place::Place,
     terminal::Terminal,
 };
+use crate::store::OpenError;
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, NotOpened};
 use payoutd_actors::guardian::GiveUp;
@@ -63,7 +64,7 @@ impl Args {
 }
 
 /// Waits for SIGTERM or SIGINT and says which came.
-pub async fn stop_word() -> &'static str {
+pub(super) async fn stop_word() -> &'static str {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return std::future::pending().await;
     };
@@ -74,9 +75,9 @@ pub async fn stop_word() -> &'static str {
 }
 
 /// A house that does not open, with the next step.
-pub fn failure(why: NotOpened) -> Failure {
+pub(super) fn failure(why: NotOpened) -> Failure {
     let (exit, next) = match &why {
-        NotOpened::Store(cause) if cause.is_locked() => (Exit::TryLater, "stop the process that it names, or use another store"),
+        NotOpened::Store(OpenError::Locked(_)) => (Exit::TryLater, "stop the process that it names, or use another store"),
         NotOpened::Store(_) | NotOpened::StoreFault(_) => (Exit::Unavailable, "look at store.url and at the disk under it"),
         NotOpened::Client(_) => (Exit::Configuration, "look at network.nodes and network.tronscan"),
         NotOpened::OtherChain { .. } => (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store"),

@@ -184,15 +184,6 @@ mod tests {
         assert!(IdempotencyKey::parse(&"k".repeat(255)).is_ok());
     }
 
-    /// F-P01: one word names one order or one batch, never both: they would meet in the same key.
-    #[test]
-    fn a_batch_begins_with_the_key_that_a_single_order_would_have() {
-        let key = IdempotencyKey::parse("k-1").unwrap();
-        assert_eq!(key.of_item(0), key);
-        assert_eq!(key.of_item(7).as_str(), "k-1 7");
-        assert!(IdempotencyKey::parse(key.of_item(7).as_str()).is_err());
-    }
-
     #[test]
     fn ids_made_later_sort_later_and_survive_text() {
         let early = PayoutId::new(1_700_000_000_000, [9; 10]);

@@ -24,6 +24,9 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
             found
         }
         Err(why) => {
+            if view.signing_waits_for.as_ref() != Some(&why) {
+                warn!(why, "nothing is signed for now");
+            }
             view.signing_waits_for = Some(why);
             Found::Nothing
         }

@@ -55,12 +55,16 @@ pub(crate) fn run(seed: u64, tamper: Option<Tamper>) -> Result<(), String> {
     town.clock_off_ms = 0;
     let ended = town.live(async |life: &Life| {
         send_orders(life, seed, count, 100).await;
-        life.until_all_ended(ENDED_WITHIN_MS).await
+        if life.until_all_ended(ENDED_WITHIN_MS).await {
+            return None;
+        }
+        Some(life.office.staff().views().await)
     });
-    if ended != Some(true) {
+    if ended != Some(None) {
         let stuck: Vec<String> =
             town.payouts().iter().map(|p| format!("{} {} {:?}", p.id, p.stage.word(), p.reason)).collect();
-        return Err(format!("not all ended: {stuck:#?}"));
+        let views: Vec<String> = ended.flatten().unwrap_or_default().iter().map(|view| format!("{}: {}", view.name, view.state)).collect();
+        return Err(format!("not all ended: {stuck:#?}\n{views:#?}"));
     }
     judge(&town)
 }

@@ -24,7 +24,7 @@ pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    town: town::Args,
+    town: town::Town,
 }
 
 #[derive(Debug, clap::Subcommand)]

@@ -8,13 +8,14 @@ use std::path::Path;
 /// Shows where the sandbox is and how to use it.
 pub(super) fn show(terminal: &Terminal, base: &str, token: &str, recipient: &str, chain: &str, data: &Path) -> Result<(), Failure> {
     let mut sheet = Sheet::new(terminal);
-    sheet.line("API", base);
-    sheet.line("token", token);
-    sheet.line("read the API", format!("{base}/docs"));
-    sheet.line("metrics", format!("{base}/metrics"));
-    sheet.line("the chain's book", format!("{chain}/sandbox/book"));
-    sheet.line("data", data.display());
-    terminal.line(sheet)?;
+    terminal.line("")?;
+    sheet.put("API", base);
+    sheet.put("token", token);
+    sheet.put("read the API", format!("{base}/docs"));
+    sheet.put("metrics", format!("{base}/metrics"));
+    sheet.put("the chain's book", format!("{chain}/sandbox/book"));
+    sheet.put("data", data.display());
+    sheet.print()?;
     terminal.line(terminal.on_stdout(Ink::Strong, "\nPay somebody:"))?;
     terminal.line(format_args!(
         "  curl -s {base}/v1/payouts -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first' \\\n    -d '{{\"recipient\":\"{recipient}\",\"amount\":\"25.5\",\"reference\":\"inv-7\"}}'"

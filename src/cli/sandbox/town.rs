@@ -29,7 +29,7 @@ const MORE_NODES: usize = 1;
 const DOOR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Town {
     /// How many sample payouts to make
     #[arg(long, value_name = "N", default_value_t = DEMO)]
     demo: usize,
@@ -65,7 +65,7 @@ struct Answer {
     seconds: u64,
 }
 
-impl Args {
+impl Town {
     /// Runs the sandbox's day.
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let folder = Folder::of(self.data.clone())?;
@@ -116,7 +116,7 @@ impl Args {
         let token = secrets.http_token.expose().to_owned();
         let give_up: GiveUp = Arc::new(|actor, why| {
             tracing::error!(actor, why, "an actor failed too often");
-            std::process::exit(i32::from(u8::from(Exit::GaveUp)));
+            std::process::exit(Exit::GaveUp as i32);
         });
         let house = wiring::open(config, secrets, metrics, give_up).await.map_err(failure)?;
         let base = format!("http://{}", house.address);
