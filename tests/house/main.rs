@@ -19,3 +19,4 @@ mod payout_commands;
 mod sdks;
 mod tron_commands;
 mod tron_vectors;
+mod whole_house;
