@@ -1,19 +1,17 @@
-//! The intake: requests wait in line, and many share one transaction.
+//! The intake: requests are checked, wait in [`super::line`], and are written many at a time.
 
 use super::Desk;
 use super::digest::request_digests;
+use super::line::Waiting;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::order::{Order, OrderProblem};
 use crate::domain::payout::{EventName, Payout, Reservation, Stage, order_digest};
 use crate::metrics_names as names;
 use crate::ports::{Admitted, NewPayout, StoreFault};
-use crate::rounds::{Found, Held, InHand};
+use crate::rounds::Found;
 use actix::{Message, ResponseFuture};
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use thiserror::Error;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -54,100 +52,7 @@ pub enum AdmissionRefusal {
     Store(#[from] StoreFault),
 }
 
-type Answer = Result<Vec<Admitted>, AdmissionRefusal>;
-
-/// A request in line.
-struct Waiting {
-    payouts: Vec<NewPayout>,
-    batch: bool,
-    since: Instant,
-    answer: oneshot::Sender<Answer>,
-    /// Its payouts are in hand until it is answered.
-    _held: Held,
-}
-
-/// The line before the store.
-pub(super) struct Intake {
-    waiting_max: usize,
-    batch_max: usize,
-    line: RefCell<VecDeque<Waiting>>,
-    in_hand: InHand,
-    open: Cell<bool>,
-    last_transaction_ms: Cell<i64>,
-}
-
-/// The least and the most that a busy house asks somebody to stay away, ms.
-const RETRY_AFTER_MS: (i64, i64) = (250, 10_000);
-
-impl Intake {
-    pub(super) fn new(waiting_max: usize, batch_max: usize) -> Self {
-        let (line, in_hand, open) = (RefCell::default(), InHand::default(), Cell::new(true));
-        Self { waiting_max, batch_max, line, in_hand, open, last_transaction_ms: Cell::new(0) }
-    }
-
-    /// Payouts in line and in the transaction that is under way.
-    pub(super) fn waiting(&self) -> usize {
-        self.in_hand.count()
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.open.get()
-    }
-
-    /// Takes no more requests; resolves when every one that was taken has its answer.
-    pub(super) fn close(&self) -> impl Future<Output = ()> + 'static {
-        self.open.set(false);
-        self.in_hand.none()
-    }
-
-    fn has_room_for(&self, payouts: usize) -> bool {
-        // A request that is larger than the whole line is taken when nobody waits: it would never be taken otherwise.
-        self.open.get() && (self.waiting() == 0 || self.waiting().saturating_add(payouts) <= self.waiting_max)
-    }
-
-    /// When the line will have moved on, by how long the last transaction took.
-    fn retry_after_ms(&self) -> i64 {
-        let transactions = self.waiting() / self.batch_max.max(1) + 1;
-        let wait =
-            self.last_transaction_ms.get().saturating_mul(i64::try_from(transactions).unwrap_or(i64::MAX));
-        wait.clamp(RETRY_AFTER_MS.0, RETRY_AFTER_MS.1)
-    }
-
-    fn push(&self, payouts: Vec<NewPayout>, batch: bool) -> oneshot::Receiver<Answer> {
-        let (answer, answered) = oneshot::channel();
-        let held = self.in_hand.take(payouts.len());
-        self.line.borrow_mut().push_back(Waiting {
-            payouts,
-            batch,
-            since: Instant::now(),
-            answer,
-            _held: held,
-        });
-        self.show_waiting();
-        answered
-    }
-
-    fn show_waiting(&self) {
-        metrics::gauge!(names::ADMISSION_WAITING_PAYOUTS)
-            .set(u32::try_from(self.waiting()).unwrap_or(u32::MAX));
-    }
-
-    /// The requests of the next transaction: singles together, a batch by itself.
-    fn next_group(&self) -> Vec<Waiting> {
-        let mut line = self.line.borrow_mut();
-        let Some(first) = line.pop_front() else { return Vec::new() };
-        let (alone, mut payouts) = (first.batch, first.payouts.len());
-        let mut group = vec![first];
-        while !alone
-            && line.front().is_some_and(|next| !next.batch && payouts + next.payouts.len() <= self.batch_max)
-        {
-            let Some(next) = line.pop_front() else { break };
-            payouts += next.payouts.len();
-            group.push(next);
-        }
-        group
-    }
-}
+pub(super) type Answer = Result<Vec<Admitted>, AdmissionRefusal>;
 
 /// Checks a request and puts it in line; the answer resolves with its transaction.
 pub(super) fn take(desk: &Rc<Desk>, request: AdmitPayouts) -> ResponseFuture<Answer> {
@@ -158,10 +63,10 @@ pub(super) fn take(desk: &Rc<Desk>, request: AdmitPayouts) -> ResponseFuture<Ans
     if !prepared.problems.is_empty() {
         return Box::pin(first_answer(desk.clone(), prepared));
     }
-    if !desk.intake.has_room_for(prepared.payouts.len()) {
-        return refuse(desk, AdmissionRefusal::Busy { retry_after_ms: desk.intake.retry_after_ms() }, "busy");
+    if !desk.line.has_room_for(prepared.payouts.len()) {
+        return refuse(desk, AdmissionRefusal::Busy { retry_after_ms: desk.line.retry_after_ms() }, "busy");
     }
-    let answered = desk.intake.push(prepared.payouts, request.batch);
+    let answered = desk.line.push(prepared.payouts, request.batch);
     let lost = || AdmissionRefusal::Store(StoreFault::Away("admission was interrupted".to_owned()));
     Box::pin(async move { answered.await.unwrap_or_else(|_| Err(lost())) })
 }
@@ -254,7 +159,7 @@ fn new_payout(
 
 /// One transaction for what stands first in line.
 pub(super) async fn admit_some(desk: Rc<Desk>) -> Found {
-    let mut group = desk.intake.next_group();
+    let mut group = desk.line.next_group();
     if group.is_empty() {
         return Found::Nothing;
     }
@@ -269,12 +174,12 @@ pub(super) async fn admit_some(desk: Rc<Desk>) -> Found {
     let now_ms = desk.tools.clock.now_ms();
     let written = desk.tools.ledger.payouts().admit(payouts, &desk.tools.limits, now_ms, all_or_none).await;
     let took = began.elapsed();
-    desk.intake.last_transaction_ms.set(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+    desk.line.note_took(took);
     metrics::histogram!(names::ADMIT_SECONDS).record(took.as_secs_f64());
     metrics::histogram!(names::ADMISSION_BATCH_PAYOUTS).record(u32::try_from(count).unwrap_or(u32::MAX));
     note(&desk, &written, all_or_none);
     answer(group, sizes, written);
-    desk.intake.show_waiting();
+    desk.line.show_waiting();
     Found::More
 }
 

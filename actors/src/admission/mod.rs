@@ -9,6 +9,7 @@
 mod decide;
 mod digest;
 mod intake;
+mod line;
 mod release;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use crate::ports::{Admitted, Clock, Entropy, Signer};
 use crate::rounds::{InHand, Rounds};
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
-use intake::Intake;
+use line::Line;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -110,7 +111,7 @@ pub struct AdmissionView {
 pub(crate) struct Desk {
     tools: AdmissionTools,
     digest_key: [u8; 32],
-    intake: Intake,
+    line: Line,
     view: RefCell<AdmissionView>,
     deciding: InHand,
 }
@@ -127,8 +128,8 @@ impl Admission {
     #[must_use]
     pub fn new(tools: AdmissionTools) -> Self {
         let digest_key = tools.signer.derived_key(ORDER_DIGEST_PURPOSE);
-        let intake = Intake::new(tools.settings.waiting_max, tools.settings.batch_max);
-        let desk = Desk { tools, digest_key, intake, view: RefCell::default(), deciding: InHand::default() };
+        let line = Line::new(tools.settings.waiting_max, tools.settings.batch_max);
+        let desk = Desk { tools, digest_key, line, view: RefCell::default(), deciding: InHand::default() };
         Self { desk: Rc::new(desk), admit: Rounds::default(), release: Rounds::default() }
     }
 
@@ -180,8 +181,8 @@ impl Handler<ShowView> for Admission {
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
         let mut view = self.desk.view.borrow().clone();
-        view.waiting = self.desk.intake.waiting();
-        view.open = self.desk.intake.is_open();
+        view.waiting = self.desk.line.waiting();
+        view.open = self.desk.line.is_open();
         ActorView::of(NAME, &view)
     }
 }
@@ -192,7 +193,7 @@ impl Handler<Drain> for Admission {
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         // What waits already was promised an answer: the rounds go on until the line is empty.
         let (answered, decided, released) =
-            (self.desk.intake.close(), self.desk.deciding.none(), self.release.close());
+            (self.desk.line.close(), self.desk.deciding.none(), self.release.close());
         Box::pin(async move {
             answered.await;
             decided.await;

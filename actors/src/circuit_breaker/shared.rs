@@ -39,6 +39,16 @@ struct State {
     last_fault_at_ms: Option<i64>,
 }
 
+impl State {
+    /// A clock that was set back keeps nobody away for longer.
+    fn under(&mut self, now_ms: i64) {
+        self.breaker = self.breaker.under(now_ms);
+        if self.away_until_ms.saturating_sub(now_ms) > PENALTY_MAX_MS {
+            self.away_until_ms = now_ms.saturating_add(PENALTY_DEFAULT_MS);
+        }
+    }
+}
+
 /// A breaker's view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BreakerView {
@@ -82,6 +92,7 @@ impl SharedBreaker {
     pub fn permit(&self) -> Result<(), ChainFault> {
         let now_ms = self.0.clock.now_ms();
         let mut state = self.state();
+        state.under(now_ms);
         let penalty_ms = state.away_until_ms.saturating_sub(now_ms);
         let permitted = if penalty_ms > 0 {
             Err(penalty_ms)

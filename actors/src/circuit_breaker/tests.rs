@@ -192,6 +192,20 @@ async fn a_state_that_could_not_be_written_down_is_not_forgotten() {
     assert_eq!(town.house.writes.load(Ordering::Relaxed), 1);
 }
 
+/// A clock that is set back by a day keeps nobody away for a day.
+#[actix::test]
+async fn a_clock_that_is_set_back_does_not_keep_the_door_shut() {
+    let town = town();
+    town.will_answer(5, &silent());
+    for _ in 0..5 {
+        assert!(town.ask().await.is_err());
+    }
+    town.clock.jump(-86_400_000);
+    assert_eq!(town.ask().await, Err(ChainFault::BreakerOpen { retry_after_ms: 300_000 }));
+    pass(Duration::from_secs(300)).await;
+    assert_eq!(town.ask().await, Ok(1));
+}
+
 #[actix::test]
 async fn a_quiet_breaker_writes_nothing() {
     let town = town();

@@ -71,6 +71,19 @@ impl Breaker {
         }
     }
 
+    /// The same breaker under a clock that may have been set back: what began "later than now" begins now, so that nobody waits
+    /// for longer than the recovery time.
+    #[must_use]
+    pub fn under(self, now_ms: i64) -> Self {
+        match self {
+            Self::Closed { .. } => self,
+            Self::Open { since_ms } => Self::Open { since_ms: since_ms.min(now_ms) },
+            Self::HalfOpen { since_ms, probes, successes } => {
+                Self::HalfOpen { since_ms: since_ms.min(now_ms), probes, successes }
+            }
+        }
+    }
+
     /// Asks to make one call.
     pub fn permit(self, rules: &BreakerRules, now_ms: i64) -> Result<Self, BreakerOpen> {
         match self {
