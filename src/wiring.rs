@@ -92,6 +92,7 @@ pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: 
         payouts: store.clone(),
         house: store.clone(),
         journal: store.clone(),
+        strangers: store.clone(),
         keeper: Arc::new(CheckpointFile::beside(&config.store.url)),
         nodes: nodes.clone(),
         second,
