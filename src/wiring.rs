@@ -9,7 +9,7 @@ use crate::http::{self, CursorKey, Door, Phase, PhaseSign, TokenDigest};
 use crate::signer::FileSigner;
 use crate::store::{CheckpointFile, SqliteStore, StoreOpenError};
 use crate::telemetry::Metrics;
-use crate::tron::{self, TronNode, TronScan};
+use crate::tron::{self, NodeSettings, ScanSettings, TronNode, TronScan};
 use crate::world::{SystemClock, SystemEntropy};
 use actix_web::dev::ServerHandle;
 use payoutd_actors::admission::AdmissionSettings;
@@ -92,6 +92,7 @@ pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: 
         payouts: store.clone(),
         house: store.clone(),
         journal: store.clone(),
+        strangers: store.clone(),
         keeper: Arc::new(CheckpointFile::beside(&config.store.url)),
         nodes: nodes.clone(),
         second,
@@ -142,14 +143,14 @@ pub fn network(config: &Config, secrets: &Secrets) -> Result<Network, NotOpened>
     let timeout = config.network.request_timeout;
     let mut nodes: Vec<Arc<dyn ChainNode>> = Vec::with_capacity(config.network.nodes.len());
     for (node, api_key) in config.network.nodes.iter().zip(&secrets.node_api_keys) {
-        let client = TronNode::new(node, api_key.as_ref(), timeout).map_err(NotOpened::Client)?;
+        let client = NodeSettings::of(node, api_key.as_ref(), timeout).and_then(TronNode::new).map_err(NotOpened::Client)?;
         nodes.push(Arc::new(client));
     }
     let second = match &config.network.tronscan {
         None => None,
         Some(index) => {
             let api_key = secrets.tronscan_api_key.as_ref();
-            let client = TronScan::new(index, api_key, timeout).map_err(NotOpened::Client)?;
+            let client = ScanSettings::of(index, api_key, timeout).and_then(TronScan::new).map_err(NotOpened::Client)?;
             Some(Arc::new(client) as Arc<dyn SecondOpinion>)
         }
     };

@@ -7,10 +7,10 @@ use super::Desk;
 use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
 use super::head::lose;
+use super::strangers;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Command, Payout};
+use crate::domain::tron::TxId;
 use crate::domain::tron::block::Block;
-use crate::domain::tron::execution::{TransactionInfo, TransferLog};
-use crate::domain::tron::{TxId, Uint256};
 use crate::ports::{BlockMark, Gate, HouseChange, View};
 use crate::rounds::Found;
 use serde_json::json;
@@ -103,7 +103,7 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
     }
     lose_what_is_not_here(desk, at).await?;
     if !txids.is_empty() {
-        look_for_strangers(desk, eyes, block).await?;
+        strangers::look(desk, eyes, block).await?;
     }
     Ok(())
 }
@@ -168,42 +168,4 @@ async fn lose_what_is_not_here(desk: &Rc<Desk>, at: BlockRef) -> Result<(), Stri
         lose(desk, block).await?;
     }
     Ok(())
-}
-
-/// Something left the wallet. Did a payout order it? (A zero-value transferFrom by a stranger moves nothing.)
-async fn look_for_strangers(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
-    let node = &eyes.lead().node;
-    let infos = node
-        .transaction_infos(View::Solid, block.number())
-        .await
-        .map_err(|fault| format!("{}: {fault}", node.name()))?;
-    let outgoing: Vec<(TxId, TransferLog)> =
-        infos.iter().filter_map(|info| Some((info.txid, outgoing_of(desk, info)?))).collect();
-    if outgoing.is_empty() {
-        return Ok(());
-    }
-    let txids: Vec<TxId> = outgoing.iter().map(|(txid, _)| *txid).collect();
-    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
-    for (txid, log) in outgoing {
-        if ours.iter().any(|payout| payout.attempts.iter().any(|attempt| attempt.txid == txid)) {
-            continue;
-        }
-        let facts = json!({ "txid": txid, "block": mark_of(block).block, "to": log.to, "amount_micro_usdt": log.amount.to_string() });
-        let about = txid.to_string();
-        if desk.catching_up.get() {
-            stop_the_house(desk, Alarm::StrangerTransfer, &about, None, facts).await?;
-        } else {
-            raise(desk, Alarm::StrangerTransfer, &about, None, facts).await;
-        }
-    }
-    Ok(())
-}
-
-fn outgoing_of(desk: &Desk, info: &TransactionInfo) -> Option<TransferLog> {
-    let policy = &desk.tools.policy;
-    info.logs
-        .iter()
-        .filter(|log| log.address == *policy.token.evm())
-        .filter_map(|log| TransferLog::read(log).ok())
-        .find(|log| log.from == policy.wallet && log.amount > Uint256::ZERO)
 }
