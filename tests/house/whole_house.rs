@@ -104,6 +104,7 @@ impl House {
             payouts: Arc::new(store.clone()),
             house: Arc::new(store.clone()),
             journal: Arc::new(store.clone()),
+            strangers: Arc::new(store.clone()),
             keeper: Arc::new(PocketKeeper::default()),
             nodes: vec![Arc::new(SimNode::new(chain.clone(), 0))],
             second: Some(Arc::new(SimTronScan::new(chain))),
