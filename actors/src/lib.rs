@@ -13,6 +13,7 @@ pub mod house_clock;
 pub mod ledger;
 pub mod metrics_names;
 pub mod office;
+pub mod outgoing;
 pub mod payout_worker;
 pub mod ports;
 pub mod roster;

@@ -16,8 +16,8 @@ use crate::house_clock::HouseClock;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
-    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, SecondOpinion, Signer,
-    StoreFault,
+    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseChange, HouseFacts, Journal, Payouts,
+    SecondOpinion, Signer, StoreFault, Strangers,
 };
 use crate::roster::{Roster, Staff};
 use crate::treasurer::{self, Treasurer, TreasurerSettings, TreasurerTools};
@@ -35,6 +35,8 @@ pub struct World {
     pub house: Arc<dyn House>,
     /// The journal.
     pub journal: Arc<dyn Journal>,
+    /// Transfers of the wallet that no payout knows.
+    pub strangers: Arc<dyn Strangers>,
     /// Where the newest checkpoint is kept, outside of the store.
     pub keeper: Arc<dyn CheckpointKeeper>,
     /// The nodes, in the order in which they are read.
@@ -100,10 +102,10 @@ impl Office {
     /// When the store does not answer: nobody is hired then.
     pub async fn open(world: World, rules: OfficeRules, hiring: Hiring) -> Result<Self, StoreFault> {
         let facts = world.house.facts().await?;
-        let behind_checkpoint = is_behind_checkpoint(&world).await?;
+        let house_clock: Arc<dyn Clock> = Arc::new(HouseClock::new(world.clock.clone(), facts.latest_ms));
+        shut_the_gate_where_due(&world, house_clock.now_ms()).await?;
         let (world, breakers) = behind_breakers(world, &rules, &facts);
         let ledger = Ledger::new(world.payouts.clone());
-        let house_clock: Arc<dyn Clock> = Arc::new(HouseClock::new(world.clock.clone(), facts.latest_ms));
         let mut office = Self {
             admission: Handle::vacant(admission::NAME),
             payout_worker: Handle::vacant(payout_worker::NAME),
@@ -114,12 +116,12 @@ impl Office {
             ledger,
             roster: Roster::new(hiring),
         };
-        office.hire(&world, &rules, &house_clock, behind_checkpoint);
+        office.hire(&world, &rules, &house_clock);
         Ok(office)
     }
 
     /// Whoever is hired first stands nearest to the rows and leaves last.
-    fn hire(&mut self, world: &World, rules: &OfficeRules, clock: &Arc<dyn Clock>, behind_checkpoint: bool) {
+    fn hire(&mut self, world: &World, rules: &OfficeRules, clock: &Arc<dyn Clock>) {
         let (sight_writer, sight) = no_sight();
         let audit = AuditWriterTools {
             journal: world.journal.clone(),
@@ -154,15 +156,17 @@ impl Office {
             worker: self.payout_worker.clone(),
             audit_writer: self.audit_writer.nudger(),
             sight: Rc::new(sight_writer),
+            strangers: world.strangers.clone(),
             clock: clock.clone(),
+            wall: world.clock.clone(),
             policy: rules.policy.clone(),
-            behind_checkpoint,
             settings: rules.watcher.clone(),
         };
         self.roster.hire(&self.confirmation_watcher, move || ConfirmationWatcher::new(watcher.clone()));
         let worker = WorkerTools {
             ledger: self.ledger.clone(),
             house: world.house.clone(),
+            strangers: world.strangers.clone(),
             signer: world.signer.clone(),
             nodes: world.nodes.clone(),
             treasurer: self.treasurer.clone(),
@@ -223,27 +227,35 @@ fn behind_breakers(mut world: World, rules: &OfficeRules, facts: &HouseFacts) ->
     (world, breakers)
 }
 
-/// The restore gate's first question (F-N06): is this store older than the checkpoint that is kept beside it?
-async fn is_behind_checkpoint(world: &World) -> Result<bool, StoreFault> {
+/// The restore gate's first question (F-N06): is this an older copy of the store? Written down before anybody is hired, for the
+/// audit writer is about to keep a checkpoint of this copy in place of the one that tells.
+async fn shut_the_gate_where_due(world: &World, now_ms: i64) -> Result<(), StoreFault> {
+    let Some(why) = sign_of_a_restore(world).await? else { return Ok(()) };
+    warn!(why, "this store is an older copy, or may be one: the restore gate is shut");
+    world.house.change(vec![HouseChange::ShutGate { since_ms: now_ms, why }], now_ms).await
+}
+
+/// What tells that the store was restored, in words.
+async fn sign_of_a_restore(world: &World) -> Result<Option<String>, StoreFault> {
     let kept = match world.keeper.kept().await {
         Ok(Some(kept)) => kept,
-        Ok(None) => return Ok(false),
-        Err(why) => {
-            warn!(
-                why,
-                "the checkpoint beside the store can not be read: treated as a store that was restored"
-            );
-            return Ok(true);
-        }
+        Ok(None) => return sign_of_a_move(world).await,
+        Err(why) => return Ok(Some(format!("the checkpoint beside the store can not be read: {why}"))),
     };
     let known = knows(world, &kept).await?;
-    if !known {
-        warn!(
-            last_seq = kept.last_seq,
-            "this store does not know its own last checkpoint: it is an older copy"
-        );
-    }
-    Ok(!known)
+    Ok((!known).then(|| {
+        format!(
+            "the checkpoint beside the store speaks of row {}, and this store does not know it",
+            kept.last_seq
+        )
+    }))
+}
+
+/// A checkpoint lies beside every store that was ever sealed. (A crash may come between the first seal and its checkpoint.)
+async fn sign_of_a_move(world: &World) -> Result<Option<String>, StoreFault> {
+    let seals = world.journal.last_seal().await?.map_or(0, |seal| seal.seal_no);
+    Ok((seals > 1)
+        .then(|| "no checkpoint lies beside the store: it was moved, or put back from a backup".to_owned()))
 }
 
 /// A store knows a checkpoint when the seal of that number has that hash.

@@ -35,7 +35,7 @@ pub mod token;
 pub use self::{
     cursor::CursorKey,
     door::{Door, Phase, PhaseSign},
-    office::Office,
+    office::{Office, Staffed},
     settings::Settings,
     token::TokenDigest,
 };

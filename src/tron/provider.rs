@@ -29,7 +29,9 @@ pub(super) struct Provider {
     transport: Arc<dyn Transport>,
     limits: ProviderLimits,
     api_key: Option<ApiKey>,
-    headers: HeaderMap,
+    /// What every question carries, ready to be cloned; those with a body say what it is.
+    get_headers: HeaderMap,
+    post_headers: HeaderMap,
     meters: Meters,
     penalty: Penalty,
     budget: RetryBudget,
@@ -66,14 +68,17 @@ impl Provider {
         limits: ProviderLimits,
         transport: Arc<dyn Transport>,
     ) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        let mut get_headers = HeaderMap::new();
+        get_headers.insert(ACCEPT, JSON);
         if let Some(key) = &api_key {
-            headers.insert(API_KEY, key.header());
+            get_headers.insert(API_KEY, key.header());
         }
+        let mut post_headers = get_headers.clone();
+        post_headers.insert(CONTENT_TYPE, JSON);
         let meters = Meters::new(&name);
         let (penalty, budget) = (Penalty::new(), RetryBudget::new());
-        Self { name, transport, limits, api_key, headers, meters, penalty, budget }
+        Self { name, transport, limits, api_key, get_headers, post_headers, meters, penalty, budget }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -99,15 +104,13 @@ impl Provider {
 
     /// Asks by GET.
     pub(super) async fn get(&self, call: Call, url: Url) -> Result<Vec<u8>, ChainFault> {
-        let (headers, answer_bytes_max) = (self.headers.clone(), self.limits.list_bytes_max);
+        let (headers, answer_bytes_max) = (self.get_headers.clone(), self.limits.list_bytes_max);
         let request = Request { method: Method::GET, url, headers, body: Vec::new(), answer_bytes_max };
         Ok(self.repeatable(call, request).await?)
     }
 
     fn post(&self, url: Url, body: Vec<u8>, answer_bytes_max: usize) -> Request {
-        let mut headers = self.headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Request { method: Method::POST, url, headers, body, answer_bytes_max }
+        Request { method: Method::POST, url, headers: self.post_headers.clone(), body, answer_bytes_max }
     }
 
     /// A question may be asked twice: where the connection broke, it is, once, if the budget allows.

@@ -2,7 +2,6 @@
 
 use super::Desk;
 use super::alarm::{Alarm, raise};
-use crate::chain_sight::ChainSight;
 use crate::domain::payout::BlockRef;
 use crate::domain::tron::block::Block;
 use crate::ports::{BlockMark, ChainFault, ChainNode, HouseChange, HouseFacts, View};
@@ -119,31 +118,8 @@ async fn settle_in(desk: &Rc<Desk>, eyes: &Eyes, facts: &HouseFacts) -> Result<(
             solid
         }
     };
-    if desk.tools.behind_checkpoint {
-        let settings = &desk.tools.settings;
-        desk.gate_until_ms.set(Some(solid.timestamp_ms.saturating_add(settings.longest_lifetime_ms)));
-    }
     let gap_ms = solid.timestamp_ms.saturating_sub(last_solid.timestamp_ms);
-    desk.catching_up.set(desk.tools.behind_checkpoint || gap_ms > desk.tools.settings.restore_gap_ms);
+    desk.catching_up.set(facts.restore_gate.is_some() || gap_ms > desk.tools.settings.restore_gap_ms);
     desk.last_solid.set(Some(last_solid));
     Ok(())
-}
-
-/// Shows the sight to everybody who signs, once the house has caught up with the chain.
-pub(super) fn show_sight(desk: &Desk, eyes: &Eyes) {
-    let Some(read) = desk.last_solid.get() else { return };
-    let behind = read.block.number < eyes.lead().solid.block.number;
-    let waits = desk.gate_until_ms.get().is_some_and(|until| read.timestamp_ms < until);
-    if behind || waits {
-        return;
-    }
-    desk.gate_until_ms.set(None);
-    desk.catching_up.set(false);
-    // The reference block must stand on the chain whoever lied in this round: another block was seen to stand on it.
-    let solid = desk.linked.get();
-    let head = eyes.open.iter().map(|eye| mark_of(&eye.head)).max_by_key(|mark| mark.block.number);
-    if let (Some(solid), Some(head)) = (solid, head) {
-        let sight = ChainSight { head, solid, seen_at_ms: desk.tools.clock.now_ms() };
-        desk.tools.sight.send_replace(Some(sight));
-    }
 }

@@ -24,7 +24,12 @@ impl RecentChain {
 /// Reads the head's new blocks; where they do not stand on what was read, goes back to where they do.
 pub(super) async fn follow(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
     let head = &eyes.lead().head;
-    let solid_number = eyes.lead().solid.block.number;
+    // At or below what was judged as solidified, a head view that lags has nothing to say.
+    let judged = desk.last_solid.get().map_or(0, |mark| mark.block.number);
+    let solid_number = eyes.lead().solid.block.number.max(judged);
+    if head.number() <= solid_number {
+        return Ok(());
+    }
     let floor = solid_number.max(head.number().saturating_sub(desk.tools.settings.head_blocks_max));
     desk.recent.borrow_mut().forget_before(floor);
     let mut branch = vec![head.clone()];

@@ -7,9 +7,11 @@
 mod absence;
 mod alarm;
 mod eyes;
+mod gate;
 mod head;
 mod judge;
 mod solid;
+mod strangers;
 mod verify;
 
 use crate::chain_sight::SightWriter;
@@ -17,7 +19,7 @@ use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::payout_worker::PayoutWorker;
-use crate::ports::{BlockMark, ChainNode, Clock, House, SecondOpinion};
+use crate::ports::{BlockMark, ChainNode, Clock, House, SecondOpinion, Strangers};
 use crate::rounds::{Found, Rounds};
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use head::RecentChain;
@@ -101,12 +103,14 @@ pub struct WatcherTools {
     pub audit_writer: Nudge,
     /// Where the newest sight is shown.
     pub sight: Rc<SightWriter>,
+    /// Where it notes what the wallet signed and no payout knows.
+    pub strangers: Arc<dyn Strangers>,
     /// The house's time ([`crate::house_clock::HouseClock`]).
     pub clock: Arc<dyn Clock>,
+    /// The wall clock as it is, held against the chain's.
+    pub wall: Arc<dyn Clock>,
     /// Wallet and token.
     pub policy: HousePolicy,
-    /// Set by the restore gate: the store is older than its last checkpoint.
-    pub behind_checkpoint: bool,
     /// Limits and periods.
     pub settings: WatcherSettings,
 }
@@ -124,6 +128,8 @@ pub struct WatcherView {
     pub reading_from: Option<String>,
     /// Payouts that are solidified and wait for the second pair of eyes.
     pub waiting_for_second_source: u64,
+    /// While the restore gate is shut: until when nothing is signed.
+    pub restore_gate: Option<String>,
     /// What went wrong in the last round.
     pub trouble: Option<String>,
     /// Payouts settled since it was hired.
@@ -148,6 +154,8 @@ pub(crate) struct Desk {
     pub(crate) byte_price: Cell<Option<(u64, i64)>>,
     /// The restore gate: nothing is signed before the solidified chain is past this moment, unix ms.
     pub(crate) gate_until_ms: Cell<Option<i64>>,
+    /// This block holds a stranger and is read as solidified before anything is signed.
+    pub(crate) read_first: Cell<u64>,
     /// While what was missed is being read, a transfer that nobody ordered pauses the house.
     pub(crate) catching_up: Cell<bool>,
     pub(crate) judge_from: Cell<u64>,
@@ -173,6 +181,7 @@ impl ConfirmationWatcher {
             vetted: RefCell::default(),
             byte_price: Cell::new(None),
             gate_until_ms: Cell::new(None),
+            read_first: Cell::new(0),
             catching_up: Cell::new(true),
             judge_from: Cell::new(0),
             raised: RefCell::default(),
@@ -207,10 +216,11 @@ async fn look(desk: Rc<Desk>) -> Found {
 async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let facts = desk.tools.house.facts().await.map_err(|fault| fault.to_string())?;
     let eyes = eyes::open(desk, &facts).await?;
-    let mut trouble = head::follow(desk, &eyes).await.err();
+    let gate = gate::look(desk, &eyes, &facts).await;
+    let mut trouble = gate.err().or(head::follow(desk, &eyes).await.err());
     let read = solid::read(desk, &eyes).await;
     if read.is_ok() {
-        eyes::show_sight(desk, &eyes);
+        trouble = trouble.or(gate::show_sight(desk, &eyes).await.err());
     }
     trouble = trouble.or(judge::judge(desk, &eyes).await.err());
     trouble = trouble.or(absence::bury(desk, &eyes).await.err());

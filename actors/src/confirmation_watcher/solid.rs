@@ -7,10 +7,10 @@ use super::Desk;
 use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
 use super::head::lose;
+use super::strangers;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Command, Payout};
 use crate::domain::tron::block::{Block, DoctoredBlock};
-use crate::domain::tron::execution::{TransactionInfo, TransferLog};
-use crate::domain::tron::{BlockId, TxId, Uint256};
+use crate::domain::tron::{BlockId, TxId};
 use crate::ports::{BlockMark, Gate, HouseChange, View};
 use crate::rounds::Found;
 use serde_json::json;
@@ -122,7 +122,7 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
     let mut batch = Vec::new();
     for payout in ours {
         for attempt in payout.attempts.iter().filter(|attempt| distinct.contains(&attempt.txid)) {
-            inspect_seen(desk, &payout, attempt, at).await?;
+            inspect_seen(desk, eyes, &payout, attempt, at).await?;
         }
         let live_here = payout.live_attempt().is_some_and(|attempt| distinct.contains(&attempt.txid));
         if live_here {
@@ -135,7 +135,7 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
     }
     lose_what_is_not_here(desk, at).await?;
     if !txids.is_empty() {
-        look_for_strangers(desk, eyes, block).await?;
+        strangers::look(desk, eyes, block).await?;
     }
     Ok(())
 }
@@ -155,6 +155,7 @@ async fn stop_for_twins(desk: &Rc<Desk>, txids: &[TxId], at: BlockRef) -> Result
 /// F-N22: what ended in one block must not stand in another, and what was proved dead must not stand anywhere.
 async fn inspect_seen(
     desk: &Rc<Desk>,
+    eyes: &Eyes,
     payout: &Payout,
     attempt: &Attempt,
     at: BlockRef,
@@ -165,7 +166,7 @@ async fn inspect_seen(
             let facts = json!({ "txid": attempt.txid, "block": at });
             stop_the_house(desk, Alarm::BuriedTransferExecuted, &about, Some(payout.id), facts).await
         }
-        (AttemptOutcome::Pending, Some(seen)) if solid_elsewhere(desk, seen, at) => {
+        (AttemptOutcome::Pending, Some(seen)) if seen.number < at.number && stands(eyes, seen).await? => {
             let facts = json!({ "txid": attempt.txid, "block": seen, "again_in": at });
             stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
         }
@@ -179,9 +180,11 @@ async fn inspect_seen(
     }
 }
 
-/// Whether a block that was noted earlier is itself solidified, and another than this one.
-fn solid_elsewhere(desk: &Desk, seen: BlockRef, at: BlockRef) -> bool {
-    seen.number < at.number && desk.last_solid.get().is_some_and(|last| seen.number <= last.block.number)
+/// Whether a block that was noted earlier is part of the solidified chain. One that a fork dropped is not.
+async fn stands(eyes: &Eyes, seen: BlockRef) -> Result<bool, String> {
+    let node = &eyes.lead().node;
+    let block = node.block(View::Solid, seen.number).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+    Ok(block.is_some_and(|block| block.id == seen.id))
 }
 
 /// The head's view put these into a block of this number; the block that was solidified is another one.
@@ -200,42 +203,4 @@ async fn lose_what_is_not_here(desk: &Rc<Desk>, at: BlockRef) -> Result<(), Stri
         lose(desk, block).await?;
     }
     Ok(())
-}
-
-/// Something left the wallet. Did a payout order it? (A zero-value transferFrom by a stranger moves nothing.)
-async fn look_for_strangers(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
-    let node = &eyes.lead().node;
-    let infos = node
-        .transaction_infos(View::Solid, block.number())
-        .await
-        .map_err(|fault| format!("{}: {fault}", node.name()))?;
-    let outgoing: Vec<(TxId, TransferLog)> =
-        infos.iter().filter_map(|info| Some((info.txid, outgoing_of(desk, info)?))).collect();
-    if outgoing.is_empty() {
-        return Ok(());
-    }
-    let txids: Vec<TxId> = outgoing.iter().map(|(txid, _)| *txid).collect();
-    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
-    for (txid, log) in outgoing {
-        if ours.iter().any(|payout| payout.attempts.iter().any(|attempt| attempt.txid == txid)) {
-            continue;
-        }
-        let facts = json!({ "txid": txid, "block": mark_of(block).block, "to": log.to, "amount_micro_usdt": log.amount.to_string() });
-        let about = txid.to_string();
-        if desk.catching_up.get() {
-            stop_the_house(desk, Alarm::StrangerTransfer, &about, None, facts).await?;
-        } else {
-            raise(desk, Alarm::StrangerTransfer, &about, None, facts).await;
-        }
-    }
-    Ok(())
-}
-
-fn outgoing_of(desk: &Desk, info: &TransactionInfo) -> Option<TransferLog> {
-    let policy = &desk.tools.policy;
-    info.logs
-        .iter()
-        .filter(|log| log.address == *policy.token.evm())
-        .filter_map(|log| TransferLog::read(log).ok())
-        .find(|log| log.from == policy.wallet && log.amount > Uint256::ZERO)
 }

@@ -13,4 +13,5 @@ pub mod money;
 pub mod order;
 pub mod payout;
 pub mod reconcile;
+pub mod stranger;
 pub mod tron;

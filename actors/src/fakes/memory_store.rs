@@ -8,6 +8,7 @@ use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::{JournalDraft, JournalRecord, Seal};
 use crate::domain::limits::LimitBook;
 use crate::domain::payout::Payout;
+use crate::domain::stranger::Stranger;
 use crate::domain::tron::TxId;
 use crate::ports::{HouseFacts, StoreFault};
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub(super) struct Cabinet {
     pub(super) seals: Vec<Seal>,
     pub(super) limits: LimitBook,
     pub(super) facts: HouseFacts,
+    pub(super) strangers: Vec<Stranger>,
 }
 
 impl Cabinet {

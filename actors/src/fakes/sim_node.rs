@@ -167,7 +167,9 @@ impl ChainNode for SimNode {
     }
 
     async fn blocks(&self, view: View, first: u64, last: u64) -> Result<Vec<Block>, ChainFault> {
-        let blocks = self.ask(view, |view| view.blocks_by_limit_next(first, last.saturating_add(1)))?;
+        // A node answers nothing at all to whoever asks for more than a hundred.
+        let end = last.saturating_add(1).min(first.saturating_add(100));
+        let blocks = self.ask(view, |view| view.blocks_by_limit_next(first, end))?;
         Ok(blocks.unwrap_or_default().iter().map(|block| self.block_of(block)).collect())
     }
 
@@ -234,5 +236,84 @@ impl ChainNode for SimNode {
                 TrialRun { energy_used: 0, returned: Vec::new(), failure: Some(refused.to_string()) }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sim_chain::{Settings, WeatherOrder, genesis};
+    use super::*;
+    use crate::domain::money::MicroUsdt;
+    use crate::domain::tron::block::RootCheck;
+    use crate::domain::tron::proof::{Ordered, Verdict, judge};
+    use crate::domain::tron::{PayoutCall, RefBlock, TransferTerms, Unsigned};
+
+    const START_MS: u64 = 1_795_000_002_000;
+
+    fn town() -> (SharedChain, SimNode) {
+        let chain = Arc::new(Mutex::new(SimChain::new(Settings::default(), START_MS)));
+        (Arc::clone(&chain), SimNode::new(chain, 0).with_signed_blocks())
+    }
+
+    async fn payment(node: &SimNode) -> SignedTransfer {
+        let wallet = &genesis().accounts[0];
+        let call = PayoutCall::Transfer {
+            token: genesis().usdt,
+            recipient: genesis().stranger.address,
+            amount: MicroUsdt::new(25_500_000),
+        };
+        let terms = TransferTerms {
+            owner: wallet.address,
+            call,
+            fee_limit_sun: 100_000_000,
+            ref_block: RefBlock::new(node.now_block(View::Solid).await.unwrap().id),
+            expires_at_ms: START_MS.cast_signed() + 60_000,
+            timestamp_ms: START_MS.cast_signed(),
+            memo: None,
+            permission_id: 0,
+        };
+        Unsigned::build(&terms).unwrap().sign(&wallet.key().unwrap()).unwrap()
+    }
+
+    /// The office's own proof of payment and checks of blocks agree with what the network did.
+    #[tokio::test]
+    async fn a_payment_through_the_network_is_proved_by_the_offices_own_rules() {
+        let (chain, node) = town();
+        let transfer = payment(&node).await;
+        assert!(look(&chain).broadcast(NodeId(0), &transfer.bytes()).reply().is_some());
+        look(&chain).advance_to(START_MS + 90_000);
+        let info = node.transaction_info(View::Solid, &transfer.txid()).await.unwrap().unwrap();
+        let ordered = Ordered::from_raw_data(transfer.raw_data(), genesis().usdt).unwrap();
+        assert!(matches!(judge(&ordered, &info).unwrap(), Verdict::Paid(_)));
+        let blocks = node.blocks(View::Solid, info.block_number - 1, info.block_number).await.unwrap();
+        let [parent, block] = blocks.as_slice() else { panic!("two blocks were asked for") };
+        assert_eq!(block.header.parent_id, parent.id);
+        block.check_id().unwrap();
+        assert_eq!(block.check_root(), RootCheck::Holds);
+        assert_eq!(block.header.signer().unwrap(), block.header.witness);
+        assert_eq!(block.transactions[0].txid(), transfer.txid());
+        assert_eq!(node.transaction_infos(View::Solid, info.block_number).await.unwrap(), vec![info]);
+    }
+
+    /// What HTTP would lose is a fault of the dependency here; nothing of it says "not sent".
+    #[tokio::test]
+    async fn a_lost_answer_is_a_fault_and_no_verdict() {
+        let (chain, node) = town();
+        for (weather, garbled) in
+            [("hangs_up", false), ("times_out", false), ("html_reply", true), ("half_json", true)]
+        {
+            let order: WeatherOrder =
+                serde_json::from_str(&format!(r#"{{"next_read":"{weather}"}}"#)).unwrap();
+            look(&chain).order(&order).unwrap();
+            match node.now_block(View::Head).await.unwrap_err() {
+                ChainFault::Silent(_) => assert!(!garbled, "{weather}"),
+                ChainFault::Garbled(_) => assert!(garbled, "{weather}"),
+                other => panic!("{weather}: {other}"),
+            }
+        }
+        let order: WeatherOrder = serde_json::from_str(r#"{"next_read":"http_429_with_penalty"}"#).unwrap();
+        look(&chain).order(&order).unwrap();
+        let fault = node.parameters().await.unwrap_err();
+        assert_eq!(fault, ChainFault::Penalty { status: 429, retry_after_ms: Some(30_000) });
     }
 }

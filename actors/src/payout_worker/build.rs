@@ -4,12 +4,9 @@ use super::WorkerTools;
 use crate::chain_sight::ChainSight;
 use crate::domain::order::{HousePolicy, Order, Route};
 use crate::domain::payout::{Attempt, AttemptOutcome, Payout};
-use crate::domain::tron::fingerprint::fingerprint;
+use crate::domain::stranger::MarkMaker;
 use crate::domain::tron::hash::sha256;
 use crate::domain::tron::{Hash32, PayoutCall, RefBlock, SignedTransfer, TransferTerms, Unsigned};
-
-/// The purpose word of the fingerprint's key.
-pub(crate) const FINGERPRINT_PURPOSE: &str = "fingerprint v1";
 
 /// The call that pays an order, or `None` where its route is not configured. The router's session id is made from the
 /// payout's id and is the same for every attempt.
@@ -42,8 +39,7 @@ pub(crate) fn sign(
     basis: &BuildBasis,
 ) -> Result<(Attempt, SignedTransfer), String> {
     let number = payout.next_attempt_number();
-    let (account, key) = (payout.account.as_str(), payout.idempotency_key.as_str());
-    let mark = fingerprint(&basis.fingerprint_key, &basis.store_id, account, key, number);
+    let mark = basis.marks.mark(payout, number);
     let memo = match payout.order.route {
         Route::Transfer => payout.order.memo.as_ref().map(|memo| memo.as_bytes().to_vec()),
         // A router writes the memo into its own event.
@@ -83,9 +79,8 @@ pub(crate) fn sign(
 
 /// What all transfers of one batch are built upon. Its keys never leave this folder.
 pub(crate) struct BuildBasis {
-    pub(crate) fingerprint_key: [u8; 32],
+    pub(crate) marks: MarkMaker,
     pub(crate) order_digest_key: [u8; 32],
-    pub(crate) store_id: String,
     pub(crate) sight: ChainSight,
     pub(crate) now_ms: i64,
 }

@@ -4,6 +4,7 @@
 //! once and again until it is seen or dead; no answer of a node ever leads to a second transfer. After a pause returns,
 //! nothing is signed and no first send begins. Never here: judging what became of a transfer (the watcher's).
 
+mod adopt;
 mod build;
 mod round;
 mod send;
@@ -13,7 +14,7 @@ use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
-use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault};
+use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault, Strangers};
 use crate::rounds::Rounds;
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
@@ -70,6 +71,8 @@ pub struct WorkerTools {
     pub ledger: Ledger,
     /// The kill switch, and the store's own name.
     pub house: Arc<dyn House>,
+    /// Transfers of the wallet that no payout knows: one of them may be a payout's own.
+    pub strangers: Arc<dyn Strangers>,
     /// The wallet's signature.
     pub signer: Arc<dyn Signer>,
     /// Every node that is sent to.
@@ -132,6 +135,7 @@ pub(crate) struct Desk {
     pub(crate) paused: Cell<bool>,
     pub(crate) view: RefCell<WorkerView>,
     pub(crate) sender: Sender,
+    known_marks: RefCell<adopt::KnownMarks>,
 }
 
 /// The payout worker.
@@ -147,7 +151,8 @@ impl PayoutWorker {
     pub fn new(tools: WorkerTools) -> Self {
         let sender = Sender::new(&tools);
         let view = RefCell::default();
-        let desk = Rc::new(Desk { tools, paused: Cell::new(false), view, sender });
+        let known_marks = RefCell::default();
+        let desk = Rc::new(Desk { tools, paused: Cell::new(false), view, sender, known_marks });
         Self { desk, look: Rounds::default(), resend: Rounds::default() }
     }
 

@@ -1,10 +1,12 @@
 //! One round: look at what is payable, ask every rule once more, sign and file a batch, hand it to the sender.
 
-use super::build::{BuildBasis, FINGERPRINT_PURPOSE, call_of, sign};
+use super::adopt;
+use super::build::{BuildBasis, call_of, sign};
 use super::{Desk, WorkerTools};
 use crate::chain_sight::{ChainSight, may_sign_by};
 use crate::domain::limits::LimitBook;
 use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
+use crate::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use crate::domain::tron::{PayoutCall, SignedTransfer};
 use crate::metrics_names;
 use crate::ports::{Gate, HouseFacts, StoreFault};
@@ -73,12 +75,12 @@ async fn advance(
 ) -> Result<bool, String> {
     let (tools, began) = (&desk.tools, Instant::now());
     let basis = BuildBasis {
-        fingerprint_key: tools.signer.derived_key(FINGERPRINT_PURPOSE),
+        marks: MarkMaker::new(tools.signer.derived_key(FINGERPRINT_PURPOSE), facts.store_id.clone()),
         order_digest_key: tools.signer.derived_key(ORDER_DIGEST_PURPOSE),
-        store_id: facts.store_id.clone(),
         sight: *sight,
         now_ms,
     };
+    let (payable, known_again) = adopt::known_again(desk, payable, &basis).await.map_err(said)?;
     let book = tools.ledger.payouts().limit_book(now_ms).await.map_err(said)?;
     let mut aside: Vec<(Payout, Command)> = Vec::new();
     let mut clear = Vec::with_capacity(payable.len());
@@ -104,7 +106,7 @@ async fn advance(
     let mut view = desk.view.borrow_mut();
     view.filed = view.filed.saturating_add(count as u64);
     view.put_aside = view.put_aside.saturating_add(put_aside as u64);
-    Ok(count > 0 || put_aside > 0)
+    Ok(count > 0 || put_aside > 0 || known_again > 0)
 }
 
 /// F002-04: every rule that was asked at the door is asked again before a signature.

@@ -28,6 +28,17 @@ pub struct Pause {
     pub since_ms: i64,
 }
 
+/// The restore gate, shut: this store is an older copy, or may be one (F-N06). It outlives restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreGate {
+    /// Since when, unix ms.
+    pub since_ms: i64,
+    /// What tells that it is an older copy, for people.
+    pub why: String,
+    /// Nothing is signed before the solidified chain is past this moment, unix ms; `None` until the chain was seen.
+    pub until_ms: Option<i64>,
+}
+
 /// What the house remembers of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HouseFacts {
@@ -43,6 +54,9 @@ pub struct HouseFacts {
     pub last_solid: Option<BlockMark>,
     /// Each dependency's breaker, so that a restart does not forgive.
     pub breakers: BTreeMap<String, Breaker>,
+    /// Set while the restore gate is shut.
+    #[serde(default)]
+    pub restore_gate: Option<RestoreGate>,
     /// The latest moment that was ever written, unix ms: clocks may be set back, the house's time is not.
     pub latest_ms: i64,
 }
@@ -71,6 +85,16 @@ impl HouseFacts {
                 let further = self.last_solid.is_none_or(|last| mark.block.number > last.block.number);
                 self.last_solid = if further { Some(*mark) } else { self.last_solid };
             }
+            HouseChange::ShutGate { since_ms, why } => {
+                self.restore_gate =
+                    Some(RestoreGate { since_ms: *since_ms, why: why.clone(), until_ms: None });
+            }
+            HouseChange::GateUntil(until_ms) => {
+                if let Some(gate) = &mut self.restore_gate {
+                    gate.until_ms = Some(gate.until_ms.unwrap_or(i64::MIN).max(*until_ms));
+                }
+            }
+            HouseChange::OpenGate => self.restore_gate = None,
             HouseChange::Breaker(name, breaker) => {
                 self.breakers.insert(name.clone(), *breaker);
             }
@@ -105,6 +129,17 @@ pub enum HouseChange {
     Birth(BlockMark),
     /// Note how far the solidified chain is read; never backwards.
     LastSolid(BlockMark),
+    /// Shut the restore gate (F-N06); journalled.
+    ShutGate {
+        /// Since when, unix ms.
+        since_ms: i64,
+        /// What tells that the store is an older copy.
+        why: String,
+    },
+    /// Note how long the gate stays shut, unix ms; never shorter.
+    GateUntil(i64),
+    /// The gate has been waited out; journalled.
+    OpenGate,
     /// Note a breaker's state.
     Breaker(String, Breaker),
 }
@@ -121,7 +156,9 @@ impl HouseChange {
                 let draft = JournalDraft::new(now_ms, kind, body.clone());
                 return Ok(Some(JournalDraft { payout_id: payout_id.clone(), ..draft }));
             }
-            Self::LastSolid(_) | Self::Breaker(..) => return Ok(None),
+            Self::ShutGate { why, .. } => ("restore_noticed", Body::of(&json!({ "why": why }))?),
+            Self::OpenGate => ("restore_gate_passed", Body::of(&json!({}))?),
+            Self::LastSolid(_) | Self::GateUntil(_) | Self::Breaker(..) => return Ok(None),
         };
         Ok(Some(JournalDraft::new(now_ms, kind, body)))
     }

@@ -10,12 +10,13 @@ pub mod journal;
 pub mod payouts;
 pub mod second_opinion;
 pub mod signer;
+pub mod strangers;
 
 pub use chain::{
     AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View,
 };
 pub use clock::{Clock, Entropy};
-pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause};
+pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause, RestoreGate};
 pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{
     Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
@@ -23,3 +24,4 @@ pub use payouts::{
 };
 pub use second_opinion::{IndexedTransfer, SecondOpinion};
 pub use signer::{Signer, SignerFault};
+pub use strangers::{NotedStranger, Strangers};

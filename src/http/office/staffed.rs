@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use payoutd_actors::{
     admission::{Admission, AdmitPayouts, DecidePayout},
+    circuit_breaker::SharedBreaker,
     confirmation_watcher::{ConfirmationWatcher, Verification, VerifyPayout, VerifyRefused},
     domain::{
         breaker::Breaker,
@@ -18,6 +19,7 @@ use payoutd_actors::{
         payout::{Payout, Stage},
     },
     guardian::{ActorView, Handle},
+    office as actors,
     payout_worker::{PauseHouse, PayoutWorker, ResumeHouse},
     ports::{Admitted, CheckpointKeeper, Clock, House, HouseFacts, Pause, PayoutFilter, Payouts},
     roster::Staff,
@@ -52,6 +54,8 @@ pub struct StaffedTools {
     pub checkpoints: Arc<dyn CheckpointKeeper>,
     /// The key that seals the journal.
     pub journal_key: JournalPublicKey,
+    /// The dependencies' breakers, as they stand now.
+    pub breakers: Vec<SharedBreaker>,
     /// The spending limits, for showing.
     pub limits: LimitRules,
     /// The house's time.
@@ -71,6 +75,25 @@ impl Staffed {
         Self { tools, seen: Mutex::new(None) }
     }
 
+    /// The office that was opened upon a world, as the door asks it.
+    #[must_use]
+    pub fn of(office: &actors::Office, world: &actors::World, limits: LimitRules) -> Self {
+        Self::new(StaffedTools {
+            admission: office.admission.clone(),
+            worker: office.payout_worker.clone(),
+            watcher: office.confirmation_watcher.clone(),
+            treasurer: office.treasurer.clone(),
+            staff: office.staff(),
+            payouts: world.payouts.clone(),
+            house: world.house.clone(),
+            checkpoints: world.keeper.clone(),
+            journal_key: world.journal_key.public_key().clone(),
+            breakers: office.breakers.clone(),
+            limits,
+            clock: world.clock.clone(),
+        })
+    }
+
     fn seen_lately(&self) -> Option<Vec<Component>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.as_ref()
@@ -84,6 +107,7 @@ impl Staffed {
             Ok(Ok(facts)) => parts_of(&facts),
             Ok(Err(_)) | Err(_) => vec![part(STORE, Health::Down, Some("it does not answer"))],
         };
+        components.extend(self.tools.breakers.iter().map(|own| part_of_breaker(own.name(), own.breaker())));
         components.extend(self.tools.staff.views().await.iter().map(part_of_actor));
         components
     }
@@ -178,23 +202,25 @@ impl Office for Staffed {
     }
 }
 
-/// The store, the switch, and each dependency's breaker.
+/// The store and the switch.
 fn parts_of(facts: &HouseFacts) -> Vec<Component> {
-    let mut parts = vec![part(STORE, Health::Up, None)];
-    parts.push(match &facts.pause {
+    let payments = match &facts.pause {
         Some(_) => {
             part("payments", Health::Degraded, Some("paused; orders are taken in and what is out is watched"))
         }
         None => part("payments", Health::Up, None),
-    });
-    parts.extend(facts.breakers.iter().map(|(name, breaker)| match breaker {
+    };
+    vec![part(STORE, Health::Up, None), payments]
+}
+
+fn part_of_breaker(name: &str, breaker: Breaker) -> Component {
+    match breaker {
         Breaker::Closed { .. } => part(name, Health::Up, None),
         Breaker::HalfOpen { .. } => {
             part(name, Health::Degraded, Some("its circuit breaker lets probes through"))
         }
         Breaker::Open { .. } => part(name, Health::Down, Some("its circuit breaker is open")),
-    }));
-    parts
+    }
 }
 
 /// An actor, without its own words: those are for who may see them, at `/v1/admin/actors`.
@@ -220,18 +246,12 @@ mod tests {
 
     #[test]
     fn an_open_breaker_and_a_pause_are_shown_by_name() {
-        let mut facts =
-            HouseFacts { pause: Some(Pause { reason: "x".into(), since_ms: 1 }), ..HouseFacts::default() };
-        facts.breakers.insert("node a".into(), Breaker::Open { since_ms: 1 });
-        facts.breakers.insert("tronscan".into(), Breaker::default());
-        let told: Vec<_> = parts_of(&facts).into_iter().map(|part| (part.name, part.health)).collect();
-        let expected = [
-            ("store", Health::Up),
-            ("payments", Health::Degraded),
-            ("node a", Health::Down),
-            ("tronscan", Health::Up),
-        ];
-        assert_eq!(told, expected.map(|(name, health)| (name.to_owned(), health)));
+        let pause = Some(Pause { reason: "x".into(), since_ms: 1 });
+        let facts = HouseFacts { pause, ..HouseFacts::default() };
+        let health: Vec<_> = parts_of(&facts).into_iter().map(|part| (part.name, part.health)).collect();
+        assert_eq!(health, [("store".to_owned(), Health::Up), ("payments".to_owned(), Health::Degraded)]);
+        assert_eq!(part_of_breaker("node a", Breaker::Open { since_ms: 1 }).health, Health::Down);
+        assert_eq!(part_of_breaker("node a", Breaker::default()).health, Health::Up);
     }
 
     /// F003-24: an actor's own words may name files and tables; the public page does not repeat them.

@@ -22,18 +22,19 @@ const HOUSE: &str = "";
 /// Minutes older than this are forgotten at the start; no window reaches back so far.
 const MINUTES_KEPT_MS: i64 = 8 * DAY_MS;
 
+/// Five statements in one go, each with the next of the arguments.
 const KEEP: &str = "\
     INSERT INTO reserved (scope, reserved_micro_usdt) \
-        SELECT value ->> 0, 0 FROM jsonb_each(?1) WHERE TRUE ON CONFLICT DO NOTHING; \
+        SELECT value ->> 0, 0 FROM jsonb_each(?) WHERE TRUE ON CONFLICT DO NOTHING; \
     UPDATE reserved SET reserved_micro_usdt = reserved_micro_usdt + (moved.value ->> 1) \
-        FROM jsonb_each(?1) AS moved WHERE scope = moved.value ->> 0; \
+        FROM jsonb_each(?) AS moved WHERE scope = moved.value ->> 0; \
     INSERT INTO spending (scope, minute_ms, settled_micro_usdt) \
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?2) WHERE TRUE \
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?) WHERE TRUE \
         ON CONFLICT (scope, minute_ms) DO UPDATE SET settled_micro_usdt = settled_micro_usdt + excluded.settled_micro_usdt; \
     UPDATE tally SET payouts = payouts + (moved.value ->> 1), \
             amount_micro_usdt = amount_micro_usdt + (moved.value ->> 2), fee_limit_sun = fee_limit_sun + (moved.value ->> 3) \
-        FROM jsonb_each(?3) AS moved WHERE stage = moved.value ->> 0; \
-    UPDATE house SET value = ?4 WHERE fact = 'latest_ms'";
+        FROM jsonb_each(?) AS moved WHERE stage = moved.value ->> 0; \
+    UPDATE house SET value = ? WHERE fact = 'latest_ms'";
 
 /// What a batch moves.
 #[derive(Debug, Default)]
@@ -113,8 +114,10 @@ impl<'a> Books<'a> {
             let row = tally.row().text(stage.word()).whole(moved.payouts);
             row.whole(moved.amount_micro_usdt).whole(moved.fee_limit_sun).end();
         }
+        let reserved = reserved.into_json();
         let keep = sqlx::query(KEEP)
-            .bind(reserved.into_json())
+            .bind(reserved.clone())
+            .bind(reserved)
             .bind(settled.into_json())
             .bind(tally.into_json())
             .bind(latest_ms.to_string());

@@ -34,7 +34,8 @@ pub(super) async fn run(database: &Path, connection: &mut SqliteConnection) -> R
     if found > now {
         return Err(newer(database, found));
     }
-    match migrator().run(connection).await {
+    // `run` wants a lifetime that the compiler can not show to be Send; this is what it calls.
+    match migrator().run_direct(None, connection, false).await {
         Ok(()) => Ok(Versions { found, now }),
         Err(MigrateError::VersionMissing(version)) => Err(newer(database, version)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {

@@ -3,6 +3,7 @@
 mod answers;
 mod index;
 mod provider;
+mod sandbox;
 mod weather;
 
 use std::time::Duration;

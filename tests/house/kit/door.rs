@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use payoutd::{
-    http::{CursorKey, Door, Phase, PhaseSign, Settings, TokenDigest},
+    http::{CursorKey, Door, Phase, PhaseSign, Settings, TokenDigest, office::SharedOffice},
     telemetry::Metrics,
 };
 use reqwest::{Method, RequestBuilder, Response};
@@ -14,10 +14,23 @@ use super::small_office::{ALICE, SmallOffice};
 /// The token that opens it.
 pub(crate) const TOKEN: &str = "a-token-of-thirty-two-characters-1";
 
-/// An open door and the office behind it.
+/// An open door and the small office behind it.
 pub(crate) struct OpenDoor {
     /// The office.
     pub(crate) office: Arc<SmallOffice>,
+    caller: Caller,
+}
+
+impl std::ops::Deref for OpenDoor {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// Somebody who speaks to an open door.
+pub(crate) struct Caller {
     /// Where it listens.
     pub(crate) address: std::net::SocketAddr,
     /// How far the house is.
@@ -69,19 +82,26 @@ impl OpenDoor {
 
     /// Opens one with settings of a story's own.
     pub(crate) async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let office = Arc::new(SmallOffice::default());
+        Self { caller: Caller::before(office.clone(), change), office }
+    }
+}
+
+impl Caller {
+    /// Opens a door before an office, and stands before it.
+    pub(crate) fn before(office: SharedOffice, change: impl FnOnce(&mut Settings)) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let listen = "127.0.0.1:0".parse().unwrap();
         let mut settings = Settings::new(listen, TokenDigest::of(TOKEN), CursorKey::new([7; 32]));
         settings.workers = 1;
         change(&mut settings);
-        let door = Door::new(office.clone(), settings, Metrics::detached());
+        let door = Door::new(office, settings, Metrics::detached());
         let phase = door.phase.clone();
         phase.show(Phase::Open);
         let (server, address) = door.open().unwrap();
         actix_rt::spawn(server);
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Self { office, address, phase, client: client.build().unwrap() }
+        Self { address, phase, client: client.build().unwrap() }
     }
 
     /// A request without a token.

@@ -170,6 +170,7 @@ reasons! {
     Policy = "policy": "the house's policy has changed and refuses it now",
     KycExpired = "kyc_expired": "its compliance signature ran out before it was signed",
     OrderAltered = "order_altered": "the stored order is not the one that was admitted: somebody changed the database",
+    PaidOtherwise = "paid_otherwise": "the chain shows a transfer with its mark that pays something else, from before the store was restored: call it off, and order anew under another key what is still due",
     Operator = "operator": "a person put it there",
     Deadline = "deadline": "not_after passed before it was signed",
     CancelledBySender = "cancelled_by_sender": "its sender called it off",

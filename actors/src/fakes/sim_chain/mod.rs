@@ -1,8 +1,7 @@
 //! SimChain: the TRON network, simulated. Pure and repeatable: no clock, no sockets, no chance but its own seed.
 //!
 //! What it promises: blocks, ids, Merkle roots and signatures as on the wire; java-tron's rules of expiry, reference blocks,
-//! duplicates, pools and fees, as `reference recordings` of java-tron 4.8 show them; nodes that disagree, forget and lie as live
-//! ones do; and a [`Book`] that says what really happened to the tokens, whatever the nodes tell.
+//! duplicates, pools and fees, as a live java-tron 4.8 showed them; nodes that disagree, forget and lie as live ones do; and a [`Book`] that says what really happened to the tokens, whatever the nodes tell.
 //!
 //! What it leaves out: byte code (its few contracts are functions), votes, stakes that change, TRC-10, shielded transfers,
 //! maintenance breaks. A node on a branch that was given up answers account questions as of the fork's root.
@@ -21,6 +20,7 @@ mod execution;
 mod fork;
 mod genesis;
 mod node;
+mod orders;
 mod permission;
 mod pool;
 mod production;
@@ -65,6 +65,7 @@ pub use bytes::Bytes;
 pub use contracts::{AbiEntry, AbiParameter, Contract, ContractKind};
 pub use genesis::{Genesis, TestAccount, genesis};
 pub use node::NodeId;
+pub use orders::{DoctoredBlock, NodeLag, OrderRefused, StaleSolid, TokenFee, TronScanWeather, WeatherOrder};
 pub use permission::{Permission, PermissionKey, Permissions, SignWeight, WeightVerdict};
 pub use receipt::{ContractResult, InternalCall, Log, Receipt, TransactionInfo};
 pub use save::{SavedChain, Unloadable};
@@ -72,10 +73,7 @@ pub use settings::{Endowment, NodeSettings, Parameters, Settings, TetherSettings
 pub use transaction::{Contract as TransactionContract, ContractCall, Malformed, Transaction};
 pub use tronscan::{IndexedTransaction, IndexedTransfer, TransferFilter, TransferPage, TronScan};
 pub use view::{CallRefused, ConstantCall, Finality, NodeInfo, View};
-pub use weather::{
-    BroadcastWeather, DoctoredBlock, NodeLag, OrderRefused, ReadWeather, StaleSolid, TokenFee,
-    TronScanWeather, Weather, WeatherOrder,
-};
+pub use weather::{BroadcastWeather, ReadWeather, Weather};
 
 /// The simulated network.
 #[derive(Debug, Serialize, Deserialize)]

@@ -182,6 +182,11 @@ impl TronScan<'_> {
             }
             None => &rows[..rows.partition_point(|row| row.block <= head)],
         };
+        // Rows stand in the order of the chain, so a span of time is a slice: old history costs nothing.
+        let since = filter.since_ms.map_or(0, |since_ms| {
+            rows.partition_point(|row| self.chain.blocks[row.index as usize].timestamp_ms < since_ms)
+        });
+        let rows = &rows[since..];
         let matching = rows.iter().rev().filter(|row| self.matches(row, filter)).take(REACH_MAX);
         let matching: Vec<_> = matching.collect();
         let limit = filter.limit.min(PAGE_MAX);

@@ -186,6 +186,7 @@ impl Town {
             payouts: Arc::new(self.store.clone()),
             house: Arc::new(self.store.clone()),
             journal: Arc::new(self.store.clone()),
+            strangers: Arc::new(self.store.clone()),
             keeper: Arc::new(self.keeper.clone()),
             nodes: (0..nodes).map(node).collect(),
             second: index,

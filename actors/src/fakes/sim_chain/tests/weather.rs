@@ -186,3 +186,21 @@ fn a_wrong_order_is_refused() {
     assert!(town.chain.order(&order).is_err());
     assert!(serde_json::from_str::<super::super::WeatherOrder>(r#"{"nextread":"times_out"}"#).is_err());
 }
+
+/// F-N23: one node poisoned, one that drops what it took, one healthy: sent to all at once it is paid once, within two blocks.
+#[test]
+fn one_healthy_node_of_three_is_enough_when_all_are_asked_at_once() {
+    use super::super::{NodeId, NodeSettings, Settings};
+    let nodes = vec![NodeSettings::default(); 3];
+    let mut town = Town::with(Settings { nodes, ..Settings::default() });
+    town.order(r#"{"node":0,"next_broadcast":"poisoned_dup"}"#);
+    town.order(r#"{"node":1,"next_broadcast":"dropped_pending"}"#);
+    let to = Town::someone("wide");
+    let written = town.pay(to, 5);
+    let codes: Vec<_> = (0..3).map(|node| town.send(NodeId(node), &written)).collect();
+    assert_eq!(codes, [BroadcastCode::DupTransactionError, BroadcastCode::Success, BroadcastCode::Success]);
+    town.blocks(2);
+    assert_eq!(town.paid_to(to), 5);
+    town.blocks(40);
+    assert_eq!(town.chain.book().transfers.len(), 1);
+}
