@@ -9,6 +9,7 @@ pub mod http;
 pub mod reconcile;
 pub mod sandbox;
 pub mod signer;
+pub mod store;
 pub mod telemetry;
 pub mod tron;
 pub mod wire;

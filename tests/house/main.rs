@@ -17,6 +17,7 @@ mod journal_export;
 mod kit;
 mod payout_commands;
 mod sdks;
+mod store_exam;
 mod tron_commands;
 mod tron_vectors;
 mod whole_house;

@@ -190,3 +190,74 @@ impl MemoryStore {
 fn away() -> StoreFault {
     StoreFault::Away("the simulated disk is gone".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::exam::{Hall, Trouble, kit};
+    use crate::ports::{Gate, House, Payouts, StepResult};
+    use async_trait::async_trait;
+
+    struct MemoryHall;
+
+    #[async_trait]
+    impl Hall for MemoryHall {
+        type Store = MemoryStore;
+
+        async fn fresh(&self) -> Result<MemoryStore, Trouble> {
+            Ok(MemoryStore::new("in memory"))
+        }
+
+        /// The process is gone, the disk is not.
+        async fn reopened(&self, store: MemoryStore) -> Result<MemoryStore, Trouble> {
+            let disk = store.snapshot();
+            let next = MemoryStore::new("another");
+            next.restore(&disk);
+            Ok(next)
+        }
+    }
+
+    crate::store_exam!(MemoryHall);
+
+    #[tokio::test]
+    async fn a_store_that_is_away_writes_nothing_until_it_is_back() {
+        let store = MemoryStore::new("s");
+        store.fail_after(1);
+        let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
+        assert!(store.is_away());
+        let step = kit::step(&payout, kit::sign(&payout, kit::MORNING_MS), kit::MORNING_MS).unwrap();
+        assert!(matches!(store.commit(vec![step.clone()], Gate::Open).await, Err(StoreFault::Away(_))));
+        assert!(matches!(store.find(payout.id).await, Err(StoreFault::Away(_))));
+        store.heal();
+        assert_eq!(store.find(payout.id).await.unwrap(), Some(payout));
+        assert_eq!(store.commit(vec![step], Gate::Open).await.unwrap(), [StepResult::Taken]);
+        assert_eq!(store.writes(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_answer_is_lost_stands_all_the_same() {
+        let store = MemoryStore::new("s");
+        store.lose_answer_of(2);
+        let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
+        let step = kit::step(&payout, kit::sign(&payout, kit::MORNING_MS), kit::MORNING_MS).unwrap();
+        let after = step.after.clone();
+        assert!(matches!(store.commit(vec![step], Gate::Open).await, Err(StoreFault::Away(_))));
+        store.heal();
+        assert_eq!(store.find(payout.id).await.unwrap(), Some(after));
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_answers_full_and_an_old_copy_forgets() {
+        let store = MemoryStore::new("s");
+        let empty = store.snapshot();
+        let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
+        store.fill_disk();
+        let more = store.admit(vec![kit::payout(2)], &kit::AMPLE, kit::MORNING_MS, false).await;
+        assert!(matches!(more, Err(StoreFault::Full)));
+        assert_eq!(store.find(payout.id).await.unwrap(), Some(payout.clone()));
+        store.restore(&empty);
+        store.heal();
+        assert_eq!(store.find(payout.id).await.unwrap(), None);
+        assert_eq!(store.facts().await.unwrap().store_id, "s");
+    }
+}

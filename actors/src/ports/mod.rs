@@ -3,6 +3,8 @@
 pub mod birth;
 pub mod chain;
 pub mod clock;
+#[cfg(feature = "fakes")]
+pub mod exam;
 pub mod house;
 pub mod journal;
 pub mod payouts;

@@ -1,0 +1,93 @@
+//! The exam that every store sits: what the office relies on, each story named after the fear.
+//!
+//! A store passes if it can be opened afresh and opened again ([`Hall`]) and every story of [`store_exam!`](crate::store_exam)
+//! ends well. The one in memory sits it here, the ones on disk in the house's own tests; whatever a store gets wrong on the
+//! way is told by the story's name.
+
+pub mod admission;
+pub mod house;
+pub mod journal;
+pub mod kit;
+pub mod limits;
+pub mod reads;
+pub mod steps;
+
+use super::{House, Journal, Payouts};
+use async_trait::async_trait;
+
+/// A story that could not be told to its end.
+pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a story ends.
+pub type Told = Result<(), Trouble>;
+
+/// What sits the exam: all three ports on one store, and clones of it are the same store.
+pub trait Examinee: Payouts + House + Journal + Clone + 'static {}
+
+impl<T: Payouts + House + Journal + Clone + 'static> Examinee for T {}
+
+/// Where stores are made for the exam.
+#[async_trait]
+pub trait Hall: Sync {
+    /// What is examined.
+    type Store: Examinee;
+
+    /// A store that nobody has used.
+    async fn fresh(&self) -> Result<Self::Store, Trouble>;
+
+    /// The same store after its process was gone.
+    async fn reopened(&self, store: Self::Store) -> Result<Self::Store, Trouble>;
+}
+
+/// One test for each story of the exam, in the module where it is called: `store_exam!(MemoryHall::default())`.
+#[macro_export]
+macro_rules! store_exam {
+    ($hall:expr) => {
+        $crate::store_exam! { @each $hall;
+            admission::one_key_makes_one_payout_however_often_and_at_once_it_is_sent,
+            admission::the_same_key_with_another_request_is_refused,
+            admission::a_key_names_one_order_or_one_batch_and_never_both,
+            admission::a_batch_is_taken_whole_or_not_at_all,
+            admission::what_was_ordered_comes_back_letter_for_letter,
+            admission::a_repeated_key_is_answered_with_the_payout_as_it_is_now,
+            steps::a_batch_loses_the_row_that_fails_its_guard_and_not_its_others,
+            steps::a_second_live_transfer_is_refused_by_the_store_itself,
+            steps::a_transaction_id_belongs_to_one_transfer_for_ever,
+            steps::of_many_who_step_at_once_one_wins,
+            steps::a_second_transfer_is_filed_when_the_first_is_buried,
+            steps::steps_of_one_payout_in_one_batch_take_turns,
+            steps::a_lost_step_leaves_no_trace,
+            steps::a_payout_that_nobody_knows_takes_no_step,
+            limits::limits_hold_however_many_come_at_once,
+            limits::limits_hold_after_a_restart_and_across_midnight,
+            limits::one_accounts_flood_leaves_room_for_the_others,
+            limits::what_is_held_is_released_only_into_room,
+            limits::a_clock_that_is_set_back_opens_no_window_twice,
+            limits::every_reservation_ends_once_and_the_books_can_be_counted_anew,
+            house::a_paused_house_files_no_transfer,
+            house::what_the_house_remembers_survives_its_process,
+            house::another_chain_is_never_pinned,
+            house::what_was_read_of_the_chain_never_goes_back,
+            journal::the_journal_has_no_gaps_and_every_hash_is_right,
+            journal::every_step_is_written_down_and_its_postings_sum_to_nothing,
+            journal::two_seals_never_follow_the_same_one,
+            journal::the_admissions_own_word_goes_with_what_is_payable,
+            journal::a_proof_of_settlement_is_read_back,
+            reads::pages_are_complete_while_orders_come_in,
+            reads::filters_find_what_they_say,
+            reads::the_most_urgent_is_paid_first_and_nothing_before_its_time,
+            reads::what_rests_longest_comes_first,
+            reads::what_time_may_release_is_found_by_its_reason,
+            reads::live_transfers_are_found_by_their_expiry,
+            reads::transfers_are_found_by_their_block,
+        }
+    };
+    (@each $hall:expr; $($file:ident :: $story:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $story() -> $crate::ports::exam::Told {
+                $crate::ports::exam::$file::$story(&$hall).await
+            }
+        )*
+    };
+}

@@ -1,0 +1,249 @@
+//! The fears about reading: a page that skips somebody, an order that is forgotten, one that is paid before its time.
+
+use super::kit::{
+    self, AMPLE, MORNING_MS, admit, all, block, bury, go, payout, payout_at, settle, sign, transfer,
+};
+use super::{Examinee, Hall, Told, Trouble};
+use crate::domain::identity::{AccountId, PayoutId};
+use crate::domain::payout::{Command, Payout, Reason, Stage};
+use crate::ports::{NewPayout, PayoutFilter, Payouts};
+use std::collections::BTreeSet;
+
+fn ids(payouts: &[Payout]) -> Vec<PayoutId> {
+    payouts.iter().map(|payout| payout.id).collect()
+}
+
+/// Every order that was there when the first page was read is on exactly one page, whatever comes in meanwhile.
+pub async fn pages_are_complete_while_orders_come_in(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let mut there = BTreeSet::new();
+    for n in 0..23 {
+        there.insert(admit(&store, payout_at(n, MORNING_MS + i64::from(n / 5))).await?.id);
+    }
+    let (mut filter, mut read, mut late) = (PayoutFilter::default(), Vec::new(), 100);
+    loop {
+        let page = store.list(&filter, 4).await?;
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.id);
+        read.extend(ids(&page));
+        late += 1;
+        admit(&store, payout_at(late, MORNING_MS + i64::from(late))).await?;
+    }
+    assert!(read.is_sorted_by(|newer, older| newer > older), "newest first, none twice");
+    assert_eq!(read.into_iter().collect::<BTreeSet<_>>(), there);
+    Ok(())
+}
+
+/// Each filter by itself and all together find what they say, and nothing else.
+pub async fn filters_find_what_they_say(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    for n in 0..12 {
+        let mut new = payout_at(n, MORNING_MS + i64::from(n) * 1_000);
+        new.order.reference = (n % 4 != 3).then(|| format!("ref-{}", n % 4));
+        new.account = AccountId::new(if n < 9 { "house" } else { "other" })?;
+        let taken = admit(&store, new).await?;
+        match n % 3 {
+            0 => drop(go(&store, &taken, Command::Cancel(Reason::CancelledBySender), MORNING_MS).await?),
+            1 => drop(go(&store, &taken, sign(&taken, MORNING_MS), MORNING_MS).await?),
+            _ => {}
+        }
+    }
+    let everything = all(&store).await?;
+    let sample = everything[7].clone();
+    let base = PayoutFilter::default();
+    let (from_ms, to_ms) = (MORNING_MS + 3_000, MORNING_MS + 8_000);
+    let filters = [
+        base.clone(),
+        PayoutFilter { account: Some(AccountId::new("other")?), ..base.clone() },
+        PayoutFilter { stage: Some(Stage::Admitted), ..base.clone() },
+        PayoutFilter { stage: Some(Stage::Signed), ..base.clone() },
+        PayoutFilter { stage: Some(Stage::Cancelled), ..base.clone() },
+        PayoutFilter { stage: Some(Stage::Settled), ..base.clone() },
+        PayoutFilter { recipient: Some(sample.order.recipient), ..base.clone() },
+        PayoutFilter { reference: Some("ref-2".to_owned()), ..base.clone() },
+        PayoutFilter { from_ms: Some(from_ms), to_ms: Some(to_ms), ..base.clone() },
+        PayoutFilter { before: Some(sample.id), stage: Some(Stage::Signed), ..base.clone() },
+        PayoutFilter {
+            account: Some(sample.account.clone()),
+            stage: Some(sample.stage),
+            recipient: Some(sample.order.recipient),
+            reference: sample.order.reference.clone(),
+            from_ms: Some(sample.created_at_ms),
+            to_ms: Some(sample.created_at_ms + 1),
+            before: None,
+        },
+    ];
+    for filter in &filters {
+        let expected: Vec<Payout> =
+            everything.iter().filter(|payout| passes(payout, filter)).cloned().collect();
+        assert_eq!(store.list(filter, 100).await?, expected, "{filter:?}");
+        let first_two: Vec<Payout> = expected.into_iter().take(2).collect();
+        assert_eq!(store.list(filter, 2).await?, first_two, "{filter:?}");
+    }
+    assert!(passes(&sample, &filters[10]));
+    Ok(())
+}
+
+/// What a filter says, in plain words.
+fn passes(payout: &Payout, filter: &PayoutFilter) -> bool {
+    let order = &payout.order;
+    [
+        filter.account.as_ref().is_none_or(|account| *account == payout.account),
+        filter.stage.is_none_or(|stage| stage == payout.stage),
+        filter.recipient.is_none_or(|recipient| recipient == order.recipient),
+        filter.reference.is_none() || filter.reference == order.reference,
+        filter.from_ms.is_none_or(|from_ms| payout.created_at_ms >= from_ms),
+        filter.to_ms.is_none_or(|to_ms| payout.created_at_ms < to_ms),
+        filter.before.is_none_or(|before| payout.id < before),
+    ]
+    .into_iter()
+    .all(|holds| holds)
+}
+
+/// Higher priority first, then the older order; what is not due yet does not stand in the way.
+pub async fn the_most_urgent_is_paid_first_and_nothing_before_its_time(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let ordered = |n: u32, priority: u8, not_before_ms: Option<i64>| {
+        let mut new = payout(n);
+        (new.order.priority, new.order.not_before_ms) = (priority, not_before_ms);
+        new
+    };
+    let later_ms = MORNING_MS + 60_000;
+    let batch: Vec<NewPayout> = vec![
+        ordered(5, 0, None),
+        ordered(4, 9, Some(later_ms)),
+        ordered(3, 9, None),
+        ordered(2, 0, Some(MORNING_MS)),
+        ordered(1, 9, None),
+        ordered(6, 5, None),
+    ];
+    store.admit(batch, &AMPLE, MORNING_MS, true).await?;
+    let order = async |now_ms: i64, limit: u32| -> Result<Vec<PayoutId>, Trouble> {
+        Ok(store.payable(now_ms, limit).await?.into_iter().map(|(payout, _)| payout.id).collect())
+    };
+    let of = |numbers: &[u32]| numbers.iter().map(|n| payout(*n).id).collect::<Vec<_>>();
+    assert_eq!(order(MORNING_MS, 10).await?, of(&[1, 3, 6, 2, 5]));
+    assert_eq!(order(later_ms, 3).await?, of(&[1, 3, 4]));
+    let first = kit::found(&store, payout(1).id).await?;
+    go(&store, &first, sign(&first, MORNING_MS), MORNING_MS).await?;
+    let third = kit::found(&store, payout(3).id).await?;
+    go(&store, &third, Command::Hold(Reason::Operator), MORNING_MS).await?;
+    assert_eq!(order(MORNING_MS, 10).await?, of(&[6, 2, 5]));
+    assert_eq!(order(MORNING_MS - 1, 10).await?, of(&[6, 5]));
+    Ok(())
+}
+
+/// Of a stage, what changed longest ago first, and nothing that changed too lately.
+pub async fn what_rests_longest_comes_first(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    store.admit((0..6).map(payout).collect(), &AMPLE, MORNING_MS, true).await?;
+    for n in (0..6).rev() {
+        let taken = kit::found(&store, payout(n).id).await?;
+        let at_ms = MORNING_MS + i64::from(6 - n) * 1_000;
+        go(&store, &taken, sign(&taken, at_ms), at_ms).await?;
+    }
+    let rested = store.resting(Stage::Signed, MORNING_MS + 4_000, 3).await?;
+    assert_eq!(ids(&rested), [payout(5).id, payout(4).id, payout(3).id]);
+    assert_eq!(store.resting(Stage::Signed, MORNING_MS + 6_000, 10).await?.len(), 6);
+    assert_eq!(store.resting(Stage::Signed, MORNING_MS, 10).await?, []);
+    assert_eq!(store.resting(Stage::Broadcast, i64::MAX, 10).await?, []);
+    go(&store, &rested[0], settle(&rested[0], 1_001)?, MORNING_MS + 9_000).await?;
+    assert_eq!(ids(&store.resting(Stage::Settled, i64::MAX, 10).await?), [payout(5).id]);
+    let counts = store.counts().await?;
+    assert_eq!(counts[&Stage::Signed].oldest_updated_at_ms, Some(MORNING_MS + 2_000));
+    assert_eq!((counts[&Stage::Settled].payouts, counts[&Stage::Settled].oldest_updated_at_ms), (1, None));
+    Ok(())
+}
+
+/// Held payouts are found by their reasons, the most urgent and oldest first.
+pub async fn what_time_may_release_is_found_by_its_reason(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let reasons = [Reason::FundsUsdt, Reason::Operator, Reason::FundsTrx, Reason::FundsUsdt, Reason::Policy];
+    for (n, reason) in (0..).zip(reasons) {
+        let mut new = payout(n);
+        new.order.priority = u8::from(n == 3);
+        let taken = admit(&store, new).await?;
+        go(&store, &taken, Command::Hold(reason), MORNING_MS).await?;
+    }
+    let found = store.held_for(&[Reason::FundsTrx, Reason::FundsUsdt], 10).await?;
+    assert_eq!(ids(&found), [payout(3).id, payout(0).id, payout(2).id]);
+    assert_eq!(
+        ids(&store.held_for(&[Reason::FundsUsdt, Reason::Policy], 2).await?),
+        [payout(3).id, payout(0).id]
+    );
+    assert_eq!(store.held_for(&[], 10).await?, []);
+    Ok(())
+}
+
+/// Files one transfer of each of some payouts, a second apart.
+async fn six_signed(store: &impl Examinee) -> Result<Vec<Payout>, Trouble> {
+    let mut signed = Vec::new();
+    for n in 0..6 {
+        let taken = admit(store, payout(n)).await?;
+        let at_ms = MORNING_MS + i64::from(6 - n) * 1_000;
+        signed.push(go(store, &taken, sign(&taken, at_ms), at_ms).await?);
+    }
+    Ok(signed)
+}
+
+/// What expires first is buried first; what still lives is found by its payout's id, page by page; what a block holds is
+/// neither.
+pub async fn live_transfers_are_found_by_their_expiry(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let signed = six_signed(&store).await?;
+    let expiry = |n: usize| signed[n].attempts[0].expires_at_ms;
+    let numbers =
+        |found: &[crate::ports::LiveTransfer]| found.iter().map(|one| one.payout_id).collect::<Vec<_>>();
+    let of = |numbers: &[u32]| numbers.iter().map(|n| payout(*n).id).collect::<Vec<_>>();
+
+    assert_eq!(numbers(&store.expired(expiry(3), 10).await?), of(&[5, 4, 3]));
+    let found = store.expired(expiry(3), 2).await?;
+    assert_eq!(numbers(&found), of(&[5, 4]));
+    let attempt = transfer(&Payout { attempts: Vec::new(), ..signed[5].clone() }, MORNING_MS + 1_000);
+    let first = &found[0];
+    assert_eq!((first.txid, first.ref_block, first.stage), (attempt.txid, attempt.ref_block, Stage::Signed));
+    assert_eq!((first.signed_at_ms, first.expires_at_ms), (attempt.signed_at_ms, attempt.expires_at_ms));
+
+    assert_eq!(numbers(&store.unincluded(expiry(3), None, 10).await?), of(&[0, 1, 2]));
+    assert_eq!(numbers(&store.unincluded(0, Some(payout(1).id), 3).await?), of(&[2, 3, 4]));
+    assert_eq!(numbers(&store.unincluded(0, Some(payout(5).id), 3).await?), []);
+
+    let seen = go(&store, &signed[2], Command::NoteInclusion(block(1_002)), MORNING_MS).await?;
+    go(&store, &signed[4], bury(&signed[4])?, MORNING_MS).await?;
+    go(&store, &signed[5], settle(&signed[5], 1_001)?, MORNING_MS).await?;
+    assert_eq!(numbers(&store.expired(i64::MAX, 10).await?), of(&[3, 1, 0]));
+    assert_eq!(numbers(&store.unincluded(0, None, 10).await?), of(&[0, 1, 3]));
+    go(&store, &seen, Command::NoteInclusionLost(block(1_002)), MORNING_MS).await?;
+    let again = store.unincluded(0, None, 10).await?;
+    assert_eq!((numbers(&again), again[2].stage), (of(&[0, 1, 2, 3]), Stage::Broadcast));
+    Ok(())
+}
+
+/// What a block holds is found by the block: live ones oldest block first, live and ended ones together for reconciling.
+pub async fn transfers_are_found_by_their_block(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let signed = six_signed(&store).await?;
+    let mut now = Vec::new();
+    for (payout, number) in signed.iter().zip([1_009, 1_004, 1_004, 1_001, 1_006, 1_002]) {
+        now.push(go(&store, payout, Command::NoteInclusion(block(number)), MORNING_MS).await?);
+    }
+    now[1] = go(&store, &now[1], settle(&now[1], 1_004)?, MORNING_MS).await?;
+    let of = |numbers: &[usize]| numbers.iter().map(|n| now[*n].clone()).collect::<Vec<_>>();
+    assert_eq!(store.included_between(1_001, 1_006, 10).await?, of(&[3, 5, 2, 4]));
+    assert_eq!(store.included_between(1_001, 1_006, 2).await?, of(&[3, 5]));
+    assert_eq!(store.included_between(1_004, 1_004, 10).await?, of(&[2]));
+    assert_eq!(store.included_between(1_010, 2_000, 10).await?, []);
+
+    assert_eq!(store.in_blocks(1_001, 1_006, None, 10).await?, of(&[1, 2, 3, 4, 5]));
+    assert_eq!(store.in_blocks(1_001, 1_006, Some(now[2].id), 2).await?, of(&[3, 4]));
+    assert_eq!(store.in_blocks(1_004, 1_004, None, 1).await?, of(&[1]));
+
+    let txids: Vec<_> = now.iter().take(2).map(|payout| payout.attempts[0].txid).collect();
+    let unknown = transfer(&payout(99), MORNING_MS).txid;
+    let found = store.find_by_txids(&[txids[0], unknown, txids[1], txids[0]]).await?;
+    assert_eq!(ids(&found).into_iter().collect::<BTreeSet<_>>(), [now[0].id, now[1].id].into());
+    assert_eq!(found.len(), 2);
+    let many = store.find_many(&[now[4].id, payout(99).id, now[3].id]).await?;
+    assert_eq!(ids(&many).into_iter().collect::<BTreeSet<_>>(), [now[3].id, now[4].id].into());
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The journal's rows and seals.
+
+use async_trait::async_trait;
+use payoutd_actors::{
+    domain::journal::{Hash, JournalDraft, JournalRecord, Seal, SignatureBytes},
+    ports::{Journal, StoreFault},
+};
+use sqlx::{Executor, SqliteConnection, sqlite::SqliteRow};
+
+use super::{SqliteStore, cells::Cells, fault, reads, rows::Rows};
+
+const ADD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, unhex(value ->> 5) FROM jsonb_each(?1)";
+const LAST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM journal";
+const RECORDS: &str =
+    "SELECT seq, at_ms, kind, payout_id, body, hash FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+const SEALS: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature \
+     FROM seal WHERE seal_no >= ?1 ORDER BY seal_no LIMIT ?2";
+const LAST_SEAL: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature \
+     FROM seal ORDER BY seal_no DESC LIMIT 1";
+const PUT_SEAL: &str = "INSERT INTO seal (seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, \
+     signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+
+/// The records of one transaction on their way into the journal: each gets its place as it is added, and they are written
+/// together. The places are right because nobody else writes meanwhile.
+pub(super) struct Chapter {
+    last_seq: i64,
+    rows: Rows,
+}
+
+impl Chapter {
+    /// Behind the last record that is on file.
+    pub(super) fn after(last_seq: i64) -> Self {
+        Self { last_seq, rows: Rows::with_room_for(64, 1_200) }
+    }
+
+    /// Gives a draft its place.
+    pub(super) fn add(&mut self, draft: JournalDraft) -> i64 {
+        self.last_seq = self.last_seq.saturating_add(1);
+        let record = draft.into_record(self.last_seq);
+        let row = self.rows.row().whole(record.seq).whole(record.at_ms).text(&record.kind);
+        let row = row.maybe_text(record.payout_id.as_deref()).text(record.body.as_str());
+        row.blob(record.hash.as_bytes()).end();
+        record.seq
+    }
+
+    /// Writes them.
+    pub(super) async fn write(self, connection: &mut SqliteConnection) -> Result<(), StoreFault> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let (expected, add) = (self.rows.count(), sqlx::query(ADD).bind(self.rows.into_json()));
+        let done = connection.execute(add).await.map_err(fault::of)?;
+        match done.rows_affected() == expected {
+            true => Ok(()),
+            false => Err(StoreFault::Corrupt("the journal did not take every record".to_owned())),
+        }
+    }
+}
+
+/// The journal's last place; 0 for none.
+pub(super) async fn last_seq(connection: &mut SqliteConnection) -> Result<i64, StoreFault> {
+    let row = connection.fetch_one(sqlx::query(LAST_SEQ)).await.map_err(fault::of)?;
+    Cells::of(&row).take()
+}
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault> {
+        let question = sqlx::query(RECORDS).bind(from_seq).bind(limit);
+        let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
+        rows.iter().map(record).collect()
+    }
+
+    async fn last_seq(&self) -> Result<i64, StoreFault> {
+        last_seq(&mut *self.reader().await?).await
+    }
+
+    async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {
+        let question = sqlx::query(SEALS).bind(from_seal_no).bind(limit);
+        let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
+        rows.iter().map(seal).collect()
+    }
+
+    async fn last_seal(&self) -> Result<Option<Seal>, StoreFault> {
+        let row = reads::one(&mut *self.reader().await?, sqlx::query(LAST_SEAL)).await?;
+        row.as_ref().map(seal).transpose()
+    }
+
+    async fn put_seal(&self, seal: Seal) -> Result<bool, StoreFault> {
+        let mut write = self.begin().await?;
+        let put = sqlx::query(PUT_SEAL)
+            .bind(seal.seal_no)
+            .bind(seal.first_seq)
+            .bind(seal.last_seq)
+            .bind(&seal.records_root.as_bytes()[..])
+            .bind(&seal.prev_hash.as_bytes()[..])
+            .bind(&seal.hash.as_bytes()[..])
+            .bind(seal.sealed_at_ms)
+            .bind(seal.key_id)
+            .bind(&seal.signature.as_bytes()[..]);
+        let done = write.connection().execute(put).await.map_err(fault::of)?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+/// The columns as they are, trusted in nothing: what they say is the verifier's matter.
+fn record(row: &SqliteRow) -> Result<JournalRecord, StoreFault> {
+    let mut cells = Cells::of(row);
+    let (seq, at_ms, kind, payout_id) = (cells.take()?, cells.take()?, cells.take()?, cells.take()?);
+    let (body, hash): (String, &[u8]) = (cells.take()?, cells.take()?);
+    Ok(JournalRecord::from_columns(seq, at_ms, kind, payout_id, body, hash))
+}
+
+fn seal(row: &SqliteRow) -> Result<Seal, StoreFault> {
+    let mut cells = Cells::of(row);
+    Ok(Seal {
+        seal_no: cells.take()?,
+        first_seq: cells.take()?,
+        last_seq: cells.take()?,
+        records_root: Hash::from_stored(cells.take()?),
+        prev_hash: Hash::from_stored(cells.take()?),
+        hash: Hash::from_stored(cells.take()?),
+        sealed_at_ms: cells.take()?,
+        key_id: cells.take()?,
+        signature: SignatureBytes::from_stored(cells.take()?),
+    })
+}

@@ -1,0 +1,89 @@
+//! The schema, step by step, forward only.
+
+use std::path::Path;
+
+use serde::Serialize;
+use sqlx::{
+    Executor, SqlSafeStr, SqliteConnection,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+
+use super::{OpenError, cells::Cells, fault, reads};
+
+/// Every migration: its number, what it does, its text. A text that was once released is never changed.
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "payouts", include_str!("../../../migrations/sqlite/0001_payouts.sql"))];
+
+/// The schema that a store had when it was opened, and has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    /// 0 for a store that was not there.
+    pub found: i64,
+    /// The newest that this program knows.
+    pub now: i64,
+}
+
+const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM sqlite_schema";
+const IS_LIST_THERE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
+const NEWEST: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+
+/// Brings a store to the newest schema; one that is newer is refused and left as it is.
+pub(super) async fn run(database: &Path, connection: &mut SqliteConnection) -> Result<Versions, OpenError> {
+    let found = found(database, connection).await?;
+    let now = newest();
+    if found > now {
+        return Err(newer(database, found));
+    }
+    // `run` wants a lifetime that the compiler can not show to be Send; this is what it calls.
+    match migrator().run_direct(None, connection, false).await {
+        Ok(()) => Ok(Versions { found, now }),
+        Err(MigrateError::VersionMissing(version)) => Err(newer(database, version)),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            Err(OpenError::Fault { database: database.to_owned(), source: fault::of(error) })
+        }
+        Err(error) => Err(OpenError::NotAStore { database: database.to_owned(), why: error.to_string() }),
+    }
+}
+
+/// Whether a store has exactly the schema that this program knows.
+pub(super) async fn check(database: &Path, connection: &mut SqliteConnection) -> Result<Versions, OpenError> {
+    let (found, known) = (found(database, connection).await?, newest());
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(Versions { found, now: known }),
+        std::cmp::Ordering::Less => Err(OpenError::Older { database: database.to_owned(), found, known }),
+        std::cmp::Ordering::Greater => Err(newer(database, found)),
+    }
+}
+
+fn newer(database: &Path, found: i64) -> OpenError {
+    OpenError::Newer { database: database.to_owned(), found, known: newest() }
+}
+
+fn newest() -> i64 {
+    MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
+}
+
+/// The schema that is there: 0 for an empty file. Somebody else's database is not one of ours.
+async fn found(database: &Path, connection: &mut SqliteConnection) -> Result<i64, OpenError> {
+    let not_a_store = |why: String| OpenError::NotAStore { database: database.to_owned(), why };
+    let anything =
+        (&mut *connection).fetch_one(IS_ANYTHING_THERE).await.map_err(|why| not_a_store(why.to_string()))?;
+    let tables: i64 = Cells::of(&anything).take().map_err(|why| not_a_store(why.to_string()))?;
+    let fault = |source| OpenError::Fault { database: database.to_owned(), source };
+    let is_ours = reads::one(connection, sqlx::query(IS_LIST_THERE)).await.map_err(fault)?.is_some();
+    match (tables, is_ours) {
+        (0, _) => Ok(0),
+        (_, false) => Err(not_a_store("it is somebody else's database".to_owned())),
+        (_, true) => {
+            let row = connection.fetch_one(NEWEST).await.map_err(|why| fault(fault::of(why)))?;
+            Cells::of(&row).take().map_err(fault)
+        }
+    }
+}
+
+fn migrator() -> Migrator {
+    let migration = |&(version, about, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(version, about.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+}

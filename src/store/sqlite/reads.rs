@@ -1,0 +1,155 @@
+//! Reading payouts whole, and what the limits have reserved and settled.
+
+use std::collections::BTreeMap;
+
+use payoutd_actors::{
+    domain::{
+        identity::{AccountId, PayoutId},
+        limits::{DAY_MS, HOUR_MS, LimitBook, MINUTE_MS, Spending, minute_of},
+        payout::{Attempt, Payout},
+    },
+    ports::{LiveTransfer, StoreFault},
+};
+use sqlx::{
+    Executor, Sqlite, SqliteConnection,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::{cells, cells::Cells, fault, rows, sql};
+
+/// A question with its arguments.
+pub(super) type Question<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Payouts whole, in the order in which the rows come. The transfers that are buried are read afterwards, where there are any:
+/// nothing changes them any more, so the two looks agree.
+pub(super) async fn payouts(
+    connection: &mut SqliteConnection,
+    question: Question<'_>,
+) -> Result<Vec<Payout>, StoreFault> {
+    let found = payouts_with(connection, question, |_| Ok(())).await?;
+    Ok(found.into_iter().map(|(payout, ())| payout).collect())
+}
+
+/// Payouts whole, each with what stands behind its columns.
+pub(super) async fn payouts_with<T>(
+    connection: &mut SqliteConnection,
+    question: Question<'_>,
+    more: fn(&mut Cells<'_>) -> Result<T, StoreFault>,
+) -> Result<Vec<(Payout, T)>, StoreFault> {
+    let rows = (&mut *connection).fetch_all(question).await.map_err(fault::of)?;
+    let mut found = Vec::with_capacity(rows.len());
+    let mut buried = BTreeMap::new();
+    for row in &rows {
+        let mut cells = Cells::of(row);
+        let (payout, dead) = cells::payout(&mut cells)?;
+        if dead > 0 {
+            buried.insert(payout.id, dead);
+        }
+        found.push((payout, more(&mut cells)?));
+    }
+    if buried.is_empty() {
+        return Ok(found);
+    }
+    let mut graves = graves(connection, &buried).await?;
+    for (payout, _) in &mut found {
+        let Some(dead) = buried.get(&payout.id) else { continue };
+        let mut attempts = graves.remove(&payout.id).unwrap_or_default();
+        if attempts.len() != usize::try_from(*dead).unwrap_or(usize::MAX) {
+            let why =
+                format!("payout {}: {dead} transfers are buried, {} were found", payout.id, attempts.len());
+            return Err(StoreFault::Corrupt(why));
+        }
+        attempts.append(&mut payout.attempts);
+        payout.attempts = attempts;
+    }
+    Ok(found)
+}
+
+/// The buried transfers of some payouts: as many of each as there were when the payout was read.
+async fn graves(
+    connection: &mut SqliteConnection,
+    buried: &BTreeMap<PayoutId, u32>,
+) -> Result<BTreeMap<PayoutId, Vec<Attempt>>, StoreFault> {
+    let question = sqlx::query(sql::BURIED).bind(rows::texts(buried.keys()));
+    let rows = connection.fetch_all(question).await.map_err(fault::of)?;
+    let mut graves: BTreeMap<PayoutId, Vec<Attempt>> = BTreeMap::new();
+    for row in &rows {
+        let mut cells = Cells::of(row);
+        let id: PayoutId = cells.parsed()?;
+        let attempt = cells::attempt(&mut cells)?;
+        if buried.get(&id).is_some_and(|dead| attempt.number <= *dead) {
+            graves.entry(id).or_default().push(attempt);
+        }
+    }
+    Ok(graves)
+}
+
+/// Live transfers.
+pub(super) async fn live_transfers(
+    connection: &mut SqliteConnection,
+    question: Question<'_>,
+) -> Result<Vec<LiveTransfer>, StoreFault> {
+    let rows = connection.fetch_all(question).await.map_err(fault::of)?;
+    rows.iter().map(|row| cells::live_transfer(&mut Cells::of(row))).collect()
+}
+
+/// The book of the limits at a moment: of the whole house and of some accounts, or of all.
+pub(super) async fn limit_book(
+    connection: &mut SqliteConnection,
+    accounts: Option<&[&AccountId]>,
+    now_ms: i64,
+) -> Result<LimitBook, StoreFault> {
+    // As `Spending::used_micro_usdt` counts: a minute leaves a window when all of it has.
+    let leaves = |window_ms: i64| now_ms.saturating_sub(window_ms).saturating_sub(MINUTE_MS);
+    let (day, hour) = (leaves(DAY_MS), leaves(HOUR_MS));
+    let question = match accounts {
+        None => sqlx::query(sql::LIMIT_BOOK).bind(day).bind(hour),
+        Some(accounts) => {
+            let scopes =
+                rows::texts(std::iter::once("").chain(accounts.iter().map(|account| account.as_str())));
+            sqlx::query(sql::LIMIT_BOOK_OF).bind(day).bind(hour).bind(scopes)
+        }
+    };
+    let rows = connection.fetch_all(question).await.map_err(fault::of)?;
+    let mut book = LimitBook::default();
+    for row in &rows {
+        let mut cells = Cells::of(row);
+        let scope: String = cells.take()?;
+        let spending = spending(&mut cells, hour, now_ms)?;
+        if scope.is_empty() {
+            book.house = spending;
+        } else {
+            let account = AccountId::new(scope).map_err(|why| StoreFault::Corrupt(why.to_string()))?;
+            book.accounts.insert(account, spending);
+        }
+    }
+    Ok(book)
+}
+
+/// A scope's minutes in two lumps, one within the hour's window and one within the day's alone: at this moment both windows
+/// count what the single minutes would, and 1,440 rows stay where they are.
+fn spending(cells: &mut Cells<'_>, hour_leaves_ms: i64, now_ms: i64) -> Result<Spending, StoreFault> {
+    let (reserved_micro_usdt, within_hour, rest_of_day) = (cells.whole()?, cells.whole()?, cells.whole()?);
+    let lumps = [(minute_of(now_ms), within_hour), (hour_leaves_ms, rest_of_day)];
+    let settled_by_minute = lumps.into_iter().filter(|(_, amount)| *amount > 0).collect();
+    Ok(Spending { reserved_micro_usdt, settled_by_minute })
+}
+
+/// The journal's own word for an order's digest; zeros where there is none.
+pub(super) fn recorded_digest(cells: &mut Cells<'_>) -> Result<[u8; 32], StoreFault> {
+    let text: Option<&str> = cells.take()?;
+    let mut digest = [0; 32];
+    match text.map(|text| hex::decode_to_slice(text, &mut digest)) {
+        Some(Ok(())) => Ok(digest),
+        Some(Err(_)) | None => Ok([0; 32]),
+    }
+}
+
+/// The one row of an answer, if there is one.
+pub(super) async fn one(
+    connection: &mut SqliteConnection,
+    question: Question<'_>,
+) -> Result<Option<SqliteRow>, StoreFault> {
+    connection.fetch_optional(question).await.map_err(fault::of)
+}

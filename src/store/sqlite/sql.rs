@@ -1,0 +1,220 @@
+//! The questions that are asked of payouts, each a constant, so that a test can ask the database how it would answer them:
+//! none that is asked often may walk through what is settled.
+//!
+//! `stage IN (…)` is written out beside `stage = ?`: only so does SQLite know that a partial index covers the question.
+
+/// The columns of a transfer, under a name for its table.
+macro_rules! transfer_columns {
+    ($t:literal) => {
+        concat!(
+            $t,
+            ".txid, ",
+            $t,
+            ".attempt, ",
+            $t,
+            ".raw_data, ",
+            $t,
+            ".signature, ",
+            $t,
+            ".owner, ",
+            $t,
+            ".token, ",
+            $t,
+            ".contract, ",
+            $t,
+            ".route, ",
+            $t,
+            ".ref_block_number, ",
+            $t,
+            ".ref_block_id, ",
+            $t,
+            ".expires_at_ms, ",
+            $t,
+            ".fee_limit_sun, ",
+            $t,
+            ".signed_at_ms, ",
+            $t,
+            ".outcome, ",
+            $t,
+            ".block_number, ",
+            $t,
+            ".block_id"
+        )
+    };
+}
+
+/// Payouts whole in one look: each with its one transfer that is not buried, if it has one.
+macro_rules! payouts {
+    ($from:expr, $rest:expr) => {
+        payouts!("", "", $from, $rest)
+    };
+    ($more_columns:expr, $more_tables:expr, $from:expr, $rest:expr) => {
+        concat!(
+            "SELECT p.id, p.account, p.idempotency_key, p.request_digest, p.recipient, p.amount_micro_usdt, p.route, ",
+            "p.reference, p.memo, p.kyc, p.not_before_ms, p.not_after_ms, p.priority, p.metadata, p.order_digest, ",
+            "p.stage, p.reason, p.reservation, p.attempts, p.version, p.created_at_ms, p.updated_at_ms, ",
+            "p.settled_at_ms, ", transfer_columns!("t"), $more_columns, " FROM ", $from,
+            " LEFT JOIN transfer AS t ON t.payout_id = p.id AND t.outcome <> 'expired' ", $more_tables, " ", $rest
+        )
+    };
+}
+
+/// As much of a live transfer as the watcher needs.
+macro_rules! live_transfers {
+    ($rest:expr) => {
+        concat!(
+            "SELECT t.payout_id, t.txid, t.ref_block_number, t.ref_block_id, t.expires_at_ms, t.signed_at_ms, p.stage ",
+            "FROM transfer AS t CROSS JOIN payout AS p ON p.id = t.payout_id ",
+            "WHERE t.outcome = 'pending' AND t.block_number IS NULL AND ", $rest
+        )
+    };
+}
+
+/// A page of payouts, newest first: `$way` is the term that leads to them, the others sift; `$id` is how their id is named,
+/// with a plus where the way there is not by id.
+macro_rules! page {
+    ($way:expr, $id:expr) => {
+        payouts!(
+            "payout AS p",
+            concat!(
+                "WHERE ",
+                $way,
+                " AND (?1 IS NULL OR p.account = ?1) AND (?2 IS NULL OR p.stage = ?2) ",
+                "AND (?3 IS NULL OR p.recipient = ?3) AND (?4 IS NULL OR p.reference = ?4) AND ",
+                $id,
+                " >= ?5 AND ",
+                $id,
+                " < ?6 ORDER BY ",
+                $id,
+                " DESC LIMIT ?7"
+            )
+        )
+    };
+}
+
+pub(super) const FIND: &str = payouts!("payout AS p", "WHERE p.id = ?1");
+pub(super) const FIND_MANY: &str =
+    payouts!("jsonb_each(?1) AS asked CROSS JOIN payout AS p ON p.id = asked.value", "");
+pub(super) const FIND_BY_KEY: &str =
+    payouts!("payout AS p", "WHERE p.account = ?1 AND p.idempotency_key = ?2");
+pub(super) const FIND_BY_TXIDS: &str = payouts!(
+    "(SELECT DISTINCT f.payout_id FROM jsonb_each(?1) AS asked CROSS JOIN transfer AS f ON f.txid = unhex(asked.value)) \
+     AS found CROSS JOIN payout AS p ON p.id = found.payout_id",
+    ""
+);
+
+/// Transfers that are proved dead, of the payouts that have some.
+pub(super) const BURIED: &str = concat!(
+    "SELECT t.payout_id, ",
+    transfer_columns!("t"),
+    " FROM jsonb_each(?1) AS asked ",
+    "CROSS JOIN transfer AS t ON t.payout_id = asked.value AND t.outcome = 'expired' ORDER BY t.payout_id, t.attempt"
+);
+
+pub(super) const SETTLEMENT: &str = "SELECT j.body FROM payout AS p CROSS JOIN journal AS j ON j.seq = p.last_seq \
+     WHERE p.id = ?1 AND p.stage = 'settled' AND j.kind = 'payout_settled' AND j.payout_id = p.id";
+
+// Three ways to a page. A recipient has no index: it would be the one that is written at random places for every order, and
+// costs a third of all speed; who asks for a recipient walks the ids.
+pub(super) const PAGE: &str = page!("TRUE", "p.id");
+pub(super) const PAGE_OF_REFERENCE: &str = page!("p.reference = ?4", "p.id");
+pub(super) const PAGE_OF_STAGE: &str = page!(
+    "p.stage = ?2 AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')",
+    "+p.id"
+);
+pub(super) const PAGE_OF_ENDED: &str =
+    page!("p.stage = ?2 AND p.stage IN ('rejected', 'failed', 'cancelled')", "p.id");
+
+pub(super) const PAYABLE: &str = payouts!(
+    ", j.body ->> '$.order_digest'",
+    "LEFT JOIN journal AS j ON j.seq = p.admitted_seq AND json_valid(j.body)",
+    "payout AS p",
+    "WHERE p.stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= ?1) \
+     ORDER BY p.priority DESC, p.id LIMIT ?2"
+);
+pub(super) const RESTING: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = ?1 \
+     AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown') \
+     AND p.updated_at_ms <= ?2 ORDER BY p.updated_at_ms, p.id LIMIT ?3"
+);
+/// Stages that are final have no index by age: nobody waits for them.
+pub(super) const RESTING_ENDED: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = ?1 AND p.updated_at_ms <= ?2 ORDER BY p.updated_at_ms, p.id LIMIT ?3"
+);
+pub(super) const HELD_FOR: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = 'held' AND p.reason IN (SELECT value FROM jsonb_each(?1)) \
+     ORDER BY p.priority DESC, p.id LIMIT ?2"
+);
+
+pub(super) const EXPIRED: &str =
+    live_transfers!("t.expires_at_ms <= ?1 ORDER BY t.expires_at_ms, t.payout_id LIMIT ?2");
+pub(super) const UNINCLUDED: &str =
+    live_transfers!("t.expires_at_ms > ?1 AND t.payout_id > ?2 ORDER BY t.payout_id LIMIT ?3");
+pub(super) const INCLUDED_BETWEEN: &str = payouts!(
+    "(SELECT f.payout_id, f.block_number FROM transfer AS f \
+      WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN ?1 AND ?2 \
+      ORDER BY f.block_number, f.payout_id LIMIT ?3) AS seen CROSS JOIN payout AS p ON p.id = seen.payout_id",
+    "ORDER BY seen.block_number, p.id"
+);
+pub(super) const IN_BLOCKS: &str = payouts!(
+    "(SELECT f.payout_id FROM transfer AS f \
+      WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN ?1 AND ?2 \
+        AND +f.payout_id > ?3 \
+      UNION SELECT f.payout_id FROM transfer AS f \
+      WHERE f.outcome <> 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN ?1 AND ?2 \
+        AND +f.payout_id > ?3 \
+      ORDER BY 1 LIMIT ?4) AS seen CROSS JOIN payout AS p ON p.id = seen.payout_id",
+    "ORDER BY p.id"
+);
+
+pub(super) const COUNTS: &str = "SELECT c.stage, c.payouts, c.amount_micro_usdt, \
+     (SELECT min(p.updated_at_ms) FROM payout AS p WHERE p.stage = c.stage \
+      AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')) \
+     FROM tally AS c";
+pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts), 0), coalesce(sum(amount_micro_usdt), 0), \
+     coalesce(sum(fee_limit_sun), 0) FROM tally WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')";
+
+/// What each scope has reserved, has settled within the hour, and within the rest of the day. Minutes later than `?2` are in
+/// the hour's window, later than `?1` in the day's.
+macro_rules! limit_book {
+    ($from:expr) => {
+        concat!(
+            "SELECT r.scope, r.reserved_micro_usdt, ",
+            "(SELECT coalesce(sum(s.settled_micro_usdt), 0) FROM spending AS s ",
+            " WHERE s.scope = r.scope AND s.minute_ms > ?2), ",
+            "(SELECT coalesce(sum(s.settled_micro_usdt), 0) FROM spending AS s ",
+            " WHERE s.scope = r.scope AND s.minute_ms > ?1 AND s.minute_ms <= ?2) FROM ",
+            $from
+        )
+    };
+}
+
+pub(super) const LIMIT_BOOK: &str = limit_book!("reserved AS r");
+pub(super) const LIMIT_BOOK_OF: &str =
+    limit_book!("jsonb_each(?3) AS asked CROSS JOIN reserved AS r ON r.scope = asked.value");
+
+/// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
+#[cfg(test)]
+pub(super) const HOT: [(&str, &str); 18] = [
+    ("find", FIND),
+    ("find_many", FIND_MANY),
+    ("find_by_key", FIND_BY_KEY),
+    ("find_by_txids", FIND_BY_TXIDS),
+    ("buried", BURIED),
+    ("settlement", SETTLEMENT),
+    ("page", PAGE),
+    ("page_of_reference", PAGE_OF_REFERENCE),
+    ("page_of_stage", PAGE_OF_STAGE),
+    ("page_of_ended", PAGE_OF_ENDED),
+    ("payable", PAYABLE),
+    ("resting", RESTING),
+    ("held_for", HELD_FOR),
+    ("expired", EXPIRED),
+    ("unincluded", UNINCLUDED),
+    ("included_between", INCLUDED_BETWEEN),
+    ("in_blocks", IN_BLOCKS),
+    ("counts", COUNTS),
+];
