@@ -105,10 +105,10 @@ impl Dictionary {
         let call = path.rsplit('/').next().unwrap_or(path);
         match call {
             "broadcasthex" => {
-                if let Some(Tree::Text(hex_text)) = asked.get_mut("transaction") {
-                    if let Some(bytes) = self.transaction(hex_text, standing, refused_for_tapos) {
-                        *hex_text = hex::encode(bytes.encode());
-                    }
+                if let Some(Tree::Text(hex_text)) = asked.get_mut("transaction")
+                    && let Some(bytes) = self.transaction(hex_text, standing, refused_for_tapos)
+                {
+                    *hex_text = hex::encode(bytes.encode());
                 }
             }
             "broadcasttransaction" | "getsignweight" | "getapprovedlist" => {
@@ -254,26 +254,25 @@ impl Dictionary {
     /// The object of `broadcasttransaction`: every part that stands there, true to what it was before.
     fn transaction_object(&self, object: &mut Tree, standing: Standing, refused_for_tapos: bool) {
         let mut ids = BTreeMap::new();
-        if let Some(Tree::Text(hex_text)) = object.get("raw_data_hex").cloned() {
-            if let Some(raw) =
+        if let Some(Tree::Text(hex_text)) = object.get("raw_data_hex").cloned()
+            && let Some(raw) =
                 hex::decode(&hex_text).ok().and_then(|bytes| Raw::decode(&bytes, &mut Vec::new()).ok())
-            {
-                let mut moved = raw.clone();
-                self.settle_raw(&mut moved, standing, refused_for_tapos);
-                ids.insert(
-                    TxId::of_raw_data(&self.as_recorded(&raw.encode())),
-                    TxId::of_raw_data(&moved.encode()),
-                );
-                set(object, "raw_data_hex", hex::encode(moved.encode()));
-            }
+        {
+            let mut moved = raw.clone();
+            self.settle_raw(&mut moved, standing, refused_for_tapos);
+            ids.insert(
+                TxId::of_raw_data(&self.as_recorded(&raw.encode())),
+                TxId::of_raw_data(&moved.encode()),
+            );
+            set(object, "raw_data_hex", hex::encode(moved.encode()));
         }
         if let Some((old, new)) = self.raw_data_object(object, standing, refused_for_tapos) {
             ids.insert(old, new);
         }
-        if let Some(Tree::Text(id)) = object.get("txID").cloned() {
-            if let Some((_, new)) = ids.iter().find(|(old, _)| old.to_string() == id) {
-                set(object, "txID", new.to_string());
-            }
+        if let Some(Tree::Text(id)) = object.get("txID").cloned()
+            && let Some((_, new)) = ids.iter().find(|(old, _)| old.to_string() == id)
+        {
+            set(object, "txID", new.to_string());
         }
         let again = |text: &str| {
             let bytes = hex::decode(text).unwrap_or_default();
