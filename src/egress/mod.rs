@@ -151,6 +151,11 @@ pub fn below(address: &Url, path: &str) -> Url {
     url
 }
 
+/// What is shown in a key's place.
+const DOTS: &str = "••••";
+/// Fewer characters of a key than these tell nothing.
+const CUT_KEY_CHARS_MIN: usize = 4;
+
 /// A provider's API key: a header's value that is marked sensitive, so that neither `Debug` nor HTTP/2's tables keep it.
 #[derive(Clone)]
 pub struct ApiKey(HeaderValue);
@@ -172,19 +177,25 @@ impl ApiKey {
         self.0.clone()
     }
 
-    /// Takes the key out of words that a provider sent, which may quote it.
+    /// Takes the key out of words that a provider sent, which may quote it; also the beginning of it, where the words were cut.
     #[must_use]
     pub fn redact(&self, words: String) -> String {
-        match self.0.to_str() {
-            Ok(key) if !key.is_empty() && words.contains(key) => words.replace(key, "••••"),
-            _ => words,
+        let Some(key) = self.0.to_str().ok().filter(|key| !key.is_empty()) else {
+            return words;
+        };
+        let words = if words.contains(key) { words.replace(key, DOTS) } else { words };
+        let cut = words.trim_end_matches('…');
+        let beginnings = (CUT_KEY_CHARS_MIN..key.len()).rev().filter_map(|chars| key.get(..chars));
+        match beginnings.filter_map(|beginning| cut.strip_suffix(beginning)).next() {
+            Some(before) => format!("{before}{DOTS}…"),
+            None => words,
         }
     }
 }
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(••••)")
+        write!(f, "ApiKey({DOTS})")
     }
 }
 
@@ -229,6 +240,8 @@ mod tests {
         assert_eq!(format!("{key:?}"), "ApiKey(••••)");
         assert!(!format!("{:?}", key.header()).contains("s3cret"));
         assert_eq!(key.redact("the key s3cret-key is used up".into()), "the key •••• is used up");
+        assert_eq!(key.redact("the key s3cret-k…".into()), "the key ••••…");
+        assert_eq!(key.redact("the keys".into()), "the keys");
         assert!(ApiKey::new("two\nlines").is_err());
     }
 }

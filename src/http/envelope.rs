@@ -157,3 +157,49 @@ impl LogLine {
         metrics::histogram!("payoutd_http_request_seconds", "action" => action).record(took);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{App, middleware::from_fn, test};
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// F000-16: the line says what was done, by the route; what stood in the path and in the query stays with the caller.
+    #[actix_web::test]
+    async fn the_log_tells_the_action_and_keeps_the_callers_words_to_itself() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let app = test::init_service(App::new().configure(routes::mount).wrap(from_fn(envelope))).await;
+        for uri in ["/health", "/v1/payouts?recipient=SECRET", "/v1/payouts/SECRET", "/SECRET?SECRET"] {
+            let request =
+                test::TestRequest::get().uri(uri).insert_header((header::AUTHORIZATION, "Bearer SECRET"));
+            let _ = test::call_service(&app, request.to_request()).await;
+        }
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let told: Vec<_> = text.lines().filter(|line| line.contains("payoutd::access")).collect();
+        assert_eq!(told.len(), 3, "{text}");
+        for (line, action) in told.iter().zip(["payout_list", "payout_read", "no_route"]) {
+            assert!(line.contains(&format!("action=\"{action}\"")), "{line}");
+        }
+        assert!(!text.contains("SECRET"), "{text}");
+    }
+}

@@ -41,14 +41,13 @@ pub enum RateClass {
 }
 
 impl RateClass {
-    /// Requests of the class that are worked on at once; one more is told to come back.
+    /// Requests of the class that are worked on at once; one more is told to come back. What the office answers from its
+    /// own memory and store is bounded by the connections alone: whoever has one is served.
     #[must_use]
     pub const fn at_once_max(self) -> usize {
         match self {
-            Self::Write => 128,
-            Self::Read => 64,
+            Self::Write | Self::Read | Self::Probe => super::settings::CONNECTIONS_MAX,
             Self::Operate => 16,
-            Self::Probe => super::settings::CONNECTIONS_MAX,
         }
     }
 }

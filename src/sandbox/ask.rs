@@ -123,6 +123,10 @@ fn members_of(body: &str) -> Read<Vec<(String, &RawValue)>> {
             "Cannot invoke \"com.alibaba.fastjson.JSONObject.containsKey(Object)\" because \"jsonObject\" is null",
         ));
     }
+    if body.trim_start().starts_with('n') {
+        // fastjson knows two words with n, and one of them is none of JSON's.
+        return Err(JavaError::fastjson("error parse new"));
+    }
     match serde_json::from_str::<Members<'_>>(body) {
         Ok(Members(members)) => Ok(members),
         Err(error) if error.is_data() => Err(JavaError::fastjson("can not cast to JSONObject.")),

@@ -180,10 +180,8 @@ impl MessageBody for Broken {
             self.lead = Some(Box::pin(tokio::time::sleep(HALF_LEAD)));
             return Poll::Ready(Some(Ok(first)));
         }
-        if let Some(lead) = self.lead.as_mut() {
-            if lead.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
+        if self.lead.as_mut().is_some_and(|lead| lead.as_mut().poll(context).is_pending()) {
+            return Poll::Pending;
         }
         Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the weather broke the line"))))
     }

@@ -301,17 +301,57 @@ fn payload(fields: &Map<String, Value>, name: &str, visible: bool) -> Option<Vec
     }
 }
 
+/// The name of a contract type, also of those that the simulated chain does not run.
 fn kind_name(kind: i64) -> String {
-    match kind {
-        0 => "AccountCreateContract".to_owned(),
-        TRANSFER_CONTRACT => "TransferContract".to_owned(),
-        2 => "TransferAssetContract".to_owned(),
-        30 => "CreateSmartContract".to_owned(),
-        TRIGGER_SMART_CONTRACT => "TriggerSmartContract".to_owned(),
-        46 => "AccountPermissionUpdateContract".to_owned(),
-        other => other.to_string(),
-    }
+    let known = KINDS.iter().find(|(number, _)| *number == kind);
+    known.map_or_else(
+        || format!("UNKNOWN_ENUM_VALUE_ContractType_{kind}"),
+        |(_, name)| format!("{name}Contract"),
+    )
 }
+
+/// `ContractType` of Tron.proto; every name ends with `Contract`.
+const KINDS: [(i64, &str); 39] = [
+    (0, "AccountCreate"),
+    (1, "Transfer"),
+    (2, "TransferAsset"),
+    (3, "VoteAsset"),
+    (4, "VoteWitness"),
+    (5, "WitnessCreate"),
+    (6, "AssetIssue"),
+    (8, "WitnessUpdate"),
+    (9, "ParticipateAssetIssue"),
+    (10, "AccountUpdate"),
+    (11, "FreezeBalance"),
+    (12, "UnfreezeBalance"),
+    (13, "WithdrawBalance"),
+    (14, "UnfreezeAsset"),
+    (15, "UpdateAsset"),
+    (16, "ProposalCreate"),
+    (17, "ProposalApprove"),
+    (18, "ProposalDelete"),
+    (19, "SetAccountId"),
+    (20, "Custom"),
+    (30, "CreateSmart"),
+    (31, "TriggerSmart"),
+    (32, "Get"),
+    (33, "UpdateSetting"),
+    (41, "ExchangeCreate"),
+    (42, "ExchangeInject"),
+    (43, "ExchangeWithdraw"),
+    (44, "ExchangeTransaction"),
+    (45, "UpdateEnergyLimit"),
+    (46, "AccountPermissionUpdate"),
+    (48, "ClearABI"),
+    (49, "UpdateBrokerage"),
+    (51, "ShieldedTransfer"),
+    (52, "MarketSellAsset"),
+    (53, "MarketCancelOrder"),
+    (54, "FreezeBalanceV2"),
+    (55, "UnfreezeBalanceV2"),
+    (57, "DelegateResource"),
+    (58, "UnDelegateResource"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -3,52 +3,31 @@
 use std::time::Duration;
 
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
-use payoutd_actors::ports::ChainFault;
 
 use super::call::Call;
 
 const REQUESTS: &str = "payoutd_provider_requests_total";
 const SECONDS: &str = "payoutd_provider_request_seconds";
-const FAULTS: &str = "payoutd_provider_faults_total";
 
-/// One provider's meters. Made after the recorder is installed, else they count for nobody.
-pub(super) struct Meters {
-    provider: String,
-    calls: [(Counter, Histogram); Call::ALL.len()],
-}
+/// One provider's meters, call by call; what came of the calls the breaker counts. Made after the recorder is installed, else they count for nobody.
+pub(super) struct Meters([(Counter, Histogram); Call::ALL.len()]);
 
 impl Meters {
     pub(super) fn new(provider: &str) -> Self {
         describe_counter!(REQUESTS, "requests sent to a provider, by provider and call");
         describe_histogram!(SECONDS, Unit::Seconds, "how long a provider took, by provider and call");
-        describe_counter!(
-            FAULTS,
-            "requests without an answer, by provider and fault (silent, penalty, garbled)"
-        );
         let handles = |call: Call| {
             let labels = [("provider", provider.to_owned()), ("call", call.name().to_owned())];
             (counter!(REQUESTS, &labels), histogram!(SECONDS, &labels))
         };
-        Self { provider: provider.to_owned(), calls: Call::ALL.map(handles) }
+        Self(Call::ALL.map(handles))
     }
 
     /// One request ended, with an answer or without.
     pub(super) fn count(&self, call: Call, took: Duration) {
-        if let Some((requests, seconds)) = self.calls.get(call as usize) {
+        if let Some((requests, seconds)) = self.0.get(call as usize) {
             requests.increment(1);
             seconds.record(took);
         }
-    }
-
-    /// One answer was none.
-    pub(super) fn count_fault(&self, fault: &ChainFault) {
-        let word = match fault {
-            ChainFault::Silent(_) => "silent",
-            ChainFault::Penalty { .. } => "penalty",
-            ChainFault::Garbled(_) => "garbled",
-            // Nothing was asked.
-            ChainFault::BreakerOpen { .. } => return,
-        };
-        counter!(FAULTS, "provider" => self.provider.clone(), "fault" => word).increment(1);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Promises: an answer is about what was asked (ids and numbers are compared), or it is a
 //! [`ChainFault`](payoutd_actors::ports::ChainFault); no fault ever means "it did not happen"; every call ends within named
-//! limits of time and size; a provider that asks to be left alone is left alone (F-P16). Keys are in no log, error or metric
+//! limits of time and size; how long a provider asks to be left alone is told (F-P16). Keys are in no log, error or metric
 //! (F003-24).
 //!
 //! - `wire/`: JSON and its meaning.
@@ -17,9 +17,9 @@ mod call;
 mod limits;
 mod meters;
 mod node;
-mod penalty;
 mod provider;
 mod retry;
+mod retry_after;
 mod scan;
 #[cfg(test)]
 mod tests;

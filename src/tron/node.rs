@@ -148,7 +148,9 @@ impl TronNode {
     pub(super) async fn send(&self, transfer: &SignedTransfer) -> Result<BroadcastReply, ChainFault> {
         let url = self.broadcast_url.clone();
         let answer = self.provider.post_once(Call::BroadcastHex, url, broadcast_body(transfer)).await?;
-        self.read(Call::BroadcastHex, &answer, |body| broadcast::read_reply(body, &transfer.txid()))
+        let reply =
+            self.read(Call::BroadcastHex, &answer, |body| broadcast::read_reply(body, &transfer.txid()))?;
+        Ok(BroadcastReply { message: self.provider.redact(reply.message), ..reply })
     }
 
     /// Blocks of a range that java-tron answers in one call.

@@ -1,6 +1,6 @@
 //! What all calls to one provider have in common: its key, its weather, its meters, the second try.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use payoutd_actors::ports::ChainFault;
 use reqwest::{
@@ -8,15 +8,10 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
-    call::Call,
-    limits::ProviderLimits,
-    meters::Meters,
-    penalty::{self, Penalty},
-    retry::RetryBudget,
-    wire::words,
+    call::Call, limits::ProviderLimits, meters::Meters, retry::RetryBudget, retry_after, wire::words,
 };
 use crate::egress::{ApiKey, EgressError, Request, Response, Transport};
 
@@ -33,7 +28,6 @@ pub(super) struct Provider {
     get_headers: HeaderMap,
     post_headers: HeaderMap,
     meters: Meters,
-    penalty: Penalty,
     budget: RetryBudget,
 }
 
@@ -77,8 +71,8 @@ impl Provider {
         let mut post_headers = get_headers.clone();
         post_headers.insert(CONTENT_TYPE, JSON);
         let meters = Meters::new(&name);
-        let (penalty, budget) = (Penalty::new(), RetryBudget::new());
-        Self { name, transport, limits, api_key, get_headers, post_headers, meters, penalty, budget }
+        let budget = RetryBudget::new();
+        Self { name, transport, limits, api_key, get_headers, post_headers, meters, budget }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -87,7 +81,6 @@ impl Provider {
 
     /// Posts bytes that may not be sent twice by us: the office decides when they are sent again.
     pub(super) async fn post_once(&self, call: Call, url: Url, body: Vec<u8>) -> Result<Vec<u8>, ChainFault> {
-        self.may_ask()?;
         let request = self.post(url, body, self.limits.answer_bytes_max);
         Ok(self.once(call, request).await.map_err(Failed::into_trouble)?)
     }
@@ -115,7 +108,6 @@ impl Provider {
 
     /// A question may be asked twice: where the connection broke, it is, once, if the budget allows.
     async fn repeatable(&self, call: Call, request: Request) -> Result<Vec<u8>, Trouble> {
-        self.may_ask().map_err(Trouble::Fault)?;
         let spare = request.clone();
         let answer = match self.once(call, request).await {
             Err(Failed::ConnectionBroke(_)) if self.budget.spend() => self.once(call, spare).await,
@@ -127,14 +119,6 @@ impl Provider {
         answer.map_err(Failed::into_trouble)
     }
 
-    /// Nothing is asked during a penalty.
-    fn may_ask(&self) -> Result<(), ChainFault> {
-        match self.penalty.left() {
-            None => Ok(()),
-            Some(left) => Err(ChainFault::BreakerOpen { retry_after_ms: ms(left) }),
-        }
-    }
-
     async fn once(&self, call: Call, request: Request) -> Result<Vec<u8>, Failed> {
         let begun = Instant::now();
         let carried = self.transport.carry(request).await;
@@ -144,9 +128,7 @@ impl Provider {
             Err(error) => Err(Failed::from(error)),
         };
         if let Err(failed) = &outcome {
-            let fault = ChainFault::from(failed.clone().into_trouble());
-            self.meters.count_fault(&fault);
-            debug!(provider = self.name, call = call.name(), %fault, "no answer");
+            debug!(provider = self.name, call = call.name(), ?failed, "no answer");
         }
         outcome
     }
@@ -157,15 +139,8 @@ impl Provider {
         if status == StatusCode::OK {
             return Ok(response.body);
         }
-        if let Some(time) = penalty::asked_for(status, &response.headers, &self.limits) {
-            self.penalty.stay_away(time);
-            warn!(
-                provider = self.name,
-                status = status.as_u16(),
-                stay_away_ms = ms(time),
-                "it refuses calls for now"
-            );
-            let retry_after_ms = Some(ms(time));
+        if let Some(time) = retry_after::asked_for(status, &response.headers, &self.limits) {
+            let retry_after_ms = i64::try_from(time.as_millis()).ok();
             return Err(Failed::Other(ChainFault::Penalty { status: status.as_u16(), retry_after_ms }));
         }
         let number = status.as_u16();
@@ -188,20 +163,19 @@ impl Provider {
     }
 
     /// A provider's words without our key.
-    fn redact(&self, words: String) -> String {
+    pub(super) fn redact(&self, words: String) -> String {
         match &self.api_key {
             Some(key) => key.redact(words),
             None => words,
         }
     }
 
-    /// A fault of reading an answer: counted here, and cleaned of our key.
+    /// A fault of reading an answer, cleaned of our key.
     pub(super) fn garbled(&self, call: Call, fault: ChainFault) -> ChainFault {
         let fault = match fault {
             ChainFault::Garbled(what) => ChainFault::Garbled(self.redact(what)),
             other => other,
         };
-        self.meters.count_fault(&fault);
         debug!(provider = self.name, call = call.name(), %fault, "an answer that is none");
         fault
     }
@@ -235,8 +209,4 @@ impl Failed {
             Self::Other(fault) => Trouble::Fault(fault),
         }
     }
-}
-
-fn ms(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -16,6 +16,8 @@ mod heavy_bodies;
 mod journal_export;
 mod kit;
 mod payout_commands;
+mod real_node;
+mod sandbox_chain;
 mod sdks;
 mod store_exam;
 mod tron_commands;

@@ -67,6 +67,30 @@ impl Funds {
     }
 }
 
+/// What was promised since the store was last asked what is on its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Promised {
+    micro_usdt: u64,
+    energy: u64,
+    other_sun: u64,
+}
+
+impl Promised {
+    /// Promises one transfer more.
+    pub fn add(&mut self, amount: MicroUsdt, need: &FeeNeed) {
+        self.micro_usdt = self.micro_usdt.saturating_add(amount.micro());
+        self.energy = self.energy.saturating_add(need.energy);
+        self.other_sun = self.other_sun.saturating_add(need.other_sun);
+    }
+
+    /// Takes it off a fresh look at the funds.
+    pub fn take_off(&self, funds: &mut Funds) {
+        funds.in_flight_micro_usdt = funds.in_flight_micro_usdt.saturating_add(self.micro_usdt);
+        funds.in_flight_energy = funds.in_flight_energy.saturating_add(self.energy);
+        funds.in_flight_other_sun = funds.in_flight_other_sun.saturating_add(self.other_sun);
+    }
+}
+
 /// The fee limit for an energy estimate, sun: half as much again, since the price of popular contracts moves with each
 /// maintenance; a limit that is too low burns itself whole. `None`: it would be above the cap.
 #[must_use]
@@ -97,6 +121,19 @@ mod tests {
         assert_eq!(funds.cover(usdt(60), &NEED), Err(Reason::FundsUsdt));
         assert_eq!(funds.cover(usdt(40), &NEED), Ok(()));
         assert_eq!(funds.free_micro_usdt(), 0);
+    }
+
+    /// A fresh look in the middle of a batch must not forget what the batch was promised: it is not on file yet.
+    #[test]
+    fn a_fresh_look_does_not_forget_a_promise() {
+        let fresh = Funds { balance_micro_usdt: 100_000_000, balance_sun: 1_000_000_000, ..Funds::default() };
+        let (mut funds, mut promised) = (fresh, Promised::default());
+        assert_eq!(funds.cover(usdt(60), &NEED), Ok(()));
+        promised.add(usdt(60), &NEED);
+        let mut looked_again = fresh;
+        promised.take_off(&mut looked_again);
+        assert_eq!(looked_again, funds);
+        assert_eq!(looked_again.cover(usdt(60), &NEED), Err(Reason::FundsUsdt));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod adopt;
 mod build;
 mod round;
 mod send;
+mod switch;
 
 use crate::chain_sight::SightReader;
 use crate::domain::limits::LimitRules;
@@ -24,6 +25,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use switch::Switch;
 
 /// The worker's name in the roster, in views and in metrics.
 pub const NAME: &str = "payout_worker";
@@ -131,8 +133,10 @@ pub struct WorkerView {
 /// What the worker's rounds share.
 pub(crate) struct Desk {
     pub(crate) tools: WorkerTools,
-    /// Set before a pause is answered; asked right before every first send.
-    pub(crate) paused: Cell<bool>,
+    /// Asked right before every first send.
+    switch: Switch,
+    /// Whether what was on file before this worker was hired has been sent again.
+    has_resent: Cell<bool>,
     pub(crate) view: RefCell<WorkerView>,
     pub(crate) sender: Sender,
     known_marks: RefCell<adopt::KnownMarks>,
@@ -152,7 +156,14 @@ impl PayoutWorker {
         let sender = Sender::new(&tools);
         let view = RefCell::default();
         let known_marks = RefCell::default();
-        let desk = Rc::new(Desk { tools, paused: Cell::new(false), view, sender, known_marks });
+        let desk = Rc::new(Desk {
+            tools,
+            switch: Switch::default(),
+            has_resent: Cell::new(false),
+            view,
+            sender,
+            known_marks,
+        });
         Self { desk, look: Rounds::default(), resend: Rounds::default() }
     }
 
@@ -167,6 +178,14 @@ impl PayoutWorker {
     }
 }
 
+/// Whoever is no longer the worker sends nothing for the first time: what it had not sent is on file, and its successor's to
+/// send, who hears of every pause.
+impl Drop for PayoutWorker {
+    fn drop(&mut self) {
+        self.desk.switch.pull();
+    }
+}
+
 impl Actor for PayoutWorker {
     type Context = Context<Self>;
 
@@ -174,9 +193,13 @@ impl Actor for PayoutWorker {
         let settings = &self.desk.tools.settings;
         let (look_every, resend_every) = (settings.look_every_ms, settings.resend_every_ms);
         self.look(ctx);
-        // What was on file before this start may never have left: its first sending does not wait a whole period.
-        self.resend(ctx);
-        ctx.run_interval(Duration::from_millis(look_every), |worker, ctx| worker.look(ctx));
+        ctx.run_interval(Duration::from_millis(look_every), |worker, ctx| {
+            worker.look(ctx);
+            // What was on file before this start may never have left: as soon as the chain is seen it is sent.
+            if !worker.desk.has_resent.get() {
+                worker.resend(ctx);
+            }
+        });
         ctx.run_interval(Duration::from_millis(resend_every), |worker, ctx| worker.resend(ctx));
     }
 }
@@ -195,15 +218,15 @@ impl Handler<PauseHouse> for PayoutWorker {
     fn handle(&mut self, PauseHouse { reason }: PauseHouse, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
         Box::pin(async move {
-            // First the flag, so that a round in the middle of its work stops at its next step; then the store, for good.
-            desk.paused.set(true);
+            // First the switch, so that a round in the middle of its work stops at its next step; then the store, for good.
+            desk.switch.pull();
             let now_ms = desk.tools.clock.now_ms();
             let pause = Pause { reason, since_ms: now_ms };
-            let changed = desk.tools.house.change(vec![HouseChange::Pause(pause.clone())], now_ms).await;
-            if changed.is_err() {
-                desk.paused.set(false);
-            }
-            changed.map(|()| pause)
+            // A store that was away may have written it all the same: the switch stays pulled until a look has read it.
+            desk.tools.house.change(vec![HouseChange::Pause(pause.clone())], now_ms).await?;
+            // Once more: a look may have read the store before it said so.
+            desk.switch.pull();
+            Ok(pause)
         })
     }
 }
@@ -217,7 +240,7 @@ impl Handler<ResumeHouse> for PayoutWorker {
         Box::pin(async move {
             let now_ms = desk.tools.clock.now_ms();
             desk.tools.house.change(vec![HouseChange::Resume { reason }], now_ms).await?;
-            desk.paused.set(false);
+            desk.switch.let_go();
             // A full mailbox means that it is about to look anyway.
             let _ = worker.try_send(LookNow);
             Ok(())

@@ -37,8 +37,9 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
 
 async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let tools = &desk.tools;
+    let moves = desk.switch.moves();
     let facts = tools.house.facts().await.map_err(|fault| fault.to_string())?;
-    desk.paused.set(facts.pause.is_some());
+    desk.switch.follow(facts.pause.is_some(), moves);
     if let Some(pause) = &facts.pause {
         return Err(format!("the house is paused: {}", pause.reason));
     }
@@ -157,17 +158,21 @@ async fn cover_and_sign(
         .collect();
     let covers =
         tools.treasurer.ask(CoverPayouts(wants)).await.map_err(|gone| format!("the treasurer: {gone}"))?;
-    if desk.paused.get() {
+    if desk.switch.is_pulled() {
         return Err("the house was paused".to_owned());
     }
     let mut signed = Vec::with_capacity(clear.len());
     let mut later = None;
     for ((payout, call), cover) in clear.into_iter().zip(covers) {
         match cover {
-            Cover::Covered { fee_limit_sun } => {
-                let (attempt, transfer) = sign(tools, &payout, call, fee_limit_sun, basis)?;
-                signed.push((payout, attempt, transfer));
-            }
+            Cover::Covered { fee_limit_sun } => match sign(tools, &payout, call, fee_limit_sun, basis) {
+                Ok((attempt, transfer)) => signed.push((payout, attempt, transfer)),
+                // One that can not be built must not keep the others of its batch in the house.
+                Err(why) => {
+                    error!(payout = %payout.id, why, "it can not be signed");
+                    later = Some(format!("payout {}: {why}", payout.id));
+                }
+            },
             Cover::Hold(reason) => aside.push((payout, Command::Hold(reason))),
             Cover::Later(why) => later = Some(why),
         }

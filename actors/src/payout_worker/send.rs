@@ -107,7 +107,7 @@ async fn send_to_all(desk: &Rc<Desk>, filed: Filed, filed_at: Instant) {
         async move {
             let Ok(_permit) = bound.acquire_owned().await else { return };
             // The last moment at which a pause can still keep this transfer in the house.
-            if desk.paused.get() {
+            if desk.switch.is_pulled() {
                 return;
             }
             if !begun.replace(true) {
@@ -172,6 +172,7 @@ fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &B
 /// Sends again what is on file, unseen and not expired: each transfer after a look for it in the head view of each node.
 pub(super) async fn resend(desk: Rc<Desk>) -> Found {
     let Some(sight) = *desk.tools.sight.borrow() else { return Found::Nothing };
+    desk.has_resent.set(true);
     let (head_ms, settings) = (sight.head.timestamp_ms, &desk.tools.settings);
     let signed_until_ms =
         desk.tools.clock.now_ms().saturating_sub(i64::try_from(settings.resend_every_ms / 2).unwrap_or(0));
@@ -221,7 +222,7 @@ async fn resend_one(desk: &Rc<Desk>, filed: Filed) {
         let (filed, noted) = (&filed, noted.clone());
         async move {
             let Ok(_permit) = bound.clone().acquire_owned().await else { return };
-            if first && desk.paused.get() {
+            if first && desk.switch.is_pulled() {
                 return;
             }
             if send_to(desk, node.as_ref(), &filed.transfer).await && first && !noted.replace(true) {

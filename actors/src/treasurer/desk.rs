@@ -4,7 +4,7 @@ use super::preflight::Preflights;
 use super::wallet::{self, Terms, WalletLook};
 use super::{Cover, TreasurerTools, WalletView, Want};
 use crate::domain::address::Address;
-use crate::domain::funds::{FeeNeed, Funds, fee_limit_sun};
+use crate::domain::funds::{FeeNeed, Funds, Promised, fee_limit_sun};
 use crate::domain::money::{MicroUsdt, Sun};
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::Reason;
@@ -24,12 +24,20 @@ const TRIALS_BEFORE_HOLD: u32 = 3;
 /// The least that can be sent: enough for a trial run.
 const PROBE_AMOUNT: MicroUsdt = MicroUsdt::new(1);
 
+/// How long a promise is taken off each new look, ms: what the worker was promised is on file by then, and counted there, or was
+/// let go. Until then it may be counted twice, never not at all.
+const PROMISE_MS: i64 = 15_000;
+
 pub(super) struct Desk {
     tools: TreasurerTools,
     look: Option<(WalletLook, i64)>,
     terms: Option<(Terms, i64)>,
     in_flight: InFlight,
     funds: Funds,
+    /// What the last answer promised: the store may not show it as on its way yet.
+    promised: Promised,
+    /// When that was, unix ms.
+    promised_at_ms: i64,
     preflights: Preflights,
     trouble: Option<String>,
 }
@@ -42,6 +50,8 @@ impl Desk {
             terms: None,
             in_flight: InFlight::default(),
             funds: Funds::default(),
+            promised: Promised::default(),
+            promised_at_ms: 0,
             preflights: Preflights::default(),
             trouble: None,
         }
@@ -82,6 +92,9 @@ impl Desk {
         self.in_flight = self.tools.ledger.payouts().in_flight().await.map_err(|fault| fault.to_string())?;
         self.look = Some((look, now_ms));
         self.funds = self.funds_now(&look);
+        if now_ms.saturating_sub(self.promised_at_ms) < PROMISE_MS {
+            self.promised.take_off(&mut self.funds);
+        }
         Ok(())
     }
 
@@ -126,6 +139,8 @@ impl Desk {
         if self.look.is_none() || self.trouble.is_some() {
             self.look().await;
         }
+        // Whoever asks again has filed what was promised before, or let it go.
+        self.promised = Promised::default();
         let mut answers = Vec::with_capacity(wants.len());
         for want in &wants {
             let mut answer = self.cover_one(want).await;
@@ -178,7 +193,11 @@ impl Desk {
             other_sun: other_sun(&want.order, parameters.bandwidth_price_sun, parameters.memo_fee_sun),
         };
         match self.funds.cover(want.order.amount, &need) {
-            Ok(()) => Cover::Covered { fee_limit_sun },
+            Ok(()) => {
+                self.promised.add(want.order.amount, &need);
+                self.promised_at_ms = self.tools.clock.now_ms();
+                Cover::Covered { fee_limit_sun }
+            }
             Err(reason) => Cover::Hold(reason),
         }
     }

@@ -85,7 +85,7 @@ fn configuration() -> Fields {
         .with("maxTimeRatio", Json::Literal("5.0"))
         .with("minParticipationRate", 0i64)
         .with("minTimeRatio", Json::Literal("0.0"))
-        .with("p2pVersion", "0")
+        .with("p2pVersion", "20250512")
         .with("passiveNodeSize", 0i64)
         .with("sameIpMaxConnectCount", 0i64)
         .with("sendNodeSize", 0i64)

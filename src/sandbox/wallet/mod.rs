@@ -42,7 +42,7 @@ pub(crate) struct Call {
 }
 
 /// Calls that both views have.
-const BOTH: [(&str, Answerer); 16] = [
+const BOTH: [(&str, Answerer); 17] = [
     ("getnowblock", blocks::now),
     ("getblock", blocks::by_id_or_number),
     ("getblockbynum", blocks::by_number),
@@ -59,10 +59,11 @@ const BOTH: [(&str, Answerer); 16] = [
     ("getnodeinfo", about::node_info),
     ("getenergyprices", about::energy_prices),
     ("getbandwidthprices", about::bandwidth_prices),
+    ("getburntrx", about::burnt),
 ];
 
 /// Calls that only the head view has.
-const HEAD_ONLY: [(&str, Answerer); 17] = [
+const HEAD_ONLY: [(&str, Answerer); 16] = [
     ("gettransactionreceiptbyid", transactions::receipt_by_id),
     ("gettransactionfrompending", transactions::pending_by_id),
     ("gettransactionlistfrompending", transactions::pending_list),
@@ -79,7 +80,6 @@ const HEAD_ONLY: [(&str, Answerer); 17] = [
     ("getchainparameters", about::chain_parameters),
     ("getmemofee", about::memo_fee),
     ("getnextmaintenancetime", about::next_maintenance_time),
-    ("getburntrx", about::burnt),
 ];
 
 /// What a path of a view asks for.

@@ -3,8 +3,26 @@
 
 use serde_json::{Map, Value};
 
+use super::door::Answer;
+
+/// Holds an answer against the description of its route.
+pub(crate) fn hold(document: &Value, method: &str, path: &str, answer: &Answer) {
+    let responses = &document["paths"][path][method]["responses"];
+    let response = &responses[answer.status.to_string()];
+    assert!(response.is_object(), "{method} {path}: {} is not described in {responses}", answer.status);
+    let content_type = answer.header("content-type").split(';').next().unwrap();
+    let schema = &response["content"][content_type]["schema"];
+    assert!(
+        schema.is_object(),
+        "{method} {path} {}: {content_type} is not described in {response}",
+        answer.status
+    );
+    let found = faults(document, schema, &answer.json(), "");
+    assert!(found.is_empty(), "{method} {path} {}: {found:#?}\n{}", answer.status, answer.text);
+}
+
 /// Every way in which `value` is not what `schema` says; `document` resolves references.
-pub(crate) fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut found = Vec::new();
     look(document, schema, value, at, &mut found);
     found

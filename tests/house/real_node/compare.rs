@@ -6,9 +6,9 @@
 use super::ordered::Tree;
 
 /// Lists of which a chain may hold more or fewer.
-const FREE_LENGTH: [&str; 6] = ["transactions", "peerList", "memoryDescInfoList", "block", "entrys", "txId"];
-/// Values that are long and the contract's own: only their kind counts.
-const FREE_TEXT: [&str; 3] = ["bytecode", "runtimecode", "name"];
+const FREE_LENGTH: [&str; 5] = ["transactions", "peerList", "memoryDescInfoList", "block", "txId"];
+/// Values that are a contract's or a machine's own: only their kind counts.
+const FREE: [&str; 6] = ["bytecode", "runtimecode", "name", "entrys", "osName", "javaVersion"];
 
 /// What differs, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,8 @@ pub(super) fn differences(real: &Heard, ours: &Heard) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut say = |place: &str, real: &str, ours: &str| {
         if real != ours {
-            found.push(Difference { place: place.to_owned(), says: format!("real: {real}, sandbox: {ours}") });
+            found
+                .push(Difference { place: place.to_owned(), says: format!("real: {real}, sandbox: {ours}") });
         }
     };
     say("status", &real.status.to_string(), &ours.status.to_string());
@@ -58,14 +59,14 @@ pub(super) fn differences(real: &Heard, ours: &Heard) -> Vec<Difference> {
 }
 
 fn walk(place: &str, real: &Tree, ours: &Tree, found: &mut Vec<Difference>) {
+    let last = place.rsplit('.').next().unwrap_or(place);
+    if FREE.contains(&last) && real.kind() == ours.kind() {
+        return;
+    }
     match (real, ours) {
         (Tree::Object(real), Tree::Object(ours)) => walk_object(place, real, ours, found),
         (Tree::List(real), Tree::List(ours)) => walk_list(place, real, ours, found),
         (Tree::Text(real), Tree::Text(ours)) => {
-            let last = place.rsplit('.').next().unwrap_or(place);
-            if FREE_TEXT.contains(&last) {
-                return;
-            }
             let (real, ours) = (essence(real), essence(ours));
             if real != ours {
                 note(place, &format!("`{real}`"), &format!("`{ours}`"), found);
@@ -94,7 +95,8 @@ fn walk_object(place: &str, real: &[(String, Tree)], ours: &[(String, Tree)], fo
     };
     let (real_order, our_order) = (shared(real, ours), shared(ours, real));
     if real_order != our_order {
-        let place = if place.is_empty() { "order of keys".to_owned() } else { format!("{place} order of keys") };
+        let place =
+            if place.is_empty() { "order of keys".to_owned() } else { format!("{place} order of keys") };
         note(&place, &real_order, &our_order, found);
     }
     for (key, value) in real {
@@ -147,9 +149,13 @@ fn note(place: &str, real: &str, ours: &str, found: &mut Vec<Difference>) {
 /// A text without what belongs to one chain alone: hex becomes its length (or the words that it spells), addresses and digits
 /// become marks.
 pub(super) fn essence(text: &str) -> String {
-    if text.len() >= 8 && text.chars().all(|character| character.is_ascii_hexdigit()) {
+    if text.len() >= 4 && text.len().is_multiple_of(2) && text.chars().all(|digit| digit.is_ascii_hexdigit())
+    {
         return match hex::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
-            Some(words) if words.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic()) => {
+            Some(words)
+                if words.len() >= 4
+                    && words.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic()) =>
+            {
                 format!("hex of \"{}\"", without_marks(&words))
             }
             _ => format!("hex, {} digits", text.len()),
@@ -166,12 +172,15 @@ fn without_marks(text: &str) -> String {
             word.push(character);
             continue;
         }
-        let is_id = word.len() >= 8 && word.chars().all(|character| character.is_ascii_hexdigit());
+        let is_hex = word.len() >= 4 && word.chars().all(|character| character.is_ascii_hexdigit());
+        let is_id = is_hex && (word.len() >= 8 || word.chars().any(|character| character.is_ascii_digit()));
         let is_address = word.len() == 34 && word.starts_with('T');
         match (is_id, is_address) {
-            (true, _) => out.push_str("ID"),
+            (true, _) => out.push('#'),
             (_, true) => out.push('A'),
-            _ => out.extend(word.chars().map(|character| if character.is_ascii_digit() { '#' } else { character })),
+            _ => out.extend(
+                word.chars().map(|character| if character.is_ascii_digit() { '#' } else { character }),
+            ),
         }
         word.clear();
         out.push(character);
@@ -199,7 +208,9 @@ fn is_page(body: &str) -> bool {
 }
 
 fn title(body: &str) -> &str {
-    body.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")).map_or("no page", |(title, _)| title)
+    body.split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once("</title>"))
+        .map_or("no page", |(title, _)| title)
 }
 
 #[cfg(test)]
@@ -237,7 +248,7 @@ mod tests {
         let essence_of = |text: &str| essence(text);
         assert_eq!(
             essence_of("effectiveConnection:12 for abababababab by TP88mnkKZxi2V23uowvUqajoHHdAx793kr."),
-            "effectiveConnection:# for ID by A."
+            "effectiveConnection:# for # by A."
         );
         assert_eq!(essence_of("447570207472616e73616374696f6e2e"), "hex of \"Dup transaction.\"");
     }

@@ -63,7 +63,8 @@ fn mark<'a>(lines: impl Iterator<Item = &'a Line>) -> bool {
 fn lines(text: &str, columns: usize) -> Vec<Line> {
     let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| recording"));
     rows.filter_map(|row| {
-        let cells = row.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`')).collect::<Vec<_>>();
+        let cells =
+            row.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`')).collect::<Vec<_>>();
         if cells.len() != columns {
             return None;
         }

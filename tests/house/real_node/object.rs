@@ -2,7 +2,8 @@
 //! judges.
 
 use payoutd_actors::domain::tron::protobuf::{
-    Any, Contract, Message, Raw, TRANSFER_CONTRACT, TRIGGER_SMART_CONTRACT, TransferContract, TriggerSmartContract,
+    Any, Contract, Message, Raw, TRANSFER_CONTRACT, TRIGGER_SMART_CONTRACT, TransferContract,
+    TriggerSmartContract,
 };
 
 use super::ordered::Tree;

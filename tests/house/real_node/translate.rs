@@ -4,17 +4,20 @@
 //! What is broken on purpose stays broken: bytes that are no transaction are sent as they are, a signature of a stranger stays a
 //! stranger's, a reference block that the real node refused stays unknown.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use payoutd_actors::domain::{
     address::Address,
     tron::{
-        PrivateKey, Signature, TxId,
-        protobuf::{Message, Raw, Transaction},
+        Hash32, PrivateKey, Signature, TxId, Uint256, compliance,
+        protobuf::{Message, Raw, Transaction, TriggerSmartContract},
     },
 };
 
 use super::ordered::Tree;
+
+/// Selector of `disburseKYC`.
+const DISBURSE_KYC: [u8; 4] = [0xc3, 0xae, 0x70, 0xd2];
 
 /// What stands for what.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub(super) struct Dictionary {
     pub(super) numbers: BTreeMap<i64, i64>,
     /// Keys that the recordings tell, and the key that plays each role here, by the recorded address.
     pub(super) keys: BTreeMap<Address, PrivateKey>,
+    /// Raw parts by what they were before they were settled: the same bytes again stay the same bytes.
+    pub(super) settled: RefCell<BTreeMap<Vec<u8>, Raw>>,
 }
 
 /// Where the sandbox's chain stands when a question is put.
@@ -47,7 +52,8 @@ impl Dictionary {
             return known.clone();
         }
         let mut text = text.to_owned();
-        for (recorded, ours) in self.names.iter().chain(&self.ids) {
+        let names = self.names.iter().map(|(recorded, ours)| (recorded, ours));
+        for (recorded, ours) in names.chain(&self.ids) {
             if text.contains(recorded.as_str()) {
                 text = text.replace(recorded.as_str(), ours);
             }
@@ -62,7 +68,11 @@ impl Dictionary {
                 for (key, real) in members {
                     let Some(ours) = ours.get(key) else { continue };
                     match (key.as_str(), real, ours) {
-                        ("blockID" | "parentHash" | "txID" | "txid" | "id", Tree::Text(real), Tree::Text(ours)) => {
+                        (
+                            "blockID" | "parentHash" | "txID" | "txid" | "id",
+                            Tree::Text(real),
+                            Tree::Text(ours),
+                        ) => {
                             self.ids.insert(real.clone(), ours.clone());
                         }
                         ("number" | "blockNumber", _, _) => {
@@ -84,15 +94,21 @@ impl Dictionary {
     }
 
     /// A question in the sandbox's terms. `refused_for_tapos` says that the real node refused its reference block.
-    pub(super) fn request(&self, path: &str, asked: &Tree, standing: Standing, refused_for_tapos: bool) -> Tree {
+    pub(super) fn request(
+        &self,
+        path: &str,
+        asked: &Tree,
+        standing: Standing,
+        refused_for_tapos: bool,
+    ) -> Tree {
         let mut asked = self.tree(asked, standing);
         let call = path.rsplit('/').next().unwrap_or(path);
         match call {
             "broadcasthex" => {
-                if let Some(Tree::Text(hex_text)) = asked.get_mut("transaction") {
-                    if let Some(bytes) = self.transaction(hex_text, standing, refused_for_tapos) {
-                        *hex_text = hex::encode(bytes.encode());
-                    }
+                if let Some(Tree::Text(hex_text)) = asked.get_mut("transaction")
+                    && let Some(bytes) = self.transaction(hex_text, standing, refused_for_tapos)
+                {
+                    *hex_text = hex::encode(bytes.encode());
                 }
             }
             "broadcasttransaction" | "getsignweight" | "getapprovedlist" => {
@@ -102,6 +118,19 @@ impl Dictionary {
             _ => {}
         }
         asked
+    }
+
+    /// A recorded query in the sandbox's terms.
+    pub(super) fn query(&self, query: &str, standing: Standing) -> String {
+        let numbers = ["num", "id_or_num", "startNum", "endNum"];
+        let pair = |pair: &str| match pair.split_once('=') {
+            Some((key, value)) if numbers.contains(&key) => match value.parse() {
+                Ok(number) => format!("{key}={}", self.number(number, standing)),
+                Err(_) => pair.to_owned(),
+            },
+            _ => pair.to_owned(),
+        };
+        query.split('&').map(pair).collect::<Vec<_>>().join("&")
     }
 
     fn tree(&self, tree: &Tree, standing: Standing) -> Tree {
@@ -143,7 +172,8 @@ impl Dictionary {
     }
 
     fn range(&self, asked: &mut Tree, standing: Standing) {
-        let (start, end) = (asked.get("startNum").and_then(Tree::number), asked.get("endNum").and_then(Tree::number));
+        let (start, end) =
+            (asked.get("startNum").and_then(Tree::number), asked.get("endNum").and_then(Tree::number));
         let (Some(start), Some(end)) = (start, end) else { return };
         let moved = self.number(start, standing);
         for (key, number) in [("startNum", moved), ("endNum", moved + end - start)] {
@@ -154,10 +184,16 @@ impl Dictionary {
     }
 
     /// Bytes in hex, whose names are translated already, as a transaction of this chain; `None` when they are none.
-    fn transaction(&self, hex_text: &str, standing: Standing, refused_for_tapos: bool) -> Option<Transaction> {
+    fn transaction(
+        &self,
+        hex_text: &str,
+        standing: Standing,
+        refused_for_tapos: bool,
+    ) -> Option<Transaction> {
         let mut odd = Vec::new();
         let bytes = hex::decode(hex_text).ok()?;
-        let mut transaction = Transaction::decode(&bytes, &mut odd).ok().filter(|found| !found.raw_data.is_empty())?;
+        let mut transaction =
+            Transaction::decode(&bytes, &mut odd).ok().filter(|found| !found.raw_data.is_empty())?;
         let mut raw = Raw::decode(&transaction.raw_data, &mut odd).ok()?;
         if !odd.iter().all(|oddity| format!("{oddity:?}").starts_with("PaddedSignature")) {
             return None;
@@ -172,7 +208,36 @@ impl Dictionary {
         Some(transaction)
     }
 
+    /// The officer's clearance in a call of the router: signed again by whoever plays the officer here.
+    fn clear_again(&self, value: &mut Vec<u8>) {
+        let Ok(mut call) = TriggerSmartContract::decode(value, &mut Vec::new()) else { return };
+        let Some(arguments) = call.data.strip_prefix(&DISBURSE_KYC).filter(|rest| rest.len() >= 9 * 32)
+        else {
+            return;
+        };
+        let word = |index: usize| -> [u8; 32] { arguments[index * 32..index * 32 + 32].try_into().unwrap() };
+        let recipient = Address::from_word_masked(&word(1));
+        let digest = compliance::digest(recipient, &Hash32::new(word(4)), &Uint256::from_word(word(5)));
+        let v = word(6)[31];
+        let signer = Signature::from_parts(v, &word(7), &word(8)).signer(&digest);
+        let Some(key) = signer.ok().and_then(|signer| self.keys.get(&signer)) else { return };
+        let again = key.sign(&digest);
+        let v = if v < 27 { again.v() - 27 } else { again.v() };
+        call.data[4 + 6 * 32 + 31] = v;
+        call.data[4 + 7 * 32..4 + 8 * 32].copy_from_slice(&again.r());
+        call.data[4 + 8 * 32..4 + 9 * 32].copy_from_slice(&again.s());
+        *value = call.encode();
+    }
+
     fn settle_raw(&self, raw: &mut Raw, standing: Standing, refused_for_tapos: bool) {
+        let before = raw.encode();
+        if let Some(known) = self.settled.borrow().get(&before) {
+            *raw = known.clone();
+            return;
+        }
+        for contract in &mut raw.contracts {
+            self.clear_again(&mut contract.parameter.value);
+        }
         if !refused_for_tapos {
             raw.ref_block_bytes = standing.ref_block.0.to_vec();
             raw.ref_block_hash = standing.ref_block.1.to_vec();
@@ -183,30 +248,36 @@ impl Dictionary {
         if raw.timestamp > 0 {
             raw.timestamp += standing.time_shift_ms;
         }
+        self.settled.borrow_mut().insert(before, raw.clone());
     }
 
     /// The object of `broadcasttransaction`: every part that stands there, true to what it was before.
     fn transaction_object(&self, object: &mut Tree, standing: Standing, refused_for_tapos: bool) {
         let mut ids = BTreeMap::new();
-        if let Some(Tree::Text(hex_text)) = object.get("raw_data_hex").cloned() {
-            if let Some(raw) = hex::decode(&hex_text).ok().and_then(|bytes| Raw::decode(&bytes, &mut Vec::new()).ok()) {
-                let mut moved = raw.clone();
-                self.settle_raw(&mut moved, standing, refused_for_tapos);
-                ids.insert(TxId::of_raw_data(&self.as_recorded(&raw.encode())), TxId::of_raw_data(&moved.encode()));
-                set(object, "raw_data_hex", hex::encode(moved.encode()));
-            }
+        if let Some(Tree::Text(hex_text)) = object.get("raw_data_hex").cloned()
+            && let Some(raw) =
+                hex::decode(&hex_text).ok().and_then(|bytes| Raw::decode(&bytes, &mut Vec::new()).ok())
+        {
+            let mut moved = raw.clone();
+            self.settle_raw(&mut moved, standing, refused_for_tapos);
+            ids.insert(
+                TxId::of_raw_data(&self.as_recorded(&raw.encode())),
+                TxId::of_raw_data(&moved.encode()),
+            );
+            set(object, "raw_data_hex", hex::encode(moved.encode()));
         }
         if let Some((old, new)) = self.raw_data_object(object, standing, refused_for_tapos) {
             ids.insert(old, new);
         }
-        if let Some(Tree::Text(id)) = object.get("txID").cloned() {
-            if let Some((_, new)) = ids.iter().find(|(old, _)| old.to_string() == id) {
-                set(object, "txID", new.to_string());
-            }
+        if let Some(Tree::Text(id)) = object.get("txID").cloned()
+            && let Some((_, new)) = ids.iter().find(|(old, _)| old.to_string() == id)
+        {
+            set(object, "txID", new.to_string());
         }
         let again = |text: &str| {
             let bytes = hex::decode(text).unwrap_or_default();
-            let known = ids.iter().map(|(old, new)| self.signed_again(&bytes, *old, *new)).find(|new| *new != bytes);
+            let known =
+                ids.iter().map(|(old, new)| self.signed_again(&bytes, *old, *new)).find(|new| *new != bytes);
             hex::encode(known.unwrap_or(bytes))
         };
         match object.get_mut("signature") {
@@ -224,25 +295,20 @@ impl Dictionary {
 
     /// Moves `raw_data` along and says which id it had and which it has, as far as it can be put together.
     fn raw_data_object(&self, object: &mut Tree, standing: Standing, tapos: bool) -> Option<(TxId, TxId)> {
-        let before = super::object::raw_of(object);
+        let before = super::object::raw_of(object)?;
+        let mut raw = Raw::decode(&before, &mut Vec::new()).ok()?;
+        self.settle_raw(&mut raw, standing, tapos);
         let raw_data = object.get_mut("raw_data")?;
-        if !tapos {
-            set(raw_data, "ref_block_bytes", hex::encode(standing.ref_block.0));
-            set(raw_data, "ref_block_hash", hex::encode(standing.ref_block.1));
-        }
-        for key in ["expiration", "timestamp"] {
-            match raw_data.get_mut(key) {
-                Some(Tree::Number(number)) => {
-                    *number = (number.parse::<i64>().ok()? + standing.time_shift_ms).to_string();
-                }
-                Some(Tree::Text(number)) => {
-                    *number = (number.parse::<i64>().ok()? + standing.time_shift_ms).to_string();
-                }
-                _ => {}
+        set(raw_data, "ref_block_bytes", hex::encode(&raw.ref_block_bytes));
+        set(raw_data, "ref_block_hash", hex::encode(&raw.ref_block_hash));
+        for (key, moment_ms) in [("expiration", raw.expiration), ("timestamp", raw.timestamp)] {
+            // A number that was given as text stays one.
+            if let Some(Tree::Number(number) | Tree::Text(number)) = raw_data.get_mut(key) {
+                *number = moment_ms.to_string();
             }
         }
-        let after = super::object::raw_of(object)?;
-        Some((TxId::of_raw_data(&self.as_recorded(&before?)), TxId::of_raw_data(&after)))
+        let after = raw.encode();
+        Some((TxId::of_raw_data(&self.as_recorded(&before)), TxId::of_raw_data(&after)))
     }
 
     /// The bytes as they stood in the recording, before names were translated: what the recorded signature is of.
@@ -261,6 +327,12 @@ impl Dictionary {
         match signer.and_then(|signer| self.keys.get(&signer)) {
             Some(key) => {
                 let mut again = key.sign(new.as_bytes()).as_bytes().to_vec();
+                // The form of v stays: 0 and 1, 27 and 28, or 31 and 32.
+                again[64] = match signature[64] {
+                    0..27 => again[64] - 27,
+                    31.. => again[64] + 4,
+                    _ => again[64],
+                };
                 again.extend_from_slice(&signature[65..]);
                 again
             }

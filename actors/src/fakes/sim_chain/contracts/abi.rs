@@ -63,7 +63,8 @@ pub(super) fn bool_word(truth: bool) -> [u8; 32] {
 pub(super) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(&number_word(text.len() as u64));
     out.extend_from_slice(text);
-    out.resize(out.len().next_multiple_of(32), 0);
+    // Padded to whole words of its own: a selector may stand before everything.
+    out.resize(out.len() + text.len().next_multiple_of(32) - text.len(), 0);
 }
 
 /// A string as the only return value.

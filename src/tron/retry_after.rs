@@ -1,48 +1,13 @@
-//! Staying away from a provider that refuses calls. Public services lengthen the penalty of whoever keeps knocking.
+//! How long a provider that refuses calls asks us to stay away (F-P16). Staying away is the circuit breaker's.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
+use super::limits::{ProviderLimits, STAY_AWAY_MAX};
 use chrono::DateTime;
 use reqwest::{
     StatusCode,
     header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER},
 };
-use tokio::time::Instant;
-
-use super::limits::{ProviderLimits, STAY_AWAY_MAX};
-
-/// Until when a provider is left alone.
-#[derive(Debug)]
-pub(super) struct Penalty {
-    start: Instant,
-    /// In ms since `start`; 0 means that it was never refused.
-    until_ms: AtomicU64,
-}
-
-impl Penalty {
-    pub(super) fn new() -> Self {
-        Self { start: Instant::now(), until_ms: AtomicU64::new(0) }
-    }
-
-    /// How long it must still be left alone, if at all.
-    pub(super) fn left(&self) -> Option<Duration> {
-        let until_ms = self.until_ms.load(Ordering::Relaxed);
-        if until_ms == 0 {
-            return None;
-        }
-        let left = Duration::from_millis(until_ms).saturating_sub(self.start.elapsed());
-        (!left.is_zero()).then_some(left)
-    }
-
-    /// It refused a call: it is left alone for this long from now, or longer if it was told so before.
-    pub(super) fn stay_away(&self, time: Duration) {
-        let until = self.start.elapsed().saturating_add(time.min(STAY_AWAY_MAX));
-        self.until_ms.fetch_max(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
 
 /// How long a refusal asks us to stay away; `None` where the status is no refusal.
 pub(super) fn asked_for(
@@ -107,18 +72,5 @@ mod tests {
         for other in [200, 302, 400, 401, 404, 500, 502] {
             assert_eq!(asked(other, &[("retry-after", "9")]), None);
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_shorter_penalty_does_not_shorten_a_longer_one() {
-        let penalty = Penalty::new();
-        assert_eq!(penalty.left(), None);
-        penalty.stay_away(Duration::from_secs(30));
-        penalty.stay_away(Duration::from_secs(1));
-        assert_eq!(penalty.left(), Some(Duration::from_secs(30)));
-        tokio::time::advance(Duration::from_secs(29)).await;
-        assert_eq!(penalty.left(), Some(Duration::from_secs(1)));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(penalty.left(), None);
     }
 }
