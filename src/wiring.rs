@@ -44,7 +44,9 @@ pub enum NotOpened {
     #[error("a client of the network can not be made")]
     Client(#[source] ClientError),
     /// Nodes of different chains, or of another chain than the store's.
-    #[error("{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's")]
+    #[error(
+        "{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's"
+    )]
     OtherChain {
         /// The node.
         name: String,
@@ -82,9 +84,15 @@ pub struct OpenHouse {
 ///
 /// # Errors
 /// See [`NotOpened`].
-pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: GiveUp) -> Result<OpenHouse, NotOpened> {
+pub async fn open(
+    config: &Config,
+    secrets: Secrets,
+    metrics: Metrics,
+    give_up: GiveUp,
+) -> Result<OpenHouse, NotOpened> {
     let StoreUrl::Sqlite(database) = &config.store.url;
-    let store = Arc::new(SqliteStore::open(database, SqliteSettings::default()).await.map_err(NotOpened::Store)?);
+    let store =
+        Arc::new(SqliteStore::open(database, SqliteSettings::default()).await.map_err(NotOpened::Store)?);
     let keeper = Arc::new(CheckpointFile::beside(database));
     let (nodes, second) = network(config, &secrets)?;
     compare_chains(&nodes, &*store).await?;

@@ -22,9 +22,9 @@ pub mod terminal;
 mod actors;
 mod address;
 mod check_config;
-mod run;
 mod pause;
 mod payouts;
+mod run;
 mod sandbox;
 mod tx;
 
