@@ -19,6 +19,7 @@ mod payout_commands;
 mod real_node;
 mod sandbox_chain;
 mod sdks;
+mod store_commands;
 mod store_exam;
 mod tron_commands;
 mod tron_vectors;
