@@ -1,7 +1,6 @@
 //! `payoutd run`: the daemon. It opens the house, waits for the word to stop, and closes it.
 
 use super::{exit::Exit, failure::Failure, place::Place, terminal::Terminal};
-use crate::store::OpenError;
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, NotOpened};
 use payoutd_actors::guardian::GiveUp;
@@ -74,7 +73,7 @@ pub(super) async fn stop_word() -> &'static str {
 /// A house that does not open, with the next step.
 pub(super) fn failure(why: NotOpened) -> Failure {
     let (exit, next) = match &why {
-        NotOpened::Store(OpenError::Locked(_)) => {
+        NotOpened::Store(cause) if cause.is_locked() => {
             (Exit::TryLater, "stop the process that it names, or use another store")
         }
         NotOpened::Store(_) | NotOpened::StoreFault(_) => {

@@ -11,14 +11,15 @@ use crate::cli::{
     terminal::{Ink, Terminal},
 };
 use crate::config::{Config, Secrets, Sources};
-use crate::reconcile::{Comparison, compare};
 use crate::sandbox::{Clock, Listen, Sandbox, SandboxSettings};
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, OpenHouse};
+use crate::world::SystemClock;
 use payoutd_actors::domain::payout::Payout;
 use payoutd_actors::fakes::sim_chain::Settings;
 use payoutd_actors::guardian::GiveUp;
-use payoutd_actors::ports::House;
+use payoutd_actors::ports::{Clock as _, House, Payouts};
+use payoutd_actors::reconcile::{ChainBook, Comparison, NotCompared, Reading, Tools, compare, node_of};
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -184,7 +185,7 @@ impl Town {
             stop_word().await;
             return Ok(Exit::Done);
         }
-        let comparison = reconcile(house, config).await?;
+        let comparison = reconcile(house, config, sandbox).await?;
         for finding in &comparison.findings {
             let line = format!("{}: {}", finding.anomaly.word(), finding.detail);
             terminal.note(terminal.on_stderr(Ink::Bad, line));
@@ -216,38 +217,43 @@ impl Town {
     }
 }
 
-/// How often a storm may get between us and the chain before the comparison is given up.
+/// Holds the books against the chain. The storm is over by then: what is judged is the payments, not the weather.
+async fn reconcile(house: &OpenHouse, config: &Config, sandbox: &Sandbox) -> Result<Comparison, Failure> {
+    let calm = Sky::Calm.order(None);
+    payoutd_actors::fakes::look(&sandbox.chain())
+        .order(&calm)
+        .map_err(|why| Failure::because(Exit::Software, "the weather can not be ordered", &why))?;
+    let mut tries = 0;
+    loop {
+        match compare_once(house, config).await {
+            Ok(comparison) => return Ok(comparison),
+            Err(why) if tries >= COMPARE_TRIES => {
+                return Err(Failure::because(
+                    Exit::Unavailable,
+                    "the books can not be held against the chain",
+                    &why,
+                ));
+            }
+            Err(_) => tries += 1,
+        }
+        tokio::time::sleep(COMPARE_AGAIN).await;
+    }
+}
+
+/// What the storm has left behind (a penalty, an open breaker) goes away by itself.
 const COMPARE_TRIES: u32 = 30;
 /// Between two tries.
 const COMPARE_AGAIN: Duration = Duration::from_millis(500);
 
-async fn reconcile(house: &OpenHouse, config: &Config) -> Result<Comparison, Failure> {
-    let facts = house
-        .store
-        .facts()
-        .await
-        .map_err(|why| Failure::because(Exit::Unavailable, "the store does not answer", &why))?;
-    let first = facts.birth.map_or(1, |birth| birth.block.number + 1);
-    let policy = config.policy();
-    let mut tries = 0;
-    loop {
-        let mut last = None;
-        for node in &house.nodes {
-            match compare(&*house.store, node.as_ref(), &policy, first, |_| {}).await {
-                Ok(comparison) => return Ok(comparison),
-                Err(why) => last = Some(why),
-            }
-        }
-        tries += 1;
-        if let Some(why) = last.filter(|_| tries >= COMPARE_TRIES) {
-            return Err(Failure::because(
-                Exit::Unavailable,
-                "the books can not be held against the chain",
-                &why,
-            ));
-        }
-        tokio::time::sleep(COMPARE_AGAIN).await;
-    }
+async fn compare_once(house: &OpenHouse, config: &Config) -> Result<Comparison, NotCompared> {
+    let facts = house.store.facts().await?;
+    let since = facts.birth.ok_or(NotCompared::NeverSawTheChain)?;
+    let node = node_of(&house.nodes, &facts).await?;
+    let (policy, now_ms) = (config.policy(), SystemClock.now_ms());
+    let payouts: &dyn Payouts = &*house.store;
+    let book = ChainBook::read(Reading { node, payouts, policy: &policy, now_ms }, since, |_, _| {}).await?;
+    let tools = Tools { payouts, strangers: &*house.store, policy: &policy, marks: &house.marks, now_ms };
+    compare(tools, &book).await
 }
 
 /// The folder: the one that was named, or one that goes when the day is over.
