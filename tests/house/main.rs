@@ -21,6 +21,7 @@ mod sandbox_chain;
 mod sdks;
 mod store_commands;
 mod store_exam;
+mod store_killed;
 mod tron_commands;
 mod tron_vectors;
 mod whole_house;
