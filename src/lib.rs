@@ -6,7 +6,6 @@ pub mod cli;
 pub mod config;
 pub mod egress;
 pub mod http;
-pub mod reconcile;
 pub mod sandbox;
 pub mod signer;
 pub mod store;

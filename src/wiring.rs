@@ -4,11 +4,11 @@
 //! closing: the door takes nothing new, the office finishes what it has in hand, the store is let go.
 //! Never here: rules about money.
 
-use crate::config::{Config, Secrets, StoreUrl};
-use crate::http::office::{Staffed, StaffedTools};
+use crate::config::{Config, Secrets};
+use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, Phase, PhaseSign, TokenDigest};
 use crate::signer::FileSigner;
-use crate::store::{CheckpointFile, OpenError, SqliteSettings, SqliteStore};
+use crate::store::{CheckpointFile, SqliteStore, StoreOpenError};
 use crate::telemetry::Metrics;
 use crate::tron::{ClientError, NodeSettings, ScanSettings, TronNode, TronScan};
 use crate::world::{SystemClock, SystemEntropy};
@@ -16,6 +16,7 @@ use actix_web::dev::ServerHandle;
 use payoutd_actors::admission::AdmissionSettings;
 use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
+use payoutd_actors::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use payoutd_actors::domain::tron::BlockId;
 use payoutd_actors::guardian::{GiveUp, Hiring, HiringRules};
 use payoutd_actors::office::{Office, OfficeRules, World};
@@ -36,7 +37,7 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(25);
 pub enum NotOpened {
     /// The store.
     #[error("the store can not be opened")]
-    Store(#[source] OpenError),
+    Store(#[source] StoreOpenError),
     /// The store does not answer.
     #[error("the store does not answer")]
     StoreFault(#[from] StoreFault),
@@ -44,7 +45,9 @@ pub enum NotOpened {
     #[error("a client of the network can not be made")]
     Client(#[source] ClientError),
     /// Nodes of different chains, or of another chain than the store's.
-    #[error("{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's")]
+    #[error(
+        "{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's"
+    )]
     OtherChain {
         /// The node.
         name: String,
@@ -72,6 +75,8 @@ pub struct OpenHouse {
     pub store: Arc<SqliteStore>,
     /// The nodes, as they are without their breakers.
     pub nodes: Vec<Arc<dyn ChainNode>>,
+    /// What makes this store's marks, for reconciling.
+    pub marks: MarkMaker,
     /// Where the door is.
     pub address: SocketAddr,
     phase: PhaseSign,
@@ -82,45 +87,34 @@ pub struct OpenHouse {
 ///
 /// # Errors
 /// See [`NotOpened`].
-pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: GiveUp) -> Result<OpenHouse, NotOpened> {
-    let StoreUrl::Sqlite(database) = &config.store.url;
-    let store = Arc::new(SqliteStore::open(database, SqliteSettings::default()).await.map_err(NotOpened::Store)?);
-    let keeper = Arc::new(CheckpointFile::beside(database));
+pub async fn open(
+    config: &Config,
+    secrets: Secrets,
+    metrics: Metrics,
+    give_up: GiveUp,
+) -> Result<OpenHouse, NotOpened> {
+    let store = Arc::new(SqliteStore::open(&config.store.url).await.map_err(NotOpened::Store)?);
     let (nodes, second) = network(config, &secrets)?;
     compare_chains(&nodes, &*store).await?;
     let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
     let token = TokenDigest::of(secrets.http_token.expose());
-    let journal_key = Arc::new(secrets.journal_key);
+    let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());
     let world = World {
         payouts: store.clone(),
         house: store.clone(),
         journal: store.clone(),
-        strangers: Arc::new(payoutd_actors::fakes::MemoryStore::new("TEMPORARY")),
-        keeper: keeper.clone(),
+        strangers: store.clone(),
+        keeper: Arc::new(CheckpointFile::beside(&config.store.url)),
         nodes: nodes.clone(),
         second,
         signer: Arc::new(FileSigner::new(secrets.wallet_key)),
-        journal_key: journal_key.clone(),
+        journal_key: Arc::new(secrets.journal_key),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
     let hiring = Hiring { rules: HiringRules::default(), clock: world.clock.clone(), give_up };
-    let clock = world.clock.clone();
-    let office = Office::open(world, office_rules(config), hiring).await?;
-    let staffed = Staffed::new(StaffedTools {
-        admission: office.admission.clone(),
-        worker: office.payout_worker.clone(),
-        watcher: office.confirmation_watcher.clone(),
-        treasurer: office.treasurer.clone(),
-        staff: office.staff(),
-        breakers: office.breakers.clone(),
-        payouts: store.clone(),
-        house: store.clone(),
-        checkpoints: keeper,
-        journal_key: journal_key.public_key().clone(),
-        limits: config.limits.rules(),
-        clock,
-    });
+    let office = Office::open(world.clone(), office_rules(config), hiring).await?;
+    let staffed = Staffed::of(&office, &world, config.limits.rules());
     let settings = http::Settings {
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
@@ -134,7 +128,7 @@ pub async fn open(config: &Config, secrets: Secrets, metrics: Metrics, give_up: 
     actix::spawn(server);
     phase.show(Phase::Open);
     info!(%address, wallet = %config.wallet.address, "the house is open");
-    Ok(OpenHouse { office, store, nodes, address, phase, door: handle })
+    Ok(OpenHouse { office, store, nodes, marks, address, phase, door: handle })
 }
 
 impl OpenHouse {

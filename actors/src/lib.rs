@@ -16,6 +16,7 @@ pub mod office;
 pub mod outgoing;
 pub mod payout_worker;
 pub mod ports;
+pub mod reconcile;
 pub mod roster;
 pub mod rounds;
 pub mod treasurer;

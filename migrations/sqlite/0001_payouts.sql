@@ -172,3 +172,17 @@ CREATE TABLE house (
     value TEXT NOT NULL
 ) STRICT;
 INSERT INTO house (fact, value) VALUES ('latest_ms', '0');
+
+-- Strangers: the wallet's transfers on the solidified chain that no payout of this store knows (an older copy of the store made
+-- them), until one knows its own again (F-N24). Places are numbered 1, 2, 3 … and never change.
+CREATE TABLE stranger (
+    place            INTEGER PRIMARY KEY NOT NULL CHECK (place >= 1),
+    txid             BLOB    NOT NULL UNIQUE CHECK (length(txid) = 32),
+    raw_data         BLOB    NOT NULL,
+    signature        BLOB    NOT NULL,
+    ref_block_number INTEGER NOT NULL,
+    ref_block_id     BLOB    NOT NULL CHECK (length(ref_block_id) = 32),
+    block_number     INTEGER NOT NULL,
+    block_id         BLOB    NOT NULL CHECK (length(block_id) = 32),
+    found_at_ms      INTEGER NOT NULL
+) STRICT;

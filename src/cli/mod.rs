@@ -16,15 +16,17 @@ pub mod failure;
 pub mod keys;
 pub mod place;
 pub mod sheet;
+pub mod store;
 pub mod table;
 pub mod terminal;
 
 mod actors;
 mod address;
 mod check_config;
-mod run;
+mod migrate;
 mod pause;
 mod payouts;
+mod run;
 mod sandbox;
 mod tx;
 
@@ -100,6 +102,8 @@ pub enum Command {
     CheckConfig(check_config::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
+    /// Make the store, or bring it to the newest schema
+    Migrate(migrate::Args),
     /// Pull the kill switch: nothing new is signed or sent
     Pause(pause::Pause),
     /// Order payouts, follow them, decide about them
@@ -110,6 +114,8 @@ pub enum Command {
     Run(run::Args),
     /// Try everything on a simulated TRON network
     Sandbox(sandbox::Args),
+    /// Look after the store: make a copy while the daemon works
+    Store(store::Args),
     /// Take a TRON transaction apart
     Tx(tx::Args),
 }
@@ -130,11 +136,13 @@ impl Command {
             Self::Address(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
+            Self::Migrate(args) => args.run(terminal),
             Self::Pause(args) => args.run(terminal),
             Self::Payouts(args) => args.run(terminal),
             Self::Resume(args) => args.run(terminal),
             Self::Run(args) => args.run(terminal),
             Self::Sandbox(args) => args.run(terminal),
+            Self::Store(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),
         }
     }

@@ -1,12 +1,6 @@
 //! `payoutd run`: the daemon. It opens the house, waits for the word to stop, and closes it.
 
-use super::{
-    exit::Exit,
-    failure::Failure,
-    place::Place,
-    terminal::Terminal,
-};
-use crate::store::OpenError;
+use super::{exit::Exit, failure::Failure, place::Place, terminal::Terminal};
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, NotOpened};
 use payoutd_actors::guardian::GiveUp;
@@ -37,7 +31,8 @@ impl Args {
         telemetry::start_log(&loaded.config.log)
             .map_err(|why| Failure::because(Exit::Software, "the log can not be started", &why))?;
         super::wait(async move {
-            let metrics = Metrics::start().map_err(|why| Failure::because(Exit::Software, "the metrics can not be started", &why))?;
+            let metrics = Metrics::start()
+                .map_err(|why| Failure::because(Exit::Software, "the metrics can not be started", &why))?;
             actix::spawn(metrics.clone().keep_up());
             let (gave_up, mut given_up) = mpsc::unbounded_channel::<String>();
             let give_up: GiveUp = Arc::new(move |actor, why| {
@@ -65,7 +60,8 @@ impl Args {
 
 /// Waits for SIGTERM or SIGINT and says which came.
 pub(super) async fn stop_word() -> &'static str {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -77,11 +73,19 @@ pub(super) async fn stop_word() -> &'static str {
 /// A house that does not open, with the next step.
 pub(super) fn failure(why: NotOpened) -> Failure {
     let (exit, next) = match &why {
-        NotOpened::Store(OpenError::Locked(_)) => (Exit::TryLater, "stop the process that it names, or use another store"),
-        NotOpened::Store(_) | NotOpened::StoreFault(_) => (Exit::Unavailable, "look at store.url and at the disk under it"),
+        NotOpened::Store(cause) if cause.is_locked() => {
+            (Exit::TryLater, "stop the process that it names, or use another store")
+        }
+        NotOpened::Store(_) | NotOpened::StoreFault(_) => {
+            (Exit::Unavailable, "look at store.url and at the disk under it")
+        }
         NotOpened::Client(_) => (Exit::Configuration, "look at network.nodes and network.tronscan"),
-        NotOpened::OtherChain { .. } => (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store"),
-        NotOpened::Door { .. } => (Exit::Unavailable, "is another process listening there? `http.listen` says where the door is"),
+        NotOpened::OtherChain { .. } => {
+            (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store")
+        }
+        NotOpened::Door { .. } => {
+            (Exit::Unavailable, "is another process listening there? `http.listen` says where the door is")
+        }
     };
     Failure::because(exit, "the house does not open", &why).next(next)
 }

@@ -256,14 +256,15 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 /// A base58check address as java-tron reads it in a visible exchange.
 pub(crate) fn from_base58(text: &str, column: usize) -> Read<Vec<u8>> {
-    let decoded = bs58::decode(text).into_vec().map_err(|error| match error {
-        bs58::decode::Error::InvalidCharacter { character, index } => JavaError::format(
-            column,
-            &format!("INVALID base58 String, Illegal character {character} at {index}"),
-        ),
-        _ => JavaError::format(column, "INVALID base58 String"),
-    })?;
-    drop(decoded);
+    if let Err(error) = bs58::decode(text).into_vec() {
+        let which = match error {
+            bs58::decode::Error::InvalidCharacter { character, index } => {
+                format!(", Illegal character {character} at {index}")
+            }
+            _ => String::new(),
+        };
+        return Err(JavaError::format(column, &format!("INVALID base58 String{which}")));
+    }
     // A broken checksum gives a null array, which the caller then measures.
     bs58::decode(text)
         .with_check(None)

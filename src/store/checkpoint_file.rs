@@ -13,6 +13,8 @@ use std::{
 use async_trait::async_trait;
 use payoutd_actors::{domain::journal::Checkpoint, ports::CheckpointKeeper};
 
+use crate::config::StoreUrl;
+
 /// A file that holds the newest checkpoint.
 #[derive(Debug, Clone)]
 pub struct CheckpointFile {
@@ -20,9 +22,14 @@ pub struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// The file that belongs to a database: `payoutd.db` has `payoutd.db.checkpoint`.
+    /// The file that belongs to a store: `payoutd.db` has `payoutd.db.checkpoint`.
     #[must_use]
-    pub fn beside(database: &Path) -> Self {
+    pub fn beside(url: &StoreUrl) -> Self {
+        let StoreUrl::Sqlite(database) = url;
+        Self::beside_file(database)
+    }
+
+    fn beside_file(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push(".checkpoint");
         Self { file: PathBuf::from(name) }
@@ -91,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn the_newest_checkpoint_is_found_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = CheckpointFile::beside(&folder.path().join("payoutd.db"));
+        let keeper = CheckpointFile::beside_file(&folder.path().join("payoutd.db"));
         assert_eq!(keeper.kept().await, Ok(None));
 
         let key = JournalKey::from_seed(&[7; 32]);

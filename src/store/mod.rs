@@ -13,4 +13,4 @@ mod sqlite;
 
 pub use checkpoint_file::CheckpointFile;
 pub use lock::{Holder, LockError, StoreLock};
-pub use sqlite::{Backup, BackupError, OpenError, SqliteSettings, SqliteStore, Versions};
+pub use sqlite::{Backup, BackupError, SqliteSettings, SqliteStore, StoreOpenError, Versions};

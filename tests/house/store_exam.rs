@@ -22,14 +22,14 @@ impl Hall for SqliteHall {
 
     async fn fresh(&self) -> Result<SqliteStore, Trouble> {
         let database = self.folder.path().join("payoutd.db");
-        Ok(SqliteStore::open(&database, SqliteSettings::default()).await?)
+        Ok(SqliteStore::open_file(&database, SqliteSettings::default()).await?)
     }
 
     async fn reopened(&self, store: SqliteStore) -> Result<SqliteStore, Trouble> {
         let database = store.database().to_owned();
         store.close().await;
         drop(store);
-        Ok(SqliteStore::open(&database, SqliteSettings::default()).await?)
+        Ok(SqliteStore::open_file(&database, SqliteSettings::default()).await?)
     }
 }
 

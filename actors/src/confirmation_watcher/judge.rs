@@ -151,6 +151,10 @@ fn note_settled(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) {
 /// reading of the solidified chain sets that right.
 async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Option<Vec<Shown>>, String> {
     let said = |fault: crate::ports::ChainFault| format!("{}: {fault}", eye.node.name());
+    let stands = eye.node.block(View::Solid, block.number).await.map_err(said)?;
+    if stands.is_none_or(|stands| stands.id != block.id) {
+        return Ok(None);
+    }
     let mut infos = by_txid(eye.node.transaction_infos(View::Solid, block.number).await.map_err(said)?);
     let shown = payouts.into_iter().filter_map(|payout| {
         let attempt = payout.live_attempt()?.clone();

@@ -166,14 +166,11 @@ async fn inspect_seen(
             let facts = json!({ "txid": attempt.txid, "block": at });
             stop_the_house(desk, Alarm::BuriedTransferExecuted, &about, Some(payout.id), facts).await
         }
-        (AttemptOutcome::Pending, Some(seen)) if seen.number < at.number && stands(eyes, seen).await? => {
-            let facts = json!({ "txid": attempt.txid, "block": seen, "again_in": at });
-            stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
-        }
-        (AttemptOutcome::Settled | AttemptOutcome::Failed | AttemptOutcome::Mismatched, Some(ended))
-            if ended != at =>
+        // Two blocks of one number are not both of one chain; and a block that was told once may have been a lie.
+        (_, Some(seen))
+            if seen.number != at.number && stands(eyes, seen).await? && stands(eyes, at).await? =>
         {
-            let facts = json!({ "txid": attempt.txid, "block": ended, "again_in": at });
+            let facts = json!({ "txid": attempt.txid, "block": seen, "again_in": at });
             stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
         }
         _ => Ok(()),
@@ -183,7 +180,8 @@ async fn inspect_seen(
 /// Whether a block that was noted earlier is part of the solidified chain. One that a fork dropped is not.
 async fn stands(eyes: &Eyes, seen: BlockRef) -> Result<bool, String> {
     let node = &eyes.lead().node;
-    let block = node.block(View::Solid, seen.number).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+    let block =
+        node.block(View::Solid, seen.number).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
     Ok(block.is_some_and(|block| block.id == seen.id))
 }
 

@@ -273,3 +273,7 @@ fn window_problem(order: &Order, now_ms: i64) -> Option<OrderProblem> {
         Some(_) | None => None,
     }
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@
 use super::fate::reason_of_mismatch;
 use super::identity::PayoutId;
 use super::payout::{Attempt, AttemptOutcome, Payout, Reason, Stage};
-use super::tron::proof::{Ordered, Verdict, judge};
+use super::tron::proof::{Mismatch, Ordered, Verdict, judge};
 use super::tron::{TransactionInfo, TxId};
 use serde::Serialize;
 
@@ -72,83 +72,127 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// One appearance of a transaction on the solidified chain.
-#[derive(Debug, Clone, Copy)]
-pub struct Appearance<'a> {
-    /// What became of it there.
-    pub info: &'a TransactionInfo,
+/// How far the chain was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// The last solidified block that was read.
+    pub last_block: u64,
+    /// Its time, unix ms.
+    pub last_timestamp_ms: i64,
 }
 
 /// How long past its expiration an unseen transfer is called dropped, ms: the watcher had its time to bury it.
 pub const DROPPED_AFTER_MS: i64 = 120_000;
 
-/// The differences of one payout. `appearances` are all of its transfers on the solidified chain, in order;
-/// `solid_ms` is the time of the newest solidified block, unix ms.
-#[must_use]
-pub fn differences(payout: &Payout, appearances: &[Appearance<'_>], solid_ms: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut note = |anomaly, txid: Option<TxId>, detail: String| {
-        findings.push(Finding { anomaly, payout_id: Some(payout.id), txid, detail });
-    };
-    let verdicts: Vec<(&Attempt, Verdict, u64)> = appearances
-        .iter()
-        .filter_map(|seen| {
-            let attempt = payout.attempts.iter().find(|attempt| attempt.txid == seen.info.txid)?;
-            let ordered = Ordered::from_raw_data(&attempt.raw_data, attempt.token).ok()?;
-            Some((attempt, judge(&ordered, seen.info).ok()?, seen.info.block_number))
-        })
-        .collect();
-    let moved: Vec<_> =
-        verdicts.iter().filter(|(_, verdict, _)| !matches!(verdict, Verdict::Failed(_))).collect();
-    if moved.len() > 1 {
-        let places: Vec<String> =
-            moved.iter().map(|(attempt, _, block)| format!("{} in block {block}", attempt.txid)).collect();
-        note(Anomaly::DoublePaid, moved.last().map(|(attempt, ..)| attempt.txid), places.join(", "));
-    }
-    for (attempt, verdict, block) in &verdicts {
-        match verdict {
-            Verdict::Paid(proof)
-                if proof.amount != payout.order.amount || proof.recipient != payout.order.recipient =>
-            {
-                let detail = format!(
-                    "block {block}: {} USDT to {}, and the order says otherwise",
-                    proof.amount, proof.recipient
-                );
-                note(Anomaly::Mismatched, Some(attempt.txid), detail);
-            }
-            Verdict::Paid(_) if !is_recorded_as_paid(payout, attempt) => {
-                let detail =
-                    format!("block {block} shows the payment; the store says {}", payout.stage.word());
-                note(Anomaly::Unrecorded, Some(attempt.txid), detail);
-            }
-            Verdict::Mismatched(mismatch) => {
-                let (reason, paid) = reason_of_mismatch(mismatch);
-                let anomaly = match reason {
-                    Reason::PaidShort => Anomaly::PaidShort,
-                    Reason::Overpaid => Anomaly::Overpaid,
-                    _ => Anomaly::Mismatched,
-                };
-                let paid = paid.map_or_else(String::new, |paid| format!(", {paid} USDT arrived"));
-                note(anomaly, Some(attempt.txid), format!("block {block}: {}{paid}", reason.says()));
-            }
-            Verdict::Paid(_) | Verdict::Failed(_) => {}
+/// One appearance of one of a payout's transfers, judged by its own bytes.
+struct Judged<'a> {
+    attempt: &'a Attempt,
+    verdict: Verdict,
+    block: u64,
+}
+
+impl Judged<'_> {
+    /// Whether tokens of the wallet went, to whomever.
+    fn moved(&self) -> bool {
+        match &self.verdict {
+            Verdict::Paid(_) => true,
+            Verdict::Failed(_) => false,
+            Verdict::Mismatched(mismatch) => !matches!(
+                mismatch,
+                Mismatch::NoTransfer | Mismatch::OtherToken { .. } | Mismatch::OtherPayer { .. }
+            ),
         }
     }
-    if payout.stage == Stage::Settled && moved.is_empty() {
-        let txid = payout.attempts.last().map(|attempt| attempt.txid);
-        note(Anomaly::FalseConfirmed, txid, "the store says settled; the chain shows no payment".to_owned());
+}
+
+/// The differences of one payout. `appearances` are all of its transfers on the solidified chain, up to where it was read.
+#[must_use]
+pub fn differences(payout: &Payout, appearances: &[&TransactionInfo], sight: Sight) -> Vec<Finding> {
+    let judged: Vec<Judged<'_>> = appearances.iter().filter_map(|info| judged(payout, info)).collect();
+    let finding = |(anomaly, txid, detail)| Finding { anomaly, payout_id: Some(payout.id), txid, detail };
+    let twice = paid_more_than_once(&judged);
+    let each = judged.iter().filter_map(|seen| said_of(payout, seen));
+    let missing = false_confirmed(payout, &judged, sight).or_else(|| dropped(payout, appearances, sight));
+    twice.into_iter().chain(each).chain(missing).map(finding).collect()
+}
+
+type Told = (Anomaly, Option<TxId>, String);
+
+fn judged<'a>(payout: &'a Payout, info: &TransactionInfo) -> Option<Judged<'a>> {
+    let attempt = payout.attempts.iter().find(|attempt| attempt.txid == info.txid)?;
+    let ordered = Ordered::from_raw_data(&attempt.raw_data, attempt.token).ok()?;
+    Some(Judged { attempt, verdict: judge(&ordered, info).ok()?, block: info.block_number })
+}
+
+fn paid_more_than_once(judged: &[Judged<'_>]) -> Option<Told> {
+    let moved: Vec<&Judged<'_>> = judged.iter().filter(|seen| seen.moved()).collect();
+    let [_, .., last] = moved.as_slice() else { return None };
+    let places: Vec<String> =
+        moved.iter().map(|seen| format!("{} in block {}", seen.attempt.txid, seen.block)).collect();
+    Some((
+        Anomaly::DoublePaid,
+        Some(last.attempt.txid),
+        format!("paid {} times: {}", moved.len(), places.join(", ")),
+    ))
+}
+
+/// What is to be said of one appearance.
+fn said_of(payout: &Payout, seen: &Judged<'_>) -> Option<Told> {
+    let Judged { attempt, verdict, block } = seen;
+    match verdict {
+        Verdict::Paid(proof)
+            if proof.amount != payout.order.amount || proof.recipient != payout.order.recipient =>
+        {
+            let detail = format!(
+                "block {block}: {} USDT to {}, and the order says otherwise",
+                proof.amount, proof.recipient
+            );
+            Some((Anomaly::Mismatched, Some(attempt.txid), detail))
+        }
+        Verdict::Paid(_) if !is_recorded_as_paid(payout, attempt) => {
+            let detail = format!("block {block} shows the payment; the store says {}", payout.stage.word());
+            Some((Anomaly::Unrecorded, Some(attempt.txid), detail))
+        }
+        Verdict::Mismatched(mismatch) if !is_resolved(payout, attempt) => {
+            let (reason, paid) = reason_of_mismatch(mismatch);
+            let anomaly = match reason {
+                Reason::PaidShort => Anomaly::PaidShort,
+                Reason::Overpaid => Anomaly::Overpaid,
+                _ => Anomaly::Mismatched,
+            };
+            let paid = paid.map_or_else(String::new, |paid| format!(", {paid} USDT arrived"));
+            Some((anomaly, Some(attempt.txid), format!("block {block}: {}{paid}", reason.says())))
+        }
+        Verdict::Paid(_) | Verdict::Failed(_) | Verdict::Mismatched(_) => None,
     }
-    if let Some(live) = payout.live_attempt()
-        && appearances.is_empty()
-        && live.expires_at_ms.saturating_add(DROPPED_AFTER_MS) < solid_ms
-    {
-        let detail = format!(
-            "the store says {}; its time is long over and the chain does not have it",
-            payout.stage.word()
-        );
-        note(Anomaly::Dropped, Some(live.txid), detail);
+}
+
+/// What was settled behind the last block that was read is not looked for.
+fn false_confirmed(payout: &Payout, judged: &[Judged<'_>], sight: Sight) -> Option<Told> {
+    let last = payout.attempts.last();
+    let read = last.and_then(|attempt| attempt.block).is_none_or(|block| block.number <= sight.last_block);
+    if payout.stage != Stage::Settled || !read || judged.iter().any(Judged::moved) {
+        return None;
     }
-    findings
+    let detail = "the store says settled; the chain shows no payment".to_owned();
+    Some((Anomaly::FalseConfirmed, last.map(|attempt| attempt.txid), detail))
+}
+
+fn dropped(payout: &Payout, appearances: &[&TransactionInfo], sight: Sight) -> Option<Told> {
+    let live = payout.live_attempt().filter(|_| appearances.is_empty())?;
+    if live.expires_at_ms.saturating_add(DROPPED_AFTER_MS) >= sight.last_timestamp_ms {
+        return None;
+    }
+    let stage = payout.stage.word();
+    let detail = format!("the store says {stage}; its time is long over and the chain does not have it");
+    Some((Anomaly::Dropped, Some(live.txid), detail))
+}
+
+/// A person has looked at the mismatch and said what it counts as.
+fn is_resolved(payout: &Payout, attempt: &Attempt) -> bool {
+    attempt.outcome == AttemptOutcome::Mismatched
+        && payout.stage != Stage::Mismatched
+        && payout.reason == Some(Reason::Operator)
 }
 
 /// A payment that is on the chain is recorded when the store says so, or is still on its way to saying so.
@@ -159,3 +203,7 @@ fn is_recorded_as_paid(payout: &Payout, attempt: &Attempt) -> bool {
         AttemptOutcome::Failed | AttemptOutcome::Expired => false,
     }
 }
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

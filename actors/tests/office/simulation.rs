@@ -63,7 +63,12 @@ pub(crate) fn run(seed: u64, tamper: Option<Tamper>) -> Result<(), String> {
     if ended != Some(None) {
         let stuck: Vec<String> =
             town.payouts().iter().map(|p| format!("{} {} {:?}", p.id, p.stage.word(), p.reason)).collect();
-        let views: Vec<String> = ended.flatten().unwrap_or_default().iter().map(|view| format!("{}: {}", view.name, view.state)).collect();
+        let views: Vec<String> = ended
+            .flatten()
+            .unwrap_or_default()
+            .iter()
+            .map(|view| format!("{}: {}", view.name, view.state))
+            .collect();
         return Err(format!("not all ended: {stuck:#?}\n{views:#?}"));
     }
     judge(&town)

@@ -53,31 +53,51 @@ impl FrontDoor {
     async fn order(&self, key: &str, body: Value) -> Result<PayoutId, Failure> {
         let request = self.client.post(format!("{}/v1/payouts", self.base));
         let request = request.bearer_auth(&self.token).header("Idempotency-Key", key).json(&body);
-        let answer = request.send().await.map_err(|why| Failure::because(Exit::Unavailable, "the front door does not answer", &why))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|why| Failure::because(Exit::Unavailable, "the front door does not answer", &why))?;
         let status = answer.status();
-        let body: Value = answer.json().await.map_err(|why| Failure::because(Exit::Unavailable, "the front door's answer breaks off", &why))?;
+        let body: Value = answer
+            .json()
+            .await
+            .map_err(|why| Failure::because(Exit::Unavailable, "the front door's answer breaks off", &why))?;
         let id = body.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
         match id {
             Some(id) if status.as_u16() == 202 => Ok(id),
-            _ => Err(Failure::new(Exit::Software, format_args!("the front door refused a sample payout ({status}): {body}"))),
+            _ => Err(Failure::new(
+                Exit::Software,
+                format_args!("the front door refused a sample payout ({status}): {body}"),
+            )),
         }
     }
 }
 
 /// Orders `count` payouts to the given recipients, in turn.
-pub(super) async fn order_all(door: &FrontDoor, run: &str, recipients: &[String], count: usize) -> Result<Vec<PayoutId>, Failure> {
+pub(super) async fn order_all(
+    door: &FrontDoor,
+    run: &str,
+    recipients: &[String],
+    count: usize,
+) -> Result<Vec<PayoutId>, Failure> {
     let orders = (0..count).map(|n| async move {
         let recipient = &recipients[n % recipients.len()];
         // 10.01, 10.02 …: each a little different, so that a reader can follow one of them.
         let amount = MicroUsdt::new(10_000_000 + 10_000 * (n as u64 % 1_000 + 1));
-        let body = json!({ "recipient": recipient, "amount": amount, "reference": format!("demo-{}", n + 1) });
+        let body =
+            json!({ "recipient": recipient, "amount": amount, "reference": format!("demo-{}", n + 1) });
         door.order(&format!("{run}-{}", n + 1), body).await
     });
     stream::iter(orders).buffered(POSTS_AT_ONCE).try_collect().await
 }
 
 /// Follows the payouts until all have ended, and tells each step.
-pub(super) async fn follow(terminal: &Terminal, ledger: &Ledger, ids: &[PayoutId], began: Instant) -> Result<Vec<Payout>, Failure> {
+pub(super) async fn follow(
+    terminal: &Terminal,
+    ledger: &Ledger,
+    ids: &[PayoutId],
+    began: Instant,
+) -> Result<Vec<Payout>, Failure> {
     let mut seen: BTreeMap<PayoutId, (Stage, u32)> = BTreeMap::new();
     let mut counted = String::new();
     loop {
@@ -99,13 +119,21 @@ async fn read(ledger: &Ledger, ids: &[PayoutId]) -> Result<Vec<Payout>, Failure>
     let mut payouts = Vec::with_capacity(ids.len());
     for some in ids.chunks(ASKED_AT_ONCE) {
         let found = ledger.payouts().find_many(some).await;
-        payouts.extend(found.map_err(|fault| Failure::because(Exit::Unavailable, "the store does not answer", &fault))?);
+        payouts.extend(
+            found
+                .map_err(|fault| Failure::because(Exit::Unavailable, "the store does not answer", &fault))?,
+        );
     }
     payouts.sort_by_key(|payout| payout.id);
     Ok(payouts)
 }
 
-fn tell_steps(terminal: &Terminal, payouts: &[Payout], seen: &mut BTreeMap<PayoutId, (Stage, u32)>, began: Instant) {
+fn tell_steps(
+    terminal: &Terminal,
+    payouts: &[Payout],
+    seen: &mut BTreeMap<PayoutId, (Stage, u32)>,
+    began: Instant,
+) {
     for payout in payouts {
         let now = (payout.stage, payout.version);
         if seen.insert(payout.id, now) == Some(now) {
@@ -121,7 +149,13 @@ fn tell_steps(terminal: &Terminal, payouts: &[Payout], seen: &mut BTreeMap<Payou
 
 fn detail_of(payout: &Payout) -> String {
     let reason = payout.reason.map(|reason| reason.word().to_owned());
-    let block = || payout.attempts.last().and_then(|attempt| attempt.block).map(|block| format!("block {}", block.number));
+    let block = || {
+        payout
+            .attempts
+            .last()
+            .and_then(|attempt| attempt.block)
+            .map(|block| format!("block {}", block.number))
+    };
     let txid = || payout.attempts.last().map(|attempt| attempt.txid.to_string());
     match payout.stage {
         Stage::Included | Stage::Settled => block(),
@@ -146,7 +180,11 @@ fn tell_counts(terminal: &Terminal, payouts: &[Payout], counted: &mut String, be
     for payout in payouts {
         *counts.entry(payout.stage).or_default() += 1;
     }
-    let line = counts.iter().map(|(stage, count)| format!("{count} {}", stage.word())).collect::<Vec<_>>().join(", ");
+    let line = counts
+        .iter()
+        .map(|(stage, count)| format!("{count} {}", stage.word()))
+        .collect::<Vec<_>>()
+        .join(", ");
     if line != *counted {
         terminal.note(format_args!("{:>6} s  {line}", tenths(began.elapsed())));
         *counted = line;
@@ -172,8 +210,11 @@ pub(super) fn table(terminal: &Terminal, payouts: &[Payout], head: u64) -> Rows 
     let mut rows = Rows::new(terminal, headings);
     for payout in payouts {
         let attempt = payout.attempts.last();
-        let confirmations = attempt.and_then(|attempt| attempt.block).map_or(0, |block| (head + 1).saturating_sub(block.number));
-        let took = payout.settled_at_ms.map(|at| at.saturating_sub(payout.created_at_ms).max(0).unsigned_abs());
+        let confirmations = attempt
+            .and_then(|attempt| attempt.block)
+            .map_or(0, |block| (head + 1).saturating_sub(block.number));
+        let took =
+            payout.settled_at_ms.map(|at| at.saturating_sub(payout.created_at_ms).max(0).unsigned_abs());
         rows.push([
             (payout.id.to_string(), None),
             (payout.order.recipient.to_string(), None),

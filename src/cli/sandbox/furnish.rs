@@ -15,12 +15,17 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When a file can not be written, or the network names no accounts.
 pub(super) fn furnish(data: &Path, network: &Description, http: SocketAddr) -> Result<PathBuf, Failure> {
-    let wallet = network.accounts.first().ok_or_else(|| Failure::new(Exit::Software, "the simulated network has no accounts"))?;
+    let wallet = network
+        .accounts
+        .first()
+        .ok_or_else(|| Failure::new(Exit::Software, "the simulated network has no accounts"))?;
     folder::furnish(data, &wallet.private_key_hex)?;
     let officer = officer_of(network)?;
     let file = data.join(SANDBOX_CONFIG);
     let text = configuration(network, &wallet.address, officer, http);
-    std::fs::write(&file, text).map_err(|why| Failure::because(Exit::CannotCreate, format_args!("cannot write {}", file.display()), &why))?;
+    std::fs::write(&file, text).map_err(|why| {
+        Failure::because(Exit::CannotCreate, format_args!("cannot write {}", file.display()), &why)
+    })?;
     Ok(file)
 }
 

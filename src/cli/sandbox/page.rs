@@ -6,7 +6,14 @@ use crate::cli::terminal::{Ink, Terminal};
 use std::path::Path;
 
 /// Shows where the sandbox is and how to use it.
-pub(super) fn show(terminal: &Terminal, base: &str, token: &str, recipient: &str, chain: &str, data: &Path) -> Result<(), Failure> {
+pub(super) fn show(
+    terminal: &Terminal,
+    base: &str,
+    token: &str,
+    recipient: &str,
+    chain: &str,
+    data: &Path,
+) -> Result<(), Failure> {
     let mut sheet = Sheet::new(terminal);
     terminal.line("")?;
     sheet.put("API", base);
@@ -21,9 +28,14 @@ pub(super) fn show(terminal: &Terminal, base: &str, token: &str, recipient: &str
         "  curl -s {base}/v1/payouts -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first' \\\n    -d '{{\"recipient\":\"{recipient}\",\"amount\":\"25.5\",\"reference\":\"inv-7\"}}'"
     ))?;
     terminal.line(terminal.on_stdout(Ink::Strong, "\nSee what became of it:"))?;
-    terminal.line(format_args!("  curl -s '{base}/v1/payouts?reference=inv-7' -H 'Authorization: Bearer {token}'"))?;
+    terminal.line(format_args!(
+        "  curl -s '{base}/v1/payouts?reference=inv-7' -H 'Authorization: Bearer {token}'"
+    ))?;
     terminal.line(format_args!("  payoutd payouts list --data {}", data.display()))?;
-    terminal.line(terminal.on_stdout(Ink::Strong, "\nMake the network fork, and watch it being paid once all the same:"))?;
+    terminal.line(
+        terminal
+            .on_stdout(Ink::Strong, "\nMake the network fork, and watch it being paid once all the same:"),
+    )?;
     terminal.line(format_args!("  curl -s {chain}/sandbox/weather -d '{{\"fork\":2}}'"))?;
     terminal.line(terminal.on_stdout(Ink::Faint, "\nCtrl-C stops it."))
 }

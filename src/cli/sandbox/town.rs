@@ -4,16 +4,22 @@ use super::chain::{BLOCK_MS, BLOCK_MS_MAX, Sky};
 use super::demo::{self, FrontDoor, Tally};
 use super::{furnish::furnish, page};
 use crate::cli::run::{failure, stop_word};
-use crate::cli::{Json, exit::Exit, failure::Failure, terminal::{Ink, Terminal}};
+use crate::cli::{
+    Json,
+    exit::Exit,
+    failure::Failure,
+    terminal::{Ink, Terminal},
+};
 use crate::config::{Config, Secrets, Sources};
-use crate::reconcile::{Comparison, compare};
 use crate::sandbox::{Clock, Listen, Sandbox, SandboxSettings};
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, OpenHouse};
+use crate::world::SystemClock;
 use payoutd_actors::domain::payout::Payout;
 use payoutd_actors::fakes::sim_chain::Settings;
 use payoutd_actors::guardian::GiveUp;
-use payoutd_actors::ports::House;
+use payoutd_actors::ports::{Clock as _, House, Payouts};
+use payoutd_actors::reconcile::{ChainBook, Comparison, NotCompared, Reading, Tools, compare, node_of};
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -70,11 +76,12 @@ impl Town {
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let folder = Folder::of(self.data.clone())?;
         crate::cli::wait(async move {
-            let sandbox = Sandbox::start(self.network(&folder.path))
-                .await
-                .map_err(|why| Failure::because(Exit::Unavailable, "the simulated network does not start", &why))?;
+            let sandbox = Sandbox::start(self.network(&folder.path)).await.map_err(|why| {
+                Failure::because(Exit::Unavailable, "the simulated network does not start", &why)
+            })?;
             let file = furnish(&folder.path, &sandbox.description(), self.door_address()?)?;
-            let (loaded, secrets) = Sources { file: Some(file), environment: Vec::new() }.load_with_secrets()?;
+            let (loaded, secrets) =
+                Sources { file: Some(file), environment: Vec::new() }.load_with_secrets()?;
             let told = self.day(terminal, &sandbox, &loaded.config, secrets, &folder.path).await;
             let stopped = sandbox.stop().await;
             let exit = told?;
@@ -109,9 +116,18 @@ impl Town {
             .map_err(|why| Failure::because(Exit::Unavailable, "no port is free on 127.0.0.1", &why))
     }
 
-    async fn day(self, terminal: &Terminal, sandbox: &Sandbox, config: &Config, secrets: Secrets, data: &Path) -> Result<Exit, Failure> {
-        telemetry::start_log(&config.log).map_err(|why| Failure::because(Exit::Software, "the log can not be started", &why))?;
-        let metrics = Metrics::start().map_err(|why| Failure::because(Exit::Software, "the metrics can not be started", &why))?;
+    async fn day(
+        self,
+        terminal: &Terminal,
+        sandbox: &Sandbox,
+        config: &Config,
+        secrets: Secrets,
+        data: &Path,
+    ) -> Result<Exit, Failure> {
+        telemetry::start_log(&config.log)
+            .map_err(|why| Failure::because(Exit::Software, "the log can not be started", &why))?;
+        let metrics = Metrics::start()
+            .map_err(|why| Failure::because(Exit::Software, "the metrics can not be started", &why))?;
         actix::spawn(metrics.clone().keep_up());
         let token = secrets.http_token.expose().to_owned();
         let give_up: GiveUp = Arc::new(|actor, why| {
@@ -140,8 +156,12 @@ impl Town {
     ) -> Result<Exit, Failure> {
         let began = Instant::now();
         let description = sandbox.description();
-        let recipients: Vec<String> = description.accounts.iter().skip(1).map(|account| account.address.clone()).collect();
-        let run = format!("demo-{}", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis()));
+        let recipients: Vec<String> =
+            description.accounts.iter().skip(1).map(|account| account.address.clone()).collect();
+        let run = format!(
+            "demo-{}",
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis())
+        );
         let ids = demo::order_all(door, &run, &recipients, self.demo).await?;
         let ended = demo::follow(terminal, &house.office.ledger, &ids, began).await?;
         let seconds = began.elapsed().as_secs();
@@ -153,12 +173,19 @@ impl Town {
                 self.answer(terminal, &ended, 0, seconds)?;
             } else {
                 let chain = &sandbox.urls().http;
-                page::show(terminal, &door.base, &door.token, recipients.first().map_or("", String::as_str), chain, data)?;
+                page::show(
+                    terminal,
+                    &door.base,
+                    &door.token,
+                    recipients.first().map_or("", String::as_str),
+                    chain,
+                    data,
+                )?;
             }
             stop_word().await;
             return Ok(Exit::Done);
         }
-        let comparison = reconcile(house, config).await?;
+        let comparison = reconcile(house, config, sandbox).await?;
         for finding in &comparison.findings {
             let line = format!("{}: {}", finding.anomaly.word(), finding.detail);
             terminal.note(terminal.on_stderr(Ink::Bad, line));
@@ -170,41 +197,63 @@ impl Town {
             self.answer(terminal, &ended, violations, seconds)?;
         } else {
             let ink = if good { Ink::Good } else { Ink::Bad };
-            let line = format!("{} ordered, {} settled, {violations} differences between books and chain, {seconds} s", tally.paid, tally.settled);
+            let line = format!(
+                "{} ordered, {} settled, {violations} differences between books and chain, {seconds} s",
+                tally.paid, tally.settled
+            );
             terminal.line(terminal.on_stdout(ink, line))?;
         }
         Ok(if good { Exit::Done } else { Exit::Found })
     }
 
-    fn answer(&self, terminal: &Terminal, ended: &[Payout], violations: usize, seconds: u64) -> Result<(), Failure> {
+    fn answer(
+        &self,
+        terminal: &Terminal,
+        ended: &[Payout],
+        violations: usize,
+        seconds: u64,
+    ) -> Result<(), Failure> {
         terminal.json(&Answer { tally: demo::tally(ended), violations, seconds })
     }
 }
 
-/// How often a storm may get between us and the chain before the comparison is given up.
+/// Holds the books against the chain. The storm is over by then: what is judged is the payments, not the weather.
+async fn reconcile(house: &OpenHouse, config: &Config, sandbox: &Sandbox) -> Result<Comparison, Failure> {
+    let calm = Sky::Calm.order(None);
+    payoutd_actors::fakes::look(&sandbox.chain())
+        .order(&calm)
+        .map_err(|why| Failure::because(Exit::Software, "the weather can not be ordered", &why))?;
+    let mut tries = 0;
+    loop {
+        match compare_once(house, config).await {
+            Ok(comparison) => return Ok(comparison),
+            Err(why) if tries >= COMPARE_TRIES => {
+                return Err(Failure::because(
+                    Exit::Unavailable,
+                    "the books can not be held against the chain",
+                    &why,
+                ));
+            }
+            Err(_) => tries += 1,
+        }
+        tokio::time::sleep(COMPARE_AGAIN).await;
+    }
+}
+
+/// What the storm has left behind (a penalty, an open breaker) goes away by itself.
 const COMPARE_TRIES: u32 = 30;
 /// Between two tries.
 const COMPARE_AGAIN: Duration = Duration::from_millis(500);
 
-async fn reconcile(house: &OpenHouse, config: &Config) -> Result<Comparison, Failure> {
-    let facts = house.store.facts().await.map_err(|why| Failure::because(Exit::Unavailable, "the store does not answer", &why))?;
-    let first = facts.birth.map_or(1, |birth| birth.block.number + 1);
-    let policy = config.policy();
-    let mut tries = 0;
-    loop {
-        let mut last = None;
-        for node in &house.nodes {
-            match compare(&*house.store, node.as_ref(), &policy, first, |_| {}).await {
-                Ok(comparison) => return Ok(comparison),
-                Err(why) => last = Some(why),
-            }
-        }
-        tries += 1;
-        if let Some(why) = last.filter(|_| tries >= COMPARE_TRIES) {
-            return Err(Failure::because(Exit::Unavailable, "the books can not be held against the chain", &why));
-        }
-        tokio::time::sleep(COMPARE_AGAIN).await;
-    }
+async fn compare_once(house: &OpenHouse, config: &Config) -> Result<Comparison, NotCompared> {
+    let facts = house.store.facts().await?;
+    let since = facts.birth.ok_or(NotCompared::NeverSawTheChain)?;
+    let node = node_of(&house.nodes, &facts).await?;
+    let (policy, now_ms) = (config.policy(), SystemClock.now_ms());
+    let payouts: &dyn Payouts = &*house.store;
+    let book = ChainBook::read(Reading { node, payouts, policy: &policy, now_ms }, since, |_, _| {}).await?;
+    let tools = Tools { payouts, strangers: &*house.store, policy: &policy, marks: &house.marks, now_ms };
+    compare(tools, &book).await
 }
 
 /// The folder: the one that was named, or one that goes when the day is over.
@@ -219,7 +268,9 @@ impl Folder {
             return Ok(Self { path, passing: false });
         }
         let path = std::env::temp_dir().join(format!("payoutd-sandbox-{}", std::process::id()));
-        std::fs::create_dir_all(&path).map_err(|why| Failure::because(Exit::CannotCreate, format_args!("cannot make {}", path.display()), &why))?;
+        std::fs::create_dir_all(&path).map_err(|why| {
+            Failure::because(Exit::CannotCreate, format_args!("cannot make {}", path.display()), &why)
+        })?;
         Ok(Self { path, passing: true })
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use payoutd_actors::ports::{Journal, StoreFault};
 use serde::Serialize;
-use sqlx::Executor;
+use sqlx::{ConnectOptions, Connection, Executor};
 use thiserror::Error;
 
 use super::{SqliteStore, fault};
@@ -77,8 +77,11 @@ impl SqliteStore {
         let Some(name) = file.to_str() else {
             return Err(StoreFault::Refused("the copy's name is not UTF-8".to_owned()));
         };
-        let mut reader = self.reader().await?;
-        reader.execute(sqlx::query(COPY).bind(name)).await.map_err(fault::of)?;
+        // Not a reader: SQLite takes the copy for a write, and a copy takes long.
+        let options = super::common_options(self.database(), self.inner.settings);
+        let mut connection = options.connect().await.map_err(fault::of)?;
+        connection.execute(sqlx::query(COPY).bind(name)).await.map_err(fault::of)?;
+        connection.close().await.map_err(fault::of)?;
         Ok(last_seq)
     }
 }

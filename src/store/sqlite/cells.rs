@@ -189,7 +189,8 @@ fn attempt_of(txid: &[u8], cells: &mut Cells<'_>) -> Result<Attempt, StoreFault>
     })
 }
 
-fn ref_block(cells: &mut Cells<'_>) -> Result<RefBlock, StoreFault> {
+/// A reference block: its number and its id.
+pub(super) fn ref_block(cells: &mut Cells<'_>) -> Result<RefBlock, StoreFault> {
     Ok(RefBlock { number: cells.whole()?, id: BlockId::new(cells.hash()?) })
 }
 

@@ -15,6 +15,7 @@ const PAUSE: &str = "pause";
 const GENESIS_ID: &str = "genesis_id";
 const BIRTH: &str = "birth";
 const LAST_SOLID: &str = "last_solid";
+const RESTORE_GATE: &str = "restore_gate";
 const LATEST_MS: &str = "latest_ms";
 /// Before the name of each dependency.
 const BREAKER: &str = "breaker:";
@@ -23,6 +24,7 @@ const FACTS: &str = "SELECT fact, value FROM house";
 const REMEMBER: &str = "INSERT INTO house (fact, value) SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE TRUE \
      ON CONFLICT (fact) DO UPDATE SET value = excluded.value";
 const FORGET_PAUSE: &str = "DELETE FROM house WHERE fact = 'pause'";
+const FORGET_GATE: &str = "DELETE FROM house WHERE fact = 'restore_gate'";
 const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', ?1) ON CONFLICT DO NOTHING";
 /// No row while the house is not paused.
 const IS_PAUSED: &str = "SELECT 1 FROM house WHERE fact = 'pause'";
@@ -102,6 +104,7 @@ async fn facts(connection: &mut SqliteConnection) -> Result<HouseFacts, StoreFau
             GENESIS_ID => facts.genesis_id = Some(read(fact, value)?),
             BIRTH => facts.birth = Some(read(fact, value)?),
             LAST_SOLID => facts.last_solid = Some(read(fact, value)?),
+            RESTORE_GATE => facts.restore_gate = Some(read(fact, value)?),
             LATEST_MS => facts.latest_ms = read(fact, value)?,
             _ => {
                 if let Some(name) = fact.strip_prefix(BREAKER) {
@@ -133,6 +136,9 @@ async fn remember(
     if let Some(mark) = after.last_solid.filter(|_| after.last_solid != before.last_solid) {
         rows.row().text(LAST_SOLID).text(&json(&mark)?).end();
     }
+    if let Some(gate) = after.restore_gate.as_ref().filter(|_| after.restore_gate != before.restore_gate) {
+        rows.row().text(RESTORE_GATE).text(&json(gate)?).end();
+    }
     for (name, breaker) in &after.breakers {
         if before.breakers.get(name) != Some(breaker) {
             rows.row().text(&[BREAKER, name].concat()).text(&json(breaker)?).end();
@@ -143,10 +149,13 @@ async fn remember(
     }
     if !rows.is_empty() {
         let remember = sqlx::query(REMEMBER).bind(rows.into_json());
-        connection.execute(remember).await.map_err(fault::of)?;
+        (&mut *connection).execute(remember).await.map_err(fault::of)?;
     }
     if before.pause.is_some() && after.pause.is_none() {
-        connection.execute(sqlx::query(FORGET_PAUSE)).await.map_err(fault::of)?;
+        (&mut *connection).execute(sqlx::query(FORGET_PAUSE)).await.map_err(fault::of)?;
+    }
+    if before.restore_gate.is_some() && after.restore_gate.is_none() {
+        connection.execute(sqlx::query(FORGET_GATE)).await.map_err(fault::of)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
-use super::{OpenError, cells::Cells, fault, reads};
+use super::{StoreOpenError, cells::Cells, fault, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
 const MIGRATIONS: [(i64, &str, &str); 1] =
@@ -28,7 +28,10 @@ const IS_LIST_THERE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AN
 const NEWEST: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
 
 /// Brings a store to the newest schema; one that is newer is refused and left as it is.
-pub(super) async fn run(database: &Path, connection: &mut SqliteConnection) -> Result<Versions, OpenError> {
+pub(super) async fn run(
+    database: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<Versions, StoreOpenError> {
     let found = found(database, connection).await?;
     let now = newest();
     if found > now {
@@ -39,24 +42,31 @@ pub(super) async fn run(database: &Path, connection: &mut SqliteConnection) -> R
         Ok(()) => Ok(Versions { found, now }),
         Err(MigrateError::VersionMissing(version)) => Err(newer(database, version)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(OpenError::Fault { database: database.to_owned(), source: fault::of(error) })
+            Err(StoreOpenError::Fault { database: database.to_owned(), source: fault::of(error) })
         }
-        Err(error) => Err(OpenError::NotAStore { database: database.to_owned(), why: error.to_string() }),
+        Err(error) => {
+            Err(StoreOpenError::NotAStore { database: database.to_owned(), why: error.to_string() })
+        }
     }
 }
 
 /// Whether a store has exactly the schema that this program knows.
-pub(super) async fn check(database: &Path, connection: &mut SqliteConnection) -> Result<Versions, OpenError> {
+pub(super) async fn check(
+    database: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<Versions, StoreOpenError> {
     let (found, known) = (found(database, connection).await?, newest());
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(Versions { found, now: known }),
-        std::cmp::Ordering::Less => Err(OpenError::Older { database: database.to_owned(), found, known }),
+        std::cmp::Ordering::Less => {
+            Err(StoreOpenError::Older { database: database.to_owned(), found, known })
+        }
         std::cmp::Ordering::Greater => Err(newer(database, found)),
     }
 }
 
-fn newer(database: &Path, found: i64) -> OpenError {
-    OpenError::Newer { database: database.to_owned(), found, known: newest() }
+fn newer(database: &Path, found: i64) -> StoreOpenError {
+    StoreOpenError::Newer { database: database.to_owned(), found, known: newest() }
 }
 
 fn newest() -> i64 {
@@ -64,12 +74,12 @@ fn newest() -> i64 {
 }
 
 /// The schema that is there: 0 for an empty file. Somebody else's database is not one of ours.
-async fn found(database: &Path, connection: &mut SqliteConnection) -> Result<i64, OpenError> {
-    let not_a_store = |why: String| OpenError::NotAStore { database: database.to_owned(), why };
+async fn found(database: &Path, connection: &mut SqliteConnection) -> Result<i64, StoreOpenError> {
+    let not_a_store = |why: String| StoreOpenError::NotAStore { database: database.to_owned(), why };
     let anything =
         (&mut *connection).fetch_one(IS_ANYTHING_THERE).await.map_err(|why| not_a_store(why.to_string()))?;
     let tables: i64 = Cells::of(&anything).take().map_err(|why| not_a_store(why.to_string()))?;
-    let fault = |source| OpenError::Fault { database: database.to_owned(), source };
+    let fault = |source| StoreOpenError::Fault { database: database.to_owned(), source };
     let is_ours = reads::one(connection, sqlx::query(IS_LIST_THERE)).await.map_err(fault)?.is_some();
     match (tables, is_ours) {
         (0, _) => Ok(0),

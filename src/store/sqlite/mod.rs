@@ -24,6 +24,7 @@ mod payouts;
 mod reads;
 mod rows;
 mod sql;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -53,6 +54,7 @@ pub use self::{
     migrations::Versions,
 };
 use super::lock::{LockError, StoreLock};
+use crate::config::StoreUrl;
 
 /// How the database is worked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,7 @@ impl Default for SqliteSettings {
 
 /// Why a store can not be opened.
 #[derive(Debug, Error)]
-pub enum OpenError {
+pub enum StoreOpenError {
     /// Another process holds it.
     #[error(transparent)]
     Locked(#[from] LockError),
@@ -135,6 +137,14 @@ pub enum OpenError {
     },
 }
 
+impl StoreOpenError {
+    /// Whether another process holds the store: trying later makes sense.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Locked(LockError::Held { .. }))
+    }
+}
+
 /// The store on SQLite. Clones share one store.
 #[derive(Clone)]
 pub struct SqliteStore {
@@ -143,6 +153,7 @@ pub struct SqliteStore {
 
 struct Inner {
     database: PathBuf,
+    settings: SqliteSettings,
     readers: SqlitePool,
     writer: Writer,
     store_id: String,
@@ -166,11 +177,29 @@ impl SqliteStore {
     /// Opens a store for work, as its only process: makes it if it is not there, and migrates it.
     ///
     /// # Errors
-    /// See [`OpenError`]; nothing is changed where it is refused.
-    pub async fn open(database: &Path, settings: SqliteSettings) -> Result<Self, OpenError> {
+    /// See [`StoreOpenError`]; nothing is changed where it is refused.
+    pub async fn open(url: &StoreUrl) -> Result<Self, StoreOpenError> {
+        let StoreUrl::Sqlite(database) = url;
+        Self::open_file(database, SqliteSettings::default()).await
+    }
+
+    /// Opens a store for looking: beside the process that works it, and never writing.
+    ///
+    /// # Errors
+    /// See [`StoreOpenError`]; a store that is not there or not migrated is not touched.
+    pub async fn look(url: &StoreUrl) -> Result<Self, StoreOpenError> {
+        let StoreUrl::Sqlite(database) = url;
+        Self::look_at_file(database, SqliteSettings::default()).await
+    }
+
+    /// As [`Self::open`], with settings of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_file(database: &Path, settings: SqliteSettings) -> Result<Self, StoreOpenError> {
         let lock = StoreLock::take(database)?;
         make_file(database)?;
-        let fault = |source| OpenError::Fault { database: database.to_owned(), source };
+        let fault = |source| StoreOpenError::Fault { database: database.to_owned(), source };
         let options = writer_options(database, settings);
         let mut connection = options.connect().await.map_err(|error| fault(fault::of(error)))?;
         let versions = migrations::run(database, &mut connection).await?;
@@ -181,41 +210,49 @@ impl SqliteStore {
             seat: Mutex::new(Some(connection)),
             wait_max: Duration::from_millis(settings.wait_ms_max),
         };
-        let readers = reader_pool(database, settings);
-        Ok(Self::of(database, readers, writer, born, versions, Some(lock)))
+        Ok(Self::of(database, settings, writer, born, versions, Some(lock)))
     }
 
-    /// Opens a store for looking: beside the process that works it, and never writing.
+    /// As [`Self::look`], with settings of one's own.
     ///
     /// # Errors
-    /// See [`OpenError`]; a store that is not there or not migrated is not touched.
-    pub async fn look(database: &Path, settings: SqliteSettings) -> Result<Self, OpenError> {
+    /// As [`Self::look`].
+    pub async fn look_at_file(database: &Path, settings: SqliteSettings) -> Result<Self, StoreOpenError> {
         if !database.exists() {
-            return Err(OpenError::Missing(database.to_owned()));
+            return Err(StoreOpenError::Missing(database.to_owned()));
         }
-        let fault = |source| OpenError::Fault { database: database.to_owned(), source };
-        let readers = reader_pool(database, settings);
-        let mut connection = readers.acquire().await.map_err(|error| fault(fault::of(error)))?;
+        let fault = |source| StoreOpenError::Fault { database: database.to_owned(), source };
+        let options = reader_options(database, settings);
+        let mut connection = options.connect().await.map_err(|error| fault(fault::of(error)))?;
         let versions = migrations::check(database, &mut connection).await?;
         let born = house::known(&mut connection).await.map_err(fault)?;
-        drop(connection);
         let wait_max = Duration::from_millis(settings.wait_ms_max);
         let writer = Writer { options: None, seat: Mutex::new(None), wait_max };
-        Ok(Self::of(database, readers, writer, born, versions, None))
+        Ok(Self::of(database, settings, writer, born, versions, None))
     }
 
     fn of(
         database: &Path,
-        readers: SqlitePool,
+        settings: SqliteSettings,
         writer: Writer,
         born: house::Born,
         versions: Versions,
         lock: Option<StoreLock>,
     ) -> Self {
         let house::Born { store_id, latest_ms } = born;
+        let readers = reader_pool(database, settings);
         let (database, latest_ms) = (database.to_owned(), AtomicI64::new(latest_ms));
         Self {
-            inner: Arc::new(Inner { database, readers, writer, store_id, versions, latest_ms, _lock: lock }),
+            inner: Arc::new(Inner {
+                database,
+                settings,
+                readers,
+                writer,
+                store_id,
+                versions,
+                latest_ms,
+                _lock: lock,
+            }),
         }
     }
 
@@ -258,12 +295,12 @@ impl SqliteStore {
 }
 
 /// SQLite would make the file for everybody to read.
-fn make_file(database: &Path) -> Result<(), OpenError> {
+fn make_file(database: &Path) -> Result<(), StoreOpenError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(database);
     match made {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(OpenError::Io { database: database.to_owned(), source }),
+        Err(source) => Err(StoreOpenError::Io { database: database.to_owned(), source }),
     }
 }
 
@@ -281,17 +318,20 @@ fn writer_options(database: &Path, settings: SqliteSettings) -> SqliteConnectOpt
     }
 }
 
-fn reader_pool(database: &Path, settings: SqliteSettings) -> SqlitePool {
-    let options = common_options(database, settings)
+fn reader_options(database: &Path, settings: SqliteSettings) -> SqliteConnectOptions {
+    common_options(database, settings)
         .pragma("query_only", "true")
-        .pragma("cache_size", cache_pragma(settings.cache_kb / 4));
+        .pragma("cache_size", cache_pragma(settings.cache_kb / 4))
+}
+
+fn reader_pool(database: &Path, settings: SqliteSettings) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(settings.readers)
         .acquire_timeout(Duration::from_millis(settings.wait_ms_max))
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_lazy_with(options)
+        .connect_lazy_with(reader_options(database, settings))
 }
 
 fn common_options(database: &Path, settings: SqliteSettings) -> SqliteConnectOptions {

@@ -19,6 +19,8 @@ mod stage;
 mod step;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use command::{CONFIRMATIONS_FLOOR, Command, Refusal, decide};
 pub use event::{AbsenceProof, Attempt, AttemptOutcome, BlockRef, Event, EventName, Settlement};

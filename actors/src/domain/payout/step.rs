@@ -119,7 +119,7 @@ pub fn apply(mut payout: Payout, event: &Event, at_ms: i64) -> Result<Payout, No
         }),
         Event::PayoutSettled { proof } => {
             payout.reservation = Reservation::Settled;
-            payout.settled_at_ms = Some(at_ms);
+            payout.settled_at_ms = Some(payout.updated_at_ms);
             end(&mut payout, AttemptOutcome::Settled, proof.block);
         }
         Event::TransferFailed { reason, block, .. } => {
@@ -134,7 +134,7 @@ pub fn apply(mut payout: Payout, event: &Event, at_ms: i64) -> Result<Payout, No
         }
         Event::MismatchResolved { paid, .. } => {
             payout.reason = Some(Reason::Operator);
-            payout.settled_at_ms = paid.then_some(at_ms);
+            payout.settled_at_ms = paid.then_some(payout.updated_at_ms);
         }
     }
     Ok(payout)

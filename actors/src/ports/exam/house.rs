@@ -96,3 +96,25 @@ pub async fn what_was_read_of_the_chain_never_goes_back(hall: &impl Hall) -> Tol
     assert_eq!(store.facts().await?.last_solid, Some(mark(1_011)));
     Ok(())
 }
+
+/// F-N06: a restore gate that is shut outlives the process, is never shortened, and opens only by the word; the journal says so.
+pub async fn a_restore_gate_outlives_its_process(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let shut = HouseChange::ShutGate { since_ms: MORNING_MS, why: "an older copy".to_owned() };
+    store.change(vec![shut.clone()], MORNING_MS).await?;
+    store.change(vec![HouseChange::GateUntil(MORNING_MS + 375_000)], MORNING_MS).await?;
+    store.change(vec![HouseChange::GateUntil(MORNING_MS + 5_000)], MORNING_MS).await?;
+
+    let store = hall.reopened(store).await?;
+    let gate = store.facts().await?.restore_gate.ok_or(StoreFault::Corrupt("no gate".to_owned()))?;
+    assert_eq!((gate.since_ms, gate.until_ms), (MORNING_MS, Some(MORNING_MS + 375_000)));
+    store.change(vec![HouseChange::OpenGate], MORNING_MS + 400_000).await?;
+    store.change(vec![HouseChange::GateUntil(MORNING_MS)], MORNING_MS + 400_000).await?;
+
+    let store = hall.reopened(store).await?;
+    assert_eq!(store.facts().await?.restore_gate, None);
+    let records = store.records(1, 100).await?;
+    let told: Vec<&str> = records.iter().map(|record| record.kind.as_ref()).collect();
+    assert_eq!(told, ["restore_noticed", "restore_gate_passed"]);
+    Ok(())
+}

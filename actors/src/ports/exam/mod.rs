@@ -11,8 +11,9 @@ pub mod kit;
 pub mod limits;
 pub mod reads;
 pub mod steps;
+pub mod strangers;
 
-use super::{House, Journal, Payouts};
+use super::{House, Journal, Payouts, Strangers};
 use async_trait::async_trait;
 
 /// A story that could not be told to its end.
@@ -21,10 +22,10 @@ pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 /// How a story ends.
 pub type Told = Result<(), Trouble>;
 
-/// What sits the exam: all three ports on one store, and clones of it are the same store.
-pub trait Examinee: Payouts + House + Journal + Clone + 'static {}
+/// What sits the exam: all four ports on one store, and clones of it are the same store.
+pub trait Examinee: Payouts + House + Journal + Strangers + Clone + 'static {}
 
-impl<T: Payouts + House + Journal + Clone + 'static> Examinee for T {}
+impl<T: Payouts + House + Journal + Strangers + Clone + 'static> Examinee for T {}
 
 /// Where stores are made for the exam.
 #[async_trait]
@@ -68,6 +69,7 @@ macro_rules! store_exam {
             house::what_the_house_remembers_survives_its_process,
             house::another_chain_is_never_pinned,
             house::what_was_read_of_the_chain_never_goes_back,
+            house::a_restore_gate_outlives_its_process,
             journal::the_journal_has_no_gaps_and_every_hash_is_right,
             journal::every_step_is_written_down_and_its_postings_sum_to_nothing,
             journal::two_seals_never_follow_the_same_one,
@@ -80,6 +82,7 @@ macro_rules! store_exam {
             reads::what_time_may_release_is_found_by_its_reason,
             reads::live_transfers_are_found_by_their_expiry,
             reads::transfers_are_found_by_their_block,
+            strangers::a_stranger_is_noted_once_and_keeps_its_place,
         }
     };
     (@each $hall:expr; $($file:ident :: $story:ident,)*) => {

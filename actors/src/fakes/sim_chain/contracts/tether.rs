@@ -292,7 +292,9 @@ fn by_owner(
                 held.checked_sub(amount).zip(state.total_supply.checked_sub(amount))
             };
             // The sums of these two are asserted whatever transfers do.
-            let Some((held, supply)) = changed else { return Some(Run::ended(Ending::IllegalOperation, 1_100)) };
+            let Some((held, supply)) = changed else {
+                return Some(Run::ended(Ending::IllegalOperation, 1_100));
+            };
             vm.ledger.put_amount(Cell::Balance(token, call.caller), held);
             state.total_supply = supply;
             (

@@ -1,0 +1,56 @@
+//! `payoutd store`: the store as a thing that is looked after.
+
+mod backup;
+
+use super::{exit::Exit, failure::Failure, terminal::Terminal};
+use crate::store::StoreOpenError;
+
+/// `payoutd store …`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Copy the store into a new file, whole, while the daemon works
+    Backup(backup::Args),
+}
+
+impl Args {
+    /// Runs what was asked.
+    pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Backup(args) => args.run(terminal),
+        }
+    }
+}
+
+/// A store that does not open, with the next step.
+#[must_use]
+pub fn not_opened(why: &StoreOpenError) -> Failure {
+    let (exit, next) = match why {
+        StoreOpenError::Locked(_) if why.is_locked() => {
+            (Exit::TryLater, "stop the process that it names, or use another store")
+        }
+        StoreOpenError::Newer { .. } => {
+            (Exit::Configuration, "run the payoutd that wrote it, or a newer one; nothing was changed")
+        }
+        StoreOpenError::Older { .. } => (
+            Exit::Configuration,
+            "stop the daemon and run `payoutd migrate`, after `payoutd store backup FILE`",
+        ),
+        StoreOpenError::Missing(_) => {
+            (Exit::NoInput, "store.url says where it is looked for; `payoutd migrate` makes one")
+        }
+        StoreOpenError::NotAStore { .. } => (
+            Exit::Io,
+            "look at store.url; a damaged store is restored from a backup, which `payoutd run` then compares with the chain",
+        ),
+        StoreOpenError::Locked(_) | StoreOpenError::Io { .. } | StoreOpenError::Fault { .. } => {
+            (Exit::Io, "look at store.url, at the folder's permissions and at the disk under it")
+        }
+    };
+    Failure::because(exit, "the store does not open", why).next(next)
+}
