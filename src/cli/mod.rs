@@ -63,6 +63,8 @@ macro_rules! examples {
     () => {
         "\
 Examples:
+  payoutd sandbox                                           the whole daemon on a simulated network: try it first
+  payoutd run --config payoutd.toml                         the daemon
   payoutd check-config --template > payoutd.toml            a configuration with every key explained
   payoutd keys new wallet --out wallet.key                  the key that pays; prints its address
   payoutd keys new journal --out journal.pem                the key that seals the journal

@@ -18,6 +18,7 @@ mod kit;
 mod payout_commands;
 mod real_node;
 mod sandbox_chain;
+mod sandbox_day;
 mod sdks;
 mod store_commands;
 mod store_exam;
