@@ -31,7 +31,11 @@ fn a_newcomer_sees_every_sample_payout_settled() {
 #[test]
 fn a_storm_delays_and_neither_loses_nor_doubles() {
     let storms: Vec<_> = ["7", "20"]
-        .map(|seed| std::thread::spawn(move || all_settled(25, &["--demo", "25", "--exit", "--json", "--weather", "stormy", "--seed", seed])))
+        .map(|seed| {
+            std::thread::spawn(move || {
+                all_settled(25, &["--demo", "25", "--exit", "--json", "--weather", "stormy", "--seed", seed])
+            })
+        })
         .into_iter()
         .collect();
     for storm in storms {
@@ -47,6 +51,7 @@ fn a_folder_is_gone_on_with() {
     let data = data.to_str().unwrap();
     all_settled(3, &["--demo", "3", "--exit", "--json", "--data", data]);
     all_settled(4, &["--demo", "4", "--exit", "--json", "--data", data]);
-    let listed = Command::new(env!("CARGO_BIN_EXE_payoutd")).args(["check-config", "--data", data]).output().unwrap();
+    let listed =
+        Command::new(env!("CARGO_BIN_EXE_payoutd")).args(["check-config", "--data", data]).output().unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
 }
