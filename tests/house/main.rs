@@ -22,6 +22,7 @@ mod sandbox_day;
 mod sdks;
 mod store_commands;
 mod store_exam;
+mod store_killed;
 mod tron_commands;
 mod tron_vectors;
 mod whole_house;
