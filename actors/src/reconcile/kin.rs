@@ -39,10 +39,9 @@ pub(super) struct Relation {
 pub(super) async fn relate(
     book: &ChainBook,
     payouts: &dyn Payouts,
-    marks: Option<&MarkMaker>,
+    marks: &MarkMaker,
     policy: &HousePolicy,
 ) -> Result<BTreeMap<TxId, Relation>, NotCompared> {
-    let Some(marks) = marks else { return Ok(BTreeMap::new()) };
     let mut lonely: BTreeMap<Fingerprint, Vec<&Stranger>> = BTreeMap::new();
     for stranger in book.unknown.iter().filter_map(|unknown| unknown.stranger.as_ref()) {
         if let Some(mark) = stranger.mark() {

@@ -17,7 +17,7 @@ use crate::domain::reconcile::{Anomaly, Finding, Sight, differences};
 use crate::domain::stranger::MarkMaker;
 use crate::domain::tron::TransactionInfo;
 use crate::domain::tron::block::DoctoredBlock;
-use crate::ports::{ChainFault, ChainNode, House, HouseFacts, PayoutFilter, Payouts, StoreFault, Strangers};
+use crate::ports::{ChainFault, ChainNode, HouseFacts, PayoutFilter, Payouts, StoreFault, Strangers};
 use kin::{PAYOUTS_A_PAGE, Relation, relate};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub struct Tools<'a> {
     pub strangers: &'a dyn Strangers,
     /// The wallet and the token.
     pub policy: &'a HousePolicy,
-    /// What makes this store's marks; without it nobody says whose an unknown transfer is.
-    pub marks: Option<&'a MarkMaker>,
+    /// What makes this store's marks.
+    pub marks: &'a MarkMaker,
     /// Now, unix ms.
     pub now_ms: i64,
 }
@@ -100,21 +100,6 @@ pub async fn node_of<'a, N: AsRef<dyn ChainNode>>(
         }
     }
     Err(NotCompared::NoNode(answers.join("; ")))
-}
-
-/// Holds a store against the chain since its birth, read from one node: for whoever has only to know whether they agree.
-///
-/// # Errors
-/// See [`NotCompared`].
-pub async fn compare_since_birth<S: Payouts + House + Strangers>(
-    store: &S,
-    node: &dyn ChainNode,
-    policy: &HousePolicy,
-    now_ms: i64,
-) -> Result<Comparison, NotCompared> {
-    let birth = store.facts().await?.birth.ok_or(NotCompared::NeverSawTheChain)?;
-    let book = ChainBook::read(Reading { node, payouts: store, policy, now_ms }, birth, |_, _| {}).await?;
-    compare(Tools { payouts: store, strangers: store, policy, marks: None, now_ms }, &book).await
 }
 
 /// Holds the whole store against what was read of the chain.
