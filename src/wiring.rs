@@ -153,7 +153,14 @@ pub fn network(config: &Config, secrets: &Secrets) -> Result<Network, NotOpened>
     let timeout = config.network.request_timeout;
     let mut nodes: Vec<Arc<dyn ChainNode>> = Vec::with_capacity(config.network.nodes.len());
     for (node, api_key) in config.network.nodes.iter().zip(&secrets.node_api_keys) {
-        let settings = NodeSettings::of(node, api_key.as_ref(), timeout).map_err(NotOpened::Client)?;
+        let mut settings = NodeSettings::of(node, api_key.as_ref(), timeout).map_err(NotOpened::Client)?;
+        // Breakers, proofs and metrics go by name: two paths of one host are two nodes.
+        let name = settings.name.clone();
+        let is_namesake = |earlier: &str| earlier == name || earlier.starts_with(&format!("{name} #"));
+        let namesakes = nodes.iter().filter(|earlier| is_namesake(earlier.name())).count();
+        if namesakes > 0 {
+            settings.name = format!("{} #{}", settings.name, namesakes + 1);
+        }
         nodes.push(Arc::new(TronNode::new(settings).map_err(NotOpened::Client)?));
     }
     let second = match &config.network.tronscan {

@@ -17,6 +17,7 @@ pub mod outgoing;
 pub mod payout_worker;
 pub mod ports;
 pub mod reconcile;
+pub mod restore;
 pub mod roster;
 pub mod rounds;
 pub mod treasurer;

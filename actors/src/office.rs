@@ -8,7 +8,7 @@ use crate::chain_sight::no_sight;
 use crate::circuit_breaker::{self, CircuitBreaker, Guarded, SharedBreaker};
 use crate::confirmation_watcher::{self, ConfirmationWatcher, WatcherSettings, WatcherTools};
 use crate::domain::breaker::BreakerRules;
-use crate::domain::journal::{Checkpoint, JournalKey};
+use crate::domain::journal::JournalKey;
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::guardian::{Handle, Hiring};
@@ -16,15 +16,15 @@ use crate::house_clock::HouseClock;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
-    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseChange, HouseFacts, Journal, Payouts,
-    SecondOpinion, Signer, StoreFault, Strangers,
+    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, SecondOpinion, Signer,
+    StoreFault, Strangers,
 };
+use crate::restore::shut_the_gate_where_due;
 use crate::roster::{Roster, Staff};
 use crate::treasurer::{self, Treasurer, TreasurerSettings, TreasurerTools};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::warn;
 
 /// The world behind the ports.
 #[derive(Clone)]
@@ -103,7 +103,8 @@ impl Office {
     pub async fn open(world: World, rules: OfficeRules, hiring: Hiring) -> Result<Self, StoreFault> {
         let facts = world.house.facts().await?;
         let house_clock: Arc<dyn Clock> = Arc::new(HouseClock::new(world.clock.clone(), facts.latest_ms));
-        shut_the_gate_where_due(&world, house_clock.now_ms()).await?;
+        let (house, journal) = (world.house.as_ref(), world.journal.as_ref());
+        shut_the_gate_where_due(house, journal, world.keeper.as_ref(), house_clock.now_ms()).await?;
         let (world, breakers) = behind_breakers(world, &rules, &facts);
         let ledger = Ledger::new(world.payouts.clone());
         let mut office = Self {
@@ -225,41 +226,4 @@ fn behind_breakers(mut world: World, rules: &OfficeRules, facts: &HouseFacts) ->
         Arc::new(Guarded::new(index, breaker)) as Arc<dyn SecondOpinion>
     });
     (world, breakers)
-}
-
-/// The restore gate's first question (F-N06): is this an older copy of the store? Written down before anybody is hired, for the
-/// audit writer is about to keep a checkpoint of this copy in place of the one that tells.
-async fn shut_the_gate_where_due(world: &World, now_ms: i64) -> Result<(), StoreFault> {
-    let Some(why) = sign_of_a_restore(world).await? else { return Ok(()) };
-    warn!(why, "this store is an older copy, or may be one: the restore gate is shut");
-    world.house.change(vec![HouseChange::ShutGate { since_ms: now_ms, why }], now_ms).await
-}
-
-/// What tells that the store was restored, in words.
-async fn sign_of_a_restore(world: &World) -> Result<Option<String>, StoreFault> {
-    let kept = match world.keeper.kept().await {
-        Ok(Some(kept)) => kept,
-        Ok(None) => return sign_of_a_move(world).await,
-        Err(why) => return Ok(Some(format!("the checkpoint beside the store can not be read: {why}"))),
-    };
-    let known = knows(world, &kept).await?;
-    Ok((!known).then(|| {
-        format!(
-            "the checkpoint beside the store speaks of row {}, and this store does not know it",
-            kept.last_seq
-        )
-    }))
-}
-
-/// A checkpoint lies beside every store that was ever sealed. (A crash may come between the first seal and its checkpoint.)
-async fn sign_of_a_move(world: &World) -> Result<Option<String>, StoreFault> {
-    let seals = world.journal.last_seal().await?.map_or(0, |seal| seal.seal_no);
-    Ok((seals > 1)
-        .then(|| "no checkpoint lies beside the store: it was moved, or put back from a backup".to_owned()))
-}
-
-/// A store knows a checkpoint when the seal of that number has that hash.
-async fn knows(world: &World, kept: &Checkpoint) -> Result<bool, StoreFault> {
-    let seals = world.journal.seals(kept.seal_no, 1).await?;
-    Ok(seals.first().is_some_and(|seal| seal.seal_no == kept.seal_no && seal.hash == kept.seal_hash))
 }

@@ -22,6 +22,7 @@ pub mod terminal;
 
 mod actors;
 mod address;
+mod audit;
 mod check_config;
 mod migrate;
 mod pause;
@@ -63,6 +64,8 @@ macro_rules! examples {
     () => {
         "\
 Examples:
+  payoutd sandbox                                           the whole daemon on a simulated network: try it first
+  payoutd run --config payoutd.toml                         the daemon
   payoutd check-config --template > payoutd.toml            a configuration with every key explained
   payoutd keys new wallet --out wallet.key                  the key that pays; prints its address
   payoutd keys new journal --out journal.pem                the key that seals the journal
@@ -98,6 +101,8 @@ pub enum Command {
     Actors(actors::Args),
     /// Show every form of an address, or what is wrong with it
     Address(address::Args),
+    /// Check the journal, export it, print a signed checkpoint of it
+    Audit(audit::Args),
     /// Name every mistake of a configuration, or show what holds and where it comes from
     CheckConfig(check_config::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
@@ -134,6 +139,7 @@ impl Command {
         match self {
             Self::Actors(args) => args.run(terminal),
             Self::Address(args) => args.run(terminal),
+            Self::Audit(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
             Self::Migrate(args) => args.run(terminal),

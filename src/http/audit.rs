@@ -58,16 +58,16 @@ pub async fn public_key(door: Data<Door>, _caller: Caller) -> Result<HttpRespons
     Ok(HttpResponse::Ok().json(PublicKeyBody { key_id: key.key_id, public_key: key.public_key }))
 }
 
-/// Read the newest signed checkpoint
+/// Seal what is written and read the signed checkpoint that covers the last row
 #[utoipa::path(
     get, path = "/v1/audit/checkpoint", tag = "audit", operation_id = "readCheckpoint",
     responses((status = 200, description = "The checkpoint", body = CheckpointBody), OnReading,
-        (status = 404, description = "Nothing is sealed yet", content_type = "application/problem+json", body = super::problem::ProblemBody)),
+        (status = 404, description = "The journal is empty", content_type = "application/problem+json", body = super::problem::ProblemBody)),
     security(("token" = []))
 )]
 pub async fn checkpoint(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
     let checkpoint: Option<Checkpoint> = door.office.checkpoint().await?;
     let checkpoint = checkpoint
-        .ok_or_else(|| Problem::new(Kind::NotFound, "nothing is sealed yet: ask again in a moment"))?;
+        .ok_or_else(|| Problem::new(Kind::NotFound, "the journal is empty: there is nothing to seal yet"))?;
     Ok(HttpResponse::Ok().json(checkpoint))
 }

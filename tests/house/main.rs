@@ -8,6 +8,7 @@
 )]
 
 mod api_description;
+mod audit_commands;
 mod bad_orders;
 mod command_line;
 mod configuration;
@@ -15,12 +16,15 @@ mod front_door;
 mod heavy_bodies;
 mod journal_export;
 mod kit;
+mod pause_commands;
 mod payout_commands;
 mod real_node;
 mod sandbox_chain;
+mod sandbox_day;
 mod sdks;
 mod store_commands;
 mod store_exam;
+mod store_killed;
 mod tron_commands;
 mod tron_vectors;
 mod whole_house;

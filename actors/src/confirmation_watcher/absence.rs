@@ -149,7 +149,7 @@ async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) ->
 }
 
 /// F-N01: a transfer that is overdue and of which nothing can be proved says so.
-async fn call_unknown(desk: &Rc<Desk>) -> Result<(), String> {
+pub(super) async fn call_unknown(desk: &Rc<Desk>) -> Result<(), String> {
     let settings = &desk.tools.settings;
     let overdue_ms = desk.tools.clock.now_ms().saturating_sub(settings.unknown_after_ms);
     let payouts = desk.tools.ledger.payouts();

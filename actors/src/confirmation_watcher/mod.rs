@@ -215,7 +215,14 @@ async fn look(desk: Rc<Desk>) -> Found {
 
 async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let facts = desk.tools.house.facts().await.map_err(|fault| fault.to_string())?;
-    let eyes = eyes::open(desk, &facts).await?;
+    let eyes = match eyes::open(desk, &facts).await {
+        Ok(eyes) => eyes,
+        Err(why) => {
+            // Whoever sees nothing at all still says of what is overdue that it is not known (F-N01).
+            absence::call_unknown(desk).await?;
+            return Err(why);
+        }
+    };
     let gate = gate::look(desk, &eyes, &facts).await;
     let mut trouble = gate.err().or(head::follow(desk, &eyes).await.err());
     let read = solid::read(desk, &eyes).await;

@@ -104,6 +104,11 @@ impl MemoryStore {
         *self.cabinet() = snapshot.0.clone();
     }
 
+    /// Changes a row and nothing else of the store, as a thief with the database file would. `false`: there is no such payout.
+    pub fn alter(&self, id: PayoutId, change: impl FnOnce(&mut Payout)) -> bool {
+        self.cabinet().payouts.get_mut(&id).map(|kept| change(&mut kept.payout)).is_some()
+    }
+
     /// Write transactions so far that changed something.
     #[must_use]
     pub fn writes(&self) -> u64 {

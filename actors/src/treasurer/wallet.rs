@@ -59,6 +59,10 @@ pub(super) async fn terms(node: &dyn ChainNode, policy: &HousePolicy) -> Result<
             "the token contract is deprecated: transfers would be logged by another contract",
         ),
         (abi::is_black_listed(policy.wallet), "the token's issuer has blacklisted the paying wallet"),
+        (
+            abi::question(abi::BASIS_POINTS_RATE),
+            "the token's issuer takes a fee on transfers: recipients would be paid short",
+        ),
     ];
     for (call_data, says) in switches {
         if flag(node, policy, call_data).await? {

@@ -156,7 +156,7 @@ pub trait Office: Send + Sync {
     /// The key that seals the journal.
     async fn journal_key(&self) -> Result<JournalKeyView, Fault>;
 
-    /// The newest signed checkpoint; `None` before the first.
+    /// Seals what is written now; the signed checkpoint that covers the last row, `None` for an empty journal.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault>;
 
     /// Every part of the house, by name. Answers within a moment and never fails: what is silent is down.

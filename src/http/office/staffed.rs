@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use payoutd_actors::{
     admission::{Admission, AdmitPayouts, DecidePayout},
+    audit_writer::{AuditWriter, SealNow, SealTrouble},
     circuit_breaker::SharedBreaker,
     confirmation_watcher::{ConfirmationWatcher, Verification, VerifyPayout, VerifyRefused},
     domain::{
@@ -21,7 +22,7 @@ use payoutd_actors::{
     guardian::{ActorView, Handle},
     office as actors,
     payout_worker::{PauseHouse, PayoutWorker, ResumeHouse},
-    ports::{Admitted, CheckpointKeeper, Clock, House, HouseFacts, Pause, PayoutFilter, Payouts},
+    ports::{Admitted, Clock, House, HouseFacts, Pause, PayoutFilter, Payouts},
     roster::Staff,
     treasurer::{ShowWallet, Treasurer, WalletView},
 };
@@ -50,8 +51,8 @@ pub struct StaffedTools {
     pub payouts: Arc<dyn Payouts>,
     /// What the house remembers of itself.
     pub house: Arc<dyn House>,
-    /// Where the newest checkpoint is kept.
-    pub checkpoints: Arc<dyn CheckpointKeeper>,
+    /// Seals the journal.
+    pub audit_writer: Handle<AuditWriter>,
     /// The key that seals the journal.
     pub journal_key: JournalPublicKey,
     /// The dependencies' breakers, as they stand now.
@@ -86,7 +87,7 @@ impl Staffed {
             staff: office.staff(),
             payouts: world.payouts.clone(),
             house: world.house.clone(),
-            checkpoints: world.keeper.clone(),
+            audit_writer: office.audit_writer.clone(),
             journal_key: world.journal_key.public_key().clone(),
             breakers: office.breakers.clone(),
             limits,
@@ -188,7 +189,14 @@ impl Office for Staffed {
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {
-        self.tools.checkpoints.kept().await.map_err(|cause| Fault::Broken { cause })
+        match self.tools.audit_writer.ask(SealNow).await? {
+            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Err(SealTrouble::Empty) => Ok(None),
+            Err(SealTrouble::Store(fault)) => Err(fault.into()),
+            Err(trouble @ (SealTrouble::Broken(_) | SealTrouble::Keeper(_))) => {
+                Err(Fault::Broken { cause: trouble.to_string() })
+            }
+        }
     }
 
     async fn components(&self) -> Vec<Component> {

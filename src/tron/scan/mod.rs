@@ -60,7 +60,8 @@ impl ScanSettings {
         request_timeout: Duration,
     ) -> Result<Self, ClientError> {
         Ok(Self {
-            name: index.url.host(),
+            // A sandbox serves nodes and index at one address: breakers and proofs must tell them apart.
+            name: format!("tronscan {}", index.url.host()),
             url: index.url.url().clone(),
             api_key: api_key_of(api_key)?,
             limits: ProviderLimits::with_request_timeout(request_timeout),

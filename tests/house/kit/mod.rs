@@ -1,5 +1,6 @@
 //! What several stories share.
 
+pub(crate) mod desk;
 pub(crate) mod door;
 pub(crate) mod schema;
 pub(crate) mod small_office;

@@ -87,7 +87,7 @@ pub async fn a_batch_is_taken_whole_or_not_at_all(hall: &impl Hall) -> Told {
         Admitted::NotTaken,
     ];
     assert_eq!(answers, refused);
-    assert_eq!(all(&store).await?, [known.clone()]);
+    assert_eq!(all(&store).await?, std::slice::from_ref(&known));
     assert_eq!(store.last_seq().await?, 1);
 
     let good = vec![payout(4), payout(5), payout(6)];

@@ -1,4 +1,5 @@
-//! The fuse: ends a life at its k-th write or send, before or after it took effect.
+//! The fuse: ends a life at its k-th write or send, before or after it took effect. It also keeps what left the house, and
+//! cuts the line to a node for good.
 
 use async_trait::async_trait;
 use payoutd_actors::domain::address::Address;
@@ -8,9 +9,10 @@ use payoutd_actors::ledger::OnFile;
 use payoutd_actors::ports::{
     AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View,
 };
+use std::collections::BTreeSet;
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How often a life looks whether it is over.
@@ -24,6 +26,8 @@ pub(crate) struct Fuse {
     burns_after_send: AtomicI64,
     burnt: AtomicBool,
     armed: AtomicBool,
+    sent: Mutex<BTreeSet<TxId>>,
+    cut: Mutex<BTreeSet<String>>,
 }
 
 impl Fuse {
@@ -58,6 +62,16 @@ impl Fuse {
     /// Sends so far.
     pub(crate) fn sends(&self) -> u64 {
         self.sends.load(Ordering::Relaxed)
+    }
+
+    /// The transfers that have left the house so far, each once.
+    pub(crate) fn sent(&self) -> BTreeSet<TxId> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    /// Cuts the line to a node: whatever it is asked or sent, nobody answers, in this life and the next.
+    pub(crate) fn cut_line(&self, node: &str) {
+        self.cut.lock().unwrap().insert(node.to_owned());
     }
 
     /// Resolves when the life is over.
@@ -99,11 +113,15 @@ impl FusedNode {
         Self { inner, fuse, store }
     }
 
-    /// The dead neither speak nor hear.
-    async fn alive(&self) {
+    /// The dead neither speak nor hear; over a line that is cut nobody does.
+    async fn alive(&self) -> Result<(), ChainFault> {
         if self.fuse.is_burnt(&self.store) {
             pending::<()>().await;
         }
+        if self.fuse.cut.lock().unwrap().contains(self.inner.name()) {
+            return Err(ChainFault::Silent("the line is cut".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -114,8 +132,9 @@ impl ChainNode for FusedNode {
     }
 
     async fn broadcast(&self, transfer: &OnFile<SignedTransfer>) -> Result<BroadcastReply, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.fuse.sends.fetch_add(1, Ordering::Relaxed);
+        self.fuse.sent.lock().unwrap().insert(transfer.get().txid());
         if self.fuse.counts_down(&self.fuse.burns_before_send) {
             self.fuse.burnt.store(true, Ordering::Relaxed);
             return pending().await;
@@ -129,47 +148,47 @@ impl ChainNode for FusedNode {
     }
 
     async fn now_block(&self, view: View) -> Result<Block, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.now_block(view).await
     }
 
     async fn block(&self, view: View, number: u64) -> Result<Option<Block>, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.block(view, number).await
     }
 
     async fn blocks(&self, view: View, first: u64, last: u64) -> Result<Vec<Block>, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.blocks(view, first, last).await
     }
 
     async fn transaction_infos(&self, view: View, number: u64) -> Result<Vec<TransactionInfo>, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.transaction_infos(view, number).await
     }
 
     async fn transaction_info(&self, view: View, txid: &TxId) -> Result<Option<TransactionInfo>, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.transaction_info(view, txid).await
     }
 
     async fn genesis_id(&self) -> Result<BlockId, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.genesis_id().await
     }
 
     async fn account(&self, view: View, address: Address) -> Result<AccountView, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.account(view, address).await
     }
 
     async fn resources(&self, address: Address) -> Result<ResourceView, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.resources(address).await
     }
 
     async fn parameters(&self) -> Result<ChainParameters, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.parameters().await
     }
 
@@ -180,7 +199,7 @@ impl ChainNode for FusedNode {
         contract: Address,
         call_data: Vec<u8>,
     ) -> Result<TrialRun, ChainFault> {
-        self.alive().await;
+        self.alive().await?;
         self.inner.trial_run(view, caller, contract, call_data).await
     }
 }

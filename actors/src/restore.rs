@@ -1,0 +1,55 @@
+//! The restore gate's first question (F-N06): is this an older copy of the store?
+//!
+//! Whoever is about to seal the journal asks it first: sealing keeps a new checkpoint in place of the one that tells. The answer
+//! is durable; what follows from it is the watcher's. Never here: the chain.
+
+use crate::domain::journal::Checkpoint;
+use crate::ports::{CheckpointKeeper, House, HouseChange, Journal, StoreFault};
+use tracing::warn;
+
+/// Shuts the restore gate where something tells that the store is an older copy; answers what told it.
+///
+/// # Errors
+/// When the store does not answer: nothing may be sealed then.
+pub async fn shut_the_gate_where_due(
+    house: &dyn House,
+    journal: &dyn Journal,
+    keeper: &dyn CheckpointKeeper,
+    now_ms: i64,
+) -> Result<Option<String>, StoreFault> {
+    let Some(why) = sign_of_a_restore(journal, keeper).await? else { return Ok(None) };
+    warn!(why, "this store is an older copy, or may be one: the restore gate is shut");
+    house.change(vec![HouseChange::ShutGate { since_ms: now_ms, why: why.clone() }], now_ms).await?;
+    Ok(Some(why))
+}
+
+async fn sign_of_a_restore(
+    journal: &dyn Journal,
+    keeper: &dyn CheckpointKeeper,
+) -> Result<Option<String>, StoreFault> {
+    let kept = match keeper.kept().await {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return sign_of_a_move(journal).await,
+        Err(why) => return Ok(Some(format!("the checkpoint beside the store can not be read: {why}"))),
+    };
+    let known = knows(journal, &kept).await?;
+    Ok((!known).then(|| {
+        format!(
+            "the checkpoint beside the store speaks of row {}, and this store does not know it",
+            kept.last_seq
+        )
+    }))
+}
+
+/// A checkpoint lies beside every store that was ever sealed. (A crash may come between the first seal and its checkpoint.)
+async fn sign_of_a_move(journal: &dyn Journal) -> Result<Option<String>, StoreFault> {
+    let seals = journal.last_seal().await?.map_or(0, |seal| seal.seal_no);
+    Ok((seals > 1)
+        .then(|| "no checkpoint lies beside the store: it was moved, or put back from a backup".to_owned()))
+}
+
+/// A store knows a checkpoint when the seal of that number has that hash.
+async fn knows(journal: &dyn Journal, kept: &Checkpoint) -> Result<bool, StoreFault> {
+    let seals = journal.seals(kept.seal_no, 1).await?;
+    Ok(seals.first().is_some_and(|seal| seal.seal_no == kept.seal_no && seal.hash == kept.seal_hash))
+}

@@ -1,0 +1,131 @@
+//! The kill switch: what has not left stays, what has left is watched to its end, and no restart lets go of it.
+
+use super::kit::{AMOUNT, decide, pause, pay, resume, settle_in, stays, to_its_end};
+use crate::town::{Life, Town, judge, order_to, somebody};
+use payoutd_actors::admission::Decision;
+use payoutd_actors::domain::payout::{Reason, Stage};
+use payoutd_actors::fakes::BEGINNING_MS;
+use payoutd_actors::ports::{House, Payouts};
+
+/// F002-04: a pause after admission and before signing stops the payout; resuming lets it go.
+#[test]
+fn a_pause_between_admission_and_signing_stops_the_payout() {
+    let mut town = Town::new(90);
+    let fuse = town.fuse.clone();
+    let told = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let mut order = order_to(somebody(1), AMOUNT);
+        order.not_before_ms = Some(BEGINNING_MS + 6_000);
+        let payout = life.pay("later", order).await;
+        pause(life).await;
+        stays(life, payout.id, Stage::Admitted, 30_000).await;
+        assert!(fuse.sent().is_empty());
+        resume(life).await;
+        to_its_end(life, payout.id).await
+    });
+    judge(&town).unwrap();
+    assert_eq!(told.unwrap().stage, Stage::Settled);
+}
+
+/// Whenever the switch is pulled, no transfer leaves for the first time after the answer; what was out by then is watched and
+/// settles while the house is paused; the rest is paid after it.
+#[test]
+fn nothing_leaves_for_the_first_time_after_a_pause_was_answered() {
+    let mut stopped_some = false;
+    for seed in 0..12 {
+        let mut town = Town::new(900 + seed);
+        let fuse = town.fuse.clone();
+        town.live(async |life: &Life| {
+            settle_in(life).await;
+            for n in 0..6 {
+                pay(life, n).await;
+                for _ in 0..seed * 3 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            pause(life).await;
+            let out = fuse.sent();
+            life.pass(60_000).await;
+            assert_eq!(fuse.sent(), out, "seed {seed}");
+            for payout in life.store.list(&Default::default(), 100).await.unwrap() {
+                let left = payout.attempts.iter().any(|attempt| out.contains(&attempt.txid));
+                assert_eq!(payout.stage == Stage::Settled, left, "seed {seed}: {}", payout.stage.word());
+            }
+            stopped_some |= out.len() < 6;
+            resume(life).await;
+            assert!(life.until_all_ended(super::kit::LONG_MS).await);
+        });
+        judge(&town).unwrap();
+    }
+    assert!(stopped_some, "every pause came too late to show anything");
+}
+
+/// F004-42: a restart keeps the switch where it is.
+#[test]
+fn a_restart_does_not_let_go_of_the_switch() {
+    let mut town = Town::new(91);
+    town.live(async |life: &Life| pause(life).await);
+    let fuse = town.fuse.clone();
+    let told = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        stays(life, payout.id, Stage::Admitted, 30_000).await;
+        assert_eq!(life.store.facts().await.unwrap().pause.unwrap().reason, "a story");
+        assert!(fuse.sent().is_empty());
+        resume(life).await;
+        to_its_end(life, payout.id).await
+    });
+    judge(&town).unwrap();
+    assert_eq!(told.unwrap().stage, Stage::Settled);
+}
+
+/// A deadline that passes before anything is signed calls the payout off; it is never paid late.
+#[test]
+fn a_deadline_that_passes_before_signing_calls_the_payout_off() {
+    let mut town = Town::new(92);
+    let told = town.live(async |life: &Life| {
+        settle_in(life).await;
+        pause(life).await;
+        let mut order = order_to(somebody(1), AMOUNT);
+        order.not_after_ms = Some(BEGINNING_MS + 10_000);
+        let payout = life.pay("brief", order).await;
+        life.pass(15_000).await;
+        resume(life).await;
+        to_its_end(life, payout.id).await
+    });
+    judge(&town).unwrap();
+    let payout = told.unwrap();
+    assert_eq!((payout.stage, payout.reason), (Stage::Cancelled, Some(Reason::Deadline)));
+    assert!(payout.attempts.is_empty() && town.fuse.sent().is_empty());
+}
+
+/// F-P10: a sender calls off while the worker signs, at any instant: exactly one of them wins.
+#[test]
+fn of_a_cancel_and_a_signature_exactly_one_wins() {
+    let mut town = Town::new(93);
+    let (mut cancelled, mut too_late) = (0, 0);
+    town.live(async |life: &Life| {
+        settle_in(life).await;
+        for n in 0..60 {
+            let payout = pay(life, n).await;
+            for _ in 0..n {
+                tokio::task::yield_now().await;
+            }
+            match decide(life, &payout, Decision::Cancel).await {
+                Ok(payout) => {
+                    assert!(payout.stage == Stage::Cancelled && payout.attempts.is_empty());
+                    cancelled += 1;
+                }
+                Err(_) => {
+                    assert!(!life.payout(payout.id).await.attempts.is_empty());
+                    too_late += 1;
+                }
+            }
+        }
+        assert!(life.until_all_ended(super::kit::LONG_MS).await);
+    });
+    judge(&town).unwrap();
+    let settled = town.payouts().iter().filter(|payout| payout.stage == Stage::Settled).count();
+    assert_eq!((settled, settled + cancelled), (too_late, 60));
+    assert!(cancelled > 0 && too_late > 0, "{cancelled} cancelled, {too_late} too late: nobody raced");
+}
