@@ -82,7 +82,7 @@ impl HouseFacts {
             },
             HouseChange::Birth(mark) => self.birth = self.birth.or(Some(*mark)),
             HouseChange::LastSolid(mark) => {
-                let further = self.last_solid.is_none_or(|last| mark.block.number > last.block.number);
+                let further = self.last_solid.is_none_or(|last| mark.block.number >= last.block.number);
                 self.last_solid = if further { Some(*mark) } else { self.last_solid };
             }
             HouseChange::ShutGate { since_ms, why } => {
@@ -127,7 +127,7 @@ pub enum HouseChange {
     PinGenesis(BlockId),
     /// Note the block of birth, once.
     Birth(BlockMark),
-    /// Note how far the solidified chain is read; never backwards.
+    /// Note how far the solidified chain is read; never backwards (another block of the same number is a lie found out).
     LastSolid(BlockMark),
     /// Shut the restore gate (F-N06); journalled.
     ShutGate {
