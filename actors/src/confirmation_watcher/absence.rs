@@ -6,55 +6,106 @@ use super::alarm::{Alarm, raise};
 use super::eyes::{Eye, Eyes};
 use crate::domain::absence::{Finding, Walk, WalkBroken, judge_absence};
 use crate::domain::identity::PayoutId;
-use crate::domain::payout::{BlockRef, Command, Payout, Reason, Stage};
+use crate::domain::payout::{BlockRef, Command, Event, Payout, Reason, Stage};
+use crate::domain::tron::{RefBlock, TxId};
+use crate::ledger::Outcome;
 use crate::ports::{Gate, LiveTransfer, View};
+use crate::rounds::Found;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Blocks of one call, as java-tron bounds it.
 const BLOCKS_A_CALL: u64 = 100;
 
 /// Walks for the transfers that the solidified chain has outlived, and says which are dead.
-pub(super) async fn bury(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
-    let Some(solid) = desk.last_solid.get() else { return Ok(()) };
-    let payouts = desk.tools.ledger.payouts();
-    let buried_max = desk.tools.settings.buried_max;
-    let expired = payouts.expired(solid.timestamp_ms, buried_max).await.map_err(|fault| fault.to_string())?;
-    let result = if expired.is_empty() { Ok(()) } else { bury_these(desk, eyes, expired).await };
+pub(super) async fn bury(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> {
+    let Some(solid) = desk.last_solid.get() else { return Ok(Found::Nothing) };
+    let expired = expired(desk, solid.timestamp_ms).await?;
+    let full = expired.len() >= desk.tools.settings.buried_max as usize;
+    let result = if expired.is_empty() { Ok(0) } else { bury_these(desk, eyes, expired).await };
     call_unknown(desk).await?;
-    result
+    Ok(if full && result? > 0 { Found::More } else { Found::Nothing })
 }
 
-async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) -> Result<(), String> {
+/// A round's worth of what has expired. What could not be proved a moment ago must not keep the others from being walked for.
+async fn expired(desk: &Desk, until_ms: i64) -> Result<Vec<LiveTransfer>, String> {
+    let now_ms = desk.tools.clock.now_ms();
+    let set_aside: BTreeSet<PayoutId> = {
+        let mut set_aside = desk.unproved.borrow_mut();
+        set_aside.retain(|_, until_ms| *until_ms > now_ms);
+        set_aside.keys().copied().collect()
+    };
+    let more = u32::try_from(set_aside.len()).unwrap_or(u32::MAX);
+    let limit = desk.tools.settings.buried_max.saturating_add(more);
+    let mut expired =
+        desk.tools.ledger.payouts().expired(until_ms, limit).await.map_err(|fault| fault.to_string())?;
+    expired.retain(|live| !set_aside.contains(&live.payout_id));
+    expired.truncate(desk.tools.settings.buried_max as usize);
+    Ok(expired)
+}
+
+/// Rounds for which a transfer that could not be proved is left alone.
+const UNPROVED_ROUNDS: i64 = 3;
+
+fn set_aside(desk: &Desk, lives: &[LiveTransfer]) {
+    let round_ms = i64::try_from(desk.tools.settings.look_every_ms).unwrap_or(i64::MAX);
+    let until_ms = desk.tools.clock.now_ms().saturating_add(round_ms.saturating_mul(UNPROVED_ROUNDS));
+    desk.unproved.borrow_mut().extend(lives.iter().map(|live| (live.payout_id, until_ms)));
+}
+
+/// Answers how many were dealt with.
+async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) -> Result<usize, String> {
     if eyes.open.len() < desk.tools.nodes.len() {
-        return note_unknown(desk, &expired, Reason::ChainSilent).await;
+        return note_unknown(desk, &expired, Reason::ChainSilent).await.map(|()| 0);
     }
     let Some(start) = expired.iter().map(|live| live.ref_block).min_by_key(|block| block.number) else {
-        return Ok(());
+        return Ok(0);
     };
-    let start = anchor(desk, eyes, BlockRef { number: start.number, id: start.id }).await?;
-    // The most recent expiration among those that one walk can serve.
+    // One walk serves all that refer to blocks not far behind its start.
     let reach = start.number.saturating_add(desk.tools.settings.walk_blocks_max);
     let group: Vec<LiveTransfer> = expired.into_iter().filter(|live| live.ref_block.number < reach).collect();
-    let until_ms = group.iter().map(|live| live.expires_at_ms).max().unwrap_or(0);
-    let mut walks = Vec::with_capacity(eyes.open.len());
-    for eye in &eyes.open {
-        match walk(desk, eye, start, until_ms).await {
-            Ok(walk) => walks.push(walk),
-            Err(WalkFailed::Silent(why)) => {
-                tracing::warn!(node = eye.node.name(), why, "the walk met silence");
-                return note_unknown(desk, &group, Reason::ChainSilent).await;
-            }
-            Err(WalkFailed::Broken(broken)) => {
-                let facts = json!({ "node": eye.node.name(), "why": broken.to_string() });
-                raise(desk, Alarm::DoctoredBlock, &format!("{} {broken}", eye.node.name()), None, facts)
-                    .await;
-                return note_unknown(desk, &group, Reason::AbsenceUnproven).await;
+    match walk_all(desk, eyes, start, &group).await {
+        Ok(walks) => judge_all(desk, &walks, group).await,
+        Err(failed) => {
+            // Whoever the walk began for waits, so that the next one begins elsewhere.
+            let first: Vec<LiveTransfer> =
+                group.iter().filter(|live| live.ref_block == start).cloned().collect();
+            set_aside(desk, &first);
+            note_unknown(desk, &group, failed.reason()).await?;
+            match failed {
+                WalkFailed::Silent(why) => Err(why),
+                WalkFailed::Broken(_) => Ok(0),
             }
         }
     }
-    judge_all(desk, &walks, group).await
+}
+
+async fn walk_all(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    start: RefBlock,
+    group: &[LiveTransfer],
+) -> Result<Vec<Walk>, WalkFailed> {
+    let start = anchor(desk, eyes, BlockRef { number: start.number, id: start.id })
+        .await
+        .map_err(WalkFailed::Silent)?;
+    let until_ms = group.iter().map(|live| live.expires_at_ms).max().unwrap_or(0);
+    let wanted: BTreeSet<TxId> = group.iter().map(|live| live.txid).collect();
+    let mut walks = Vec::with_capacity(eyes.open.len());
+    for eye in &eyes.open {
+        let name = eye.node.name();
+        match walk(eye, Walk::from(start, wanted.iter().copied()), until_ms).await {
+            Ok(walk) => walks.push(walk),
+            Err(WalkFailed::Silent(why)) => return Err(WalkFailed::Silent(format!("{name}: {why}"))),
+            Err(WalkFailed::Broken(broken)) => {
+                let facts = json!({ "node": name, "why": broken.to_string() });
+                raise(desk, Alarm::DoctoredBlock, &format!("{name} {broken}"), None, facts).await;
+                return Err(WalkFailed::Broken(broken));
+            }
+        }
+    }
+    Ok(walks)
 }
 
 /// Where a walk begins: at the reference block, as every node shows it. A node may have lied about that block when the
@@ -88,10 +139,18 @@ enum WalkFailed {
     Broken(WalkBroken),
 }
 
-/// Walks one node's solidified blocks from a start until one is past a moment, or the solidified chain ends.
-async fn walk(desk: &Desk, eye: &Eye, start: BlockRef, until_ms: i64) -> Result<Walk, WalkFailed> {
-    let mut walk = Walk::from(start);
-    let last = eye.solid.block.number.min(start.number.saturating_add(desk.tools.settings.walk_blocks_max));
+impl WalkFailed {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Silent(_) => Reason::ChainSilent,
+            Self::Broken(_) => Reason::AbsenceUnproven,
+        }
+    }
+}
+
+/// Walks one node's solidified blocks until one is past a moment, or the solidified chain ends.
+async fn walk(eye: &Eye, mut walk: Walk, until_ms: i64) -> Result<Walk, WalkFailed> {
+    let last = eye.solid.block.number;
     while walk.end().number < last && walk.end_timestamp_ms().is_none_or(|reached| reached < until_ms) {
         let first = walk.end().number + 1;
         let upto = last.min(first + BLOCKS_A_CALL - 1);
@@ -110,7 +169,8 @@ async fn walk(desk: &Desk, eye: &Eye, start: BlockRef, until_ms: i64) -> Result<
     Ok(walk)
 }
 
-async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) -> Result<(), String> {
+/// Answers how many were dealt with.
+async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) -> Result<usize, String> {
     let ids: Vec<PayoutId> = group.iter().map(|live| live.payout_id).collect();
     let found = desk.tools.ledger.payouts().find_many(&ids).await.map_err(|fault| fault.to_string())?;
     let mut payouts: BTreeMap<PayoutId, Payout> =
@@ -133,19 +193,27 @@ async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) ->
             batch.push((payout, command));
         }
     }
-    let buried = batch.iter().filter(|(_, command)| matches!(command, Command::Expire(_))).count();
+    let mut dealt_with = 0;
     if !batch.is_empty() {
-        desk.tools
-            .ledger
-            .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
-            .await
-            .map_err(|fault| fault.to_string())?;
+        let now_ms = desk.tools.clock.now_ms();
+        let outcomes = desk.tools.ledger.carry_out(batch, Gate::Open, now_ms).await;
+        let outcomes = outcomes.map_err(|fault| fault.to_string())?;
+        let happened = |wanted: fn(&Event) -> bool| {
+            outcomes
+                .iter()
+                .filter(|outcome| matches!(outcome, Outcome::Done(_, event) if wanted(event)))
+                .count()
+        };
+        dealt_with = happened(|_| true);
+        let buried = happened(|event| matches!(event, Event::TransferExpired { .. }));
         desk.view.borrow_mut().buried += buried as u64;
         if buried > 0 {
             desk.tools.worker.nudge();
         }
     }
-    note_unknown(desk, &unproven, Reason::AbsenceUnproven).await
+    set_aside(desk, &unproven);
+    note_unknown(desk, &unproven, Reason::AbsenceUnproven).await?;
+    Ok(dealt_with)
 }
 
 /// F-N01: a transfer that is overdue and of which nothing can be proved says so.

@@ -3,10 +3,11 @@
 use super::Desk;
 use super::eyes::Eyes;
 use crate::domain::payout::{BlockRef, Command};
-use crate::domain::tron::BlockId;
 use crate::domain::tron::block::Block;
+use crate::domain::tron::{BlockId, TxId};
+use crate::ledger::Outcome;
 use crate::ports::{Gate, View};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// The head's last blocks, as they were read.
@@ -32,6 +33,10 @@ pub(super) async fn follow(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
     }
     let floor = solid_number.max(head.number().saturating_sub(desk.tools.settings.head_blocks_max));
     desk.recent.borrow_mut().forget_before(floor);
+    if desk.recent.borrow().ids.get(&head.number()) == Some(&head.id) {
+        // Nothing new; or a node that lags, and has not seen what another has shown above.
+        return Ok(());
+    }
     let mut branch = vec![head.clone()];
     loop {
         let Some(lowest) = branch.last() else { return Ok(()) };
@@ -112,19 +117,37 @@ async fn note_included(desk: &Rc<Desk>, block: &Block) -> Result<(), String> {
     if txids.is_empty() {
         return Ok(());
     }
-    let ledger = &desk.tools.ledger;
-    let ours = ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
     let at = BlockRef { number: block.number(), id: block.id };
-    let batch: Vec<_> = ours
-        .into_iter()
-        .filter(|payout| payout.live_attempt().is_some_and(|attempt| block.find(attempt.txid).is_some()))
-        .map(|payout| (payout, Command::NoteInclusion(at)))
-        .collect();
-    if !batch.is_empty() {
-        ledger
-            .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
-            .await
-            .map_err(|fault| fault.to_string())?;
+    note(desk, txids, at).await
+}
+
+/// How often somebody who was overtaken reads again.
+const TRIES_MAX: u32 = 5;
+
+/// Notes which live transfers stand in a block. Whom somebody else moved meanwhile (the worker notes its sends at the same
+/// time) is read again: a block is not read a second time.
+pub(super) async fn note(desk: &Rc<Desk>, txids: Vec<TxId>, at: BlockRef) -> Result<(), String> {
+    let ledger = &desk.tools.ledger;
+    let mut wanted: BTreeSet<TxId> = txids.into_iter().collect();
+    for _ in 0..TRIES_MAX {
+        let txids: Vec<TxId> = wanted.iter().copied().collect();
+        let ours = ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+        let live = ours.into_iter().filter_map(|payout| {
+            let txid = payout.live_attempt().map(|attempt| attempt.txid)?;
+            wanted.contains(&txid).then_some((txid, payout))
+        });
+        let (live, batch): (Vec<TxId>, Vec<_>) =
+            live.map(|(txid, payout)| (txid, (payout, Command::NoteInclusion(at)))).unzip();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let outcomes = ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await;
+        let outcomes = outcomes.map_err(|fault| fault.to_string())?;
+        let lost = live.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Lost));
+        wanted = lost.map(|(txid, _)| txid).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
     }
-    Ok(())
+    Err(format!("{} payouts of block {} are being moved by somebody else", wanted.len(), at.number))
 }

@@ -6,6 +6,8 @@
 use super::Desk;
 use super::alarm::{Alarm, raise};
 use super::eyes::{Eye, Eyes};
+use super::head::lose;
+use crate::domain::address::Address;
 use crate::domain::fate::{reason_of_failure, reason_of_mismatch};
 use crate::domain::payout::{Attempt, BlockRef, Command, Payout, Settlement};
 use crate::domain::tron::TransactionInfo;
@@ -13,9 +15,10 @@ use crate::domain::tron::TxId;
 use crate::domain::tron::proof::{Ordered, Verdict, bytes_above_own, judge as judge_info};
 use crate::domain::tron::transaction::signed_len;
 use crate::metrics_names;
-use crate::ports::{Gate, IndexedTransfer, View};
-use serde_json::json;
-use std::collections::BTreeMap;
+use crate::ports::{Gate, IndexedTransfer, SecondOpinion, View};
+use crate::rounds::Found;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A transfer whose fate one node has shown, and where.
@@ -37,25 +40,46 @@ enum Second {
     Differs(String),
 }
 
-/// Judges what is due, block by block.
-pub(super) async fn judge(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
-    let Some(solid) = desk.last_solid.get() else { return Ok(()) };
+/// Judges what is due, block by block. A block that can not be judged now keeps no other waiting.
+pub(super) async fn judge(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> {
+    let Some(solid) = desk.last_solid.get() else { return Ok(Found::Nothing) };
     let head = eyes.lead().head.number();
     let confirmed = (head + 1).saturating_sub(desk.tools.settings.confirmations_min);
     let last = solid.block.number.min(confirmed);
     let due = due(desk, last).await?;
+    let full = due.len() >= desk.tools.settings.judged_max as usize;
     let mut by_block: BTreeMap<BlockRef, Vec<Payout>> = BTreeMap::new();
     for payout in due {
         if let Some(block) = payout.live_attempt().and_then(|attempt| attempt.block) {
             by_block.entry(block).or_default().push(payout);
         }
     }
-    let mut waiting = 0;
+    let (mut judged, mut trouble) = (Judged::default(), None);
     for (block, payouts) in by_block {
-        waiting += judge_block(desk, eyes, block, payouts).await?;
+        match judge_block(desk, eyes, block, payouts).await {
+            Ok(more) => judged.add(more),
+            Err(why) => trouble = Some(why),
+        }
     }
-    desk.view.borrow_mut().waiting_for_second_source = waiting;
-    Ok(())
+    desk.view.borrow_mut().waiting_for_second_source = judged.waiting;
+    match trouble {
+        Some(why) => Err(why),
+        None => Ok(if full && judged.closed > 0 { Found::More } else { Found::Nothing }),
+    }
+}
+
+/// What became of what was due.
+#[derive(Debug, Clone, Copy, Default)]
+struct Judged {
+    closed: u64,
+    waiting: u64,
+}
+
+impl Judged {
+    fn add(&mut self, more: Self) {
+        self.closed = self.closed.saturating_add(more.closed);
+        self.waiting = self.waiting.saturating_add(more.waiting);
+    }
 }
 
 /// A round's worth of what is due. Payouts that wait for their second source must not keep others from being judged, so
@@ -68,19 +92,27 @@ async fn due(desk: &Desk, last: u64) -> Result<Vec<Payout>, String> {
     let full = due.len() >= judged_max as usize;
     desk.judge_from.set(match ended {
         Some(block) if full && block.number > first => block.number,
+        // One block fills the page: it is not to be the only one that is ever looked at.
+        Some(block) if full && block.number < last => block.number + 1,
         _ => 0,
     });
     Ok(due)
 }
 
-/// Judges the payouts of one solidified block; answers how many wait for the second source.
+/// Judges the payouts of one solidified block.
 async fn judge_block(
     desk: &Rc<Desk>,
     eyes: &Eyes,
     block: BlockRef,
     payouts: Vec<Payout>,
-) -> Result<u64, String> {
-    let Some(shown) = show(eyes.lead(), block, payouts).await? else { return Ok(0) };
+) -> Result<Judged, String> {
+    if !stands(desk, eyes.lead(), block).await? {
+        return Ok(Judged::default());
+    }
+    let shown = show(eyes.lead(), block, payouts).await?;
+    if shown.is_empty() {
+        return Ok(Judged::default());
+    }
     let second = second_look(desk, eyes, block, &shown).await;
     let (mut batch, mut waiting) = (Vec::new(), 0);
     for (shown, second) in shown.into_iter().zip(second) {
@@ -89,35 +121,19 @@ async fn judge_block(
                 check_padding(desk, eyes, &shown).await;
                 let command = close(eyes, &shown, by);
                 if matches!(command, Command::Mismatch { .. }) {
-                    let facts = json!({ "txid": shown.attempt.txid, "block": shown.block });
-                    raise(
-                        desk,
-                        Alarm::Mismatched,
-                        &shown.attempt.txid.to_string(),
-                        Some(shown.payout.id),
-                        facts,
-                    )
-                    .await;
+                    tell(desk, Alarm::Mismatched, &shown, json!({})).await;
                 }
                 batch.push((shown.payout, command));
             }
             Second::Silent => waiting += 1,
             Second::Differs(how) => {
                 waiting += 1;
-                let facts = json!({ "txid": shown.attempt.txid, "block": shown.block, "how": how });
-                raise(
-                    desk,
-                    Alarm::SourcesDisagree,
-                    &shown.attempt.txid.to_string(),
-                    Some(shown.payout.id),
-                    facts,
-                )
-                .await;
+                tell(desk, Alarm::SourcesDisagree, &shown, json!({ "how": how })).await;
             }
         }
     }
     if batch.is_empty() {
-        return Ok(waiting);
+        return Ok(Judged { closed: 0, waiting });
     }
     let outcomes = desk
         .tools
@@ -125,8 +141,27 @@ async fn judge_block(
         .carry_out(batch, Gate::Open, desk.tools.clock.now_ms())
         .await
         .map_err(|fault| fault.to_string())?;
-    note_settled(desk, outcomes);
-    Ok(waiting)
+    Ok(Judged { closed: note_closed(desk, outcomes), waiting })
+}
+
+async fn tell(desk: &Desk, alarm: Alarm, shown: &Shown, mut facts: Value) {
+    facts["txid"] = json!(shown.attempt.txid);
+    facts["block"] = json!(shown.block);
+    raise(desk, alarm, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+}
+
+/// Whether a block is part of the solidified chain, as the node that is read shows it. A payout may have been noted in one that
+/// never came to stand (a watcher died between a fork and its note; a node lied). Nobody would ever judge it there, nor bury
+/// it: where the chain has another block of that number, it is taken back.
+async fn stands(desk: &Rc<Desk>, eye: &Eye, block: BlockRef) -> Result<bool, String> {
+    let said = |fault: crate::ports::ChainFault| format!("{}: {fault}", eye.node.name());
+    let Some(shown) = eye.node.block(View::Solid, block.number).await.map_err(said)? else {
+        return Ok(false);
+    };
+    if shown.id != block.id && shown.check_id().is_ok() {
+        lose(desk, block).await?;
+    }
+    Ok(shown.id == block.id)
 }
 
 /// F-P18: how long the whole way took.
@@ -138,23 +173,21 @@ fn observe_end(payout: &Payout) {
     }
 }
 
-fn note_settled(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) {
+fn note_closed(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) -> u64 {
+    let mut closed = 0;
     for payout in outcomes.into_iter().filter_map(crate::ledger::Outcome::done) {
+        closed += 1;
         if payout.settled_at_ms.is_some() {
             desk.view.borrow_mut().settled += 1;
         }
         observe_end(&payout);
     }
+    closed
 }
 
-/// What the node that is read shows of a block's payouts. A block with another id than the noted one shows nothing: the
-/// reading of the solidified chain sets that right.
-async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Option<Vec<Shown>>, String> {
+/// What the node that is read shows of a block's payouts.
+async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Vec<Shown>, String> {
     let said = |fault: crate::ports::ChainFault| format!("{}: {fault}", eye.node.name());
-    let stands = eye.node.block(View::Solid, block.number).await.map_err(said)?;
-    if stands.is_none_or(|stands| stands.id != block.id) {
-        return Ok(None);
-    }
     let mut infos = by_txid(eye.node.transaction_infos(View::Solid, block.number).await.map_err(said)?);
     let shown = payouts.into_iter().filter_map(|payout| {
         let attempt = payout.live_attempt()?.clone();
@@ -162,8 +195,7 @@ async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Option
         let verdict = verdict_on(&attempt, &info)?;
         Some(Shown { payout, attempt, info, verdict, block })
     });
-    let shown: Vec<Shown> = shown.collect();
-    Ok((!shown.is_empty()).then_some(shown))
+    Ok(shown.collect())
 }
 
 /// An attempt's own bytes judge it, not today's configuration. `None`: the answer is about something else.
@@ -179,7 +211,7 @@ fn by_txid(infos: Vec<TransactionInfo>) -> BTreeMap<TxId, TransactionInfo> {
 /// The index where there is one and it can know (it lists payments, not failures), else the second node.
 async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
     let mut looks: Vec<Second> = match &desk.tools.second {
-        Some(index) => index_look(desk, index.as_ref(), shown).await,
+        Some(index) => index_look(index.as_ref(), shown).await,
         None => shown.iter().map(|_| Second::Silent).collect(),
     };
     let index_is_enough =
@@ -196,12 +228,17 @@ async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Sho
     looks
 }
 
-async fn index_look(desk: &Desk, index: &dyn crate::ports::SecondOpinion, shown: &[Shown]) -> Vec<Second> {
+/// The index is asked by page, for each wallet and token that these attempts were made for: today's configuration may name others.
+async fn index_look(index: &dyn SecondOpinion, shown: &[Shown]) -> Vec<Second> {
     let times = || shown.iter().map(|shown| shown.info.block_timestamp_ms);
     let (Some(from_ms), Some(to_ms)) = (times().min(), times().max()) else { return Vec::new() };
-    let policy = &desk.tools.policy;
-    let listed = index.outgoing(policy.wallet, policy.token, from_ms, to_ms).await.unwrap_or_default();
-    let listed: BTreeMap<TxId, IndexedTransfer> = listed.into_iter().map(|row| (row.txid, row)).collect();
+    let books: BTreeSet<(Address, Address)> =
+        shown.iter().map(|shown| (shown.attempt.owner, shown.attempt.token)).collect();
+    let mut listed: BTreeMap<TxId, IndexedTransfer> = BTreeMap::new();
+    for (wallet, token) in books {
+        let rows = index.outgoing(wallet, token, from_ms, to_ms).await.unwrap_or_default();
+        listed.extend(rows.into_iter().map(|row| (row.txid, row)));
+    }
     shown
         .iter()
         .map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid)))

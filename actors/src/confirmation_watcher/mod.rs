@@ -15,6 +15,7 @@ mod strangers;
 mod verify;
 
 use crate::chain_sight::SightWriter;
+use crate::domain::identity::PayoutId;
 use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
@@ -51,7 +52,7 @@ pub struct WatcherSettings {
     pub judged_max: u32,
     /// Expired transfers that one round tries to bury.
     pub buried_max: u32,
-    /// Blocks of one absence walk; transfers that need more are walked in a later round.
+    /// Transfers share an absence walk when they refer to blocks within so many of its start.
     pub walk_blocks_max: u64,
     /// How long after its expiration an unproved transfer is called unknown, ms.
     pub unknown_after_ms: i64,
@@ -75,7 +76,7 @@ impl Default for WatcherSettings {
             judged_max: 1_000,
             buried_max: 500,
             walk_blocks_max: 3_000,
-            unknown_after_ms: 30_000,
+            unknown_after_ms: 120_000,
             second_source_patience_ms: 120_000,
             recheck_every_ms: 600_000,
             restore_gap_ms: 60_000,
@@ -159,6 +160,8 @@ pub(crate) struct Desk {
     /// While what was missed is being read, a transfer that nobody ordered pauses the house.
     pub(crate) catching_up: Cell<bool>,
     pub(crate) judge_from: Cell<u64>,
+    /// Transfers whose absence could not be proved, and until when they are left alone, unix ms.
+    pub(crate) unproved: RefCell<BTreeMap<PayoutId, i64>>,
     pub(crate) raised: RefCell<std::collections::BTreeSet<String>>,
 }
 
@@ -184,6 +187,7 @@ impl ConfirmationWatcher {
             read_first: Cell::new(0),
             catching_up: Cell::new(true),
             judge_from: Cell::new(0),
+            unproved: RefCell::default(),
             raised: RefCell::default(),
         };
         Self { desk: Rc::new(desk), look: Rounds::default() }
@@ -229,13 +233,13 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     if read.is_ok() {
         trouble = trouble.or(gate::show_sight(desk, &eyes).await.err());
     }
-    trouble = trouble.or(judge::judge(desk, &eyes).await.err());
-    trouble = trouble.or(absence::bury(desk, &eyes).await.err());
-    let more = read?;
-    match trouble {
-        Some(trouble) => Err(trouble),
-        None => Ok(more),
+    let judged = judge::judge(desk, &eyes).await;
+    let buried = absence::bury(desk, &eyes).await;
+    if let Some(trouble) = trouble {
+        return Err(trouble);
     }
+    let more = [read?, judged?, buried?].contains(&Found::More);
+    Ok(if more { Found::More } else { Found::Nothing })
 }
 
 impl Actor for ConfirmationWatcher {

@@ -6,12 +6,12 @@
 use super::Desk;
 use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
-use super::head::lose;
+use super::head::{lose, note};
 use super::strangers;
-use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Command, Payout};
+use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Payout};
 use crate::domain::tron::block::{Block, DoctoredBlock};
 use crate::domain::tron::{BlockId, TxId};
-use crate::ports::{BlockMark, Gate, HouseChange, View};
+use crate::ports::{BlockMark, HouseChange, View};
 use crate::rounds::Found;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -119,19 +119,16 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
             desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?
         }
     };
-    let mut batch = Vec::new();
+    let mut live_here = Vec::new();
     for payout in ours {
         for attempt in payout.attempts.iter().filter(|attempt| distinct.contains(&attempt.txid)) {
             inspect_seen(desk, eyes, &payout, attempt, at).await?;
         }
-        let live_here = payout.live_attempt().is_some_and(|attempt| distinct.contains(&attempt.txid));
-        if live_here {
-            batch.push((payout, Command::NoteInclusion(at)));
-        }
+        let live = payout.live_attempt().map(|attempt| attempt.txid);
+        live_here.extend(live.filter(|txid| distinct.contains(txid)));
     }
-    let now_ms = desk.tools.clock.now_ms();
-    if !batch.is_empty() {
-        desk.tools.ledger.carry_out(batch, Gate::Open, now_ms).await.map_err(|fault| fault.to_string())?;
+    if !live_here.is_empty() {
+        note(desk, live_here, at).await?;
     }
     lose_what_is_not_here(desk, at).await?;
     if !txids.is_empty() {

@@ -254,7 +254,7 @@ impl World {
             return Some(Found::Absent { nonce: live.nonce, from, to: self.chain.head() });
         }
         let mut blocks = self.chain.blocks_after(from.number, end.number);
-        let mut walk = Walk::from(from);
+        let mut walk = Walk::from(from, [txid(live.nonce)]);
         let mut sources = 1;
         if weak == Some(Weakness::LastBlockNotSearched) {
             // Two sources that both leave out what the last block holds: as if nobody had searched it.
