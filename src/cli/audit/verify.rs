@@ -112,7 +112,7 @@ impl Args {
                 Passage::Row(row) => {
                     verifier.row(row);
                     rows += 1;
-                    if rows % PROGRESS_EVERY == 0 {
+                    if rows.is_multiple_of(PROGRESS_EVERY) {
                         terminal.note(format_args!("{rows} rows read"));
                     }
                 }
