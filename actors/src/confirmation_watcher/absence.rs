@@ -66,7 +66,7 @@ async fn bury_these(desk: &Rc<Desk>, eyes: &Eyes, expired: Vec<LiveTransfer>) ->
     let reach = start.number.saturating_add(desk.tools.settings.walk_blocks_max);
     let group: Vec<LiveTransfer> = expired.into_iter().filter(|live| live.ref_block.number < reach).collect();
     match walk_all(desk, eyes, start, &group).await {
-        Ok(walks) => judge_all(desk, &walks, group).await,
+        Ok(walks) => judge_all(desk, eyes, &walks, group).await,
         Err(failed) => {
             // Whoever the walk began for waits, so that the next one begins elsewhere.
             let first: Vec<LiveTransfer> =
@@ -170,7 +170,12 @@ async fn walk(eye: &Eye, mut walk: Walk, until_ms: i64) -> Result<Walk, WalkFail
 }
 
 /// Answers how many were dealt with.
-async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) -> Result<usize, String> {
+async fn judge_all(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    walks: &[Walk],
+    group: Vec<LiveTransfer>,
+) -> Result<usize, String> {
     let ids: Vec<PayoutId> = group.iter().map(|live| live.payout_id).collect();
     let found = desk.tools.ledger.payouts().find_many(&ids).await.map_err(|fault| fault.to_string())?;
     let mut payouts: BTreeMap<PayoutId, Payout> =
@@ -179,7 +184,18 @@ async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) ->
     for live in group {
         let finding = judge_absence(walks, live.txid, live.ref_block, live.expires_at_ms);
         let command = match finding {
-            Ok(Finding::Absent(proof)) => Command::Expire(proof),
+            Ok(Finding::Absent(proof)) => match nobody_shows(desk, eyes, &live).await {
+                Ok(true) => Command::Expire(proof),
+                Ok(false) => {
+                    unproven.push(live);
+                    continue;
+                }
+                Err(why) => {
+                    tracing::warn!(why, txid = %live.txid, "the walk shows it nowhere, and a node can not be asked for it");
+                    unproven.push(live);
+                    continue;
+                }
+            },
             Ok(Finding::Present(block)) => Command::NoteInclusion(block),
             Ok(Finding::TooShort) => continue,
             Err(broken) => {
@@ -214,6 +230,22 @@ async fn judge_all(desk: &Rc<Desk>, walks: &[Walk], group: Vec<LiveTransfer>) ->
     set_aside(desk, &unproven);
     note_unknown(desk, &unproven, Reason::AbsenceUnproven).await?;
     Ok(dealt_with)
+}
+
+/// Defence in depth: whom the walk shows nowhere is asked for by name as well. Two sources that leave the same transfer out of a
+/// list whose root can not be recomputed would bury it; whoever shows its receipt on the solidified chain keeps it alive.
+async fn nobody_shows(desk: &Desk, eyes: &Eyes, live: &LiveTransfer) -> Result<bool, String> {
+    for eye in &eyes.open {
+        let name = eye.node.name();
+        let receipt = eye.node.transaction_info(View::Solid, &live.txid).await;
+        if let Some(receipt) = receipt.map_err(|fault| format!("{name}: {fault}"))? {
+            let facts = json!({ "node": name, "txid": live.txid, "block_number": receipt.block_number,
+                "why": "it shows a receipt of a transfer that is in no block of the walk" });
+            raise(desk, Alarm::SourcesDisagree, &live.txid.to_string(), Some(live.payout_id), facts).await;
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// F-N01: a transfer that is overdue and of which nothing can be proved says so.
