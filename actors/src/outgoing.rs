@@ -11,7 +11,7 @@ use crate::domain::stranger::{OwnTransfer, Stranger};
 use crate::domain::tron::execution::TransferLog;
 use crate::domain::tron::{Block, RefBlock, TransactionInfo, TxId, Uint256};
 use crate::ports::{ChainFault, ChainNode, View};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A transaction of a block that moved tokens out of the wallet, or that the wallet signed to move some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,22 +28,20 @@ pub struct Outgoing {
 ///
 /// # Errors
 /// The node's fault; [`ChainFault::Garbled`] where it leaves receipts out (`[]` from java-tron also means that it does not have
-/// them).
+/// them), or shows one of a transaction that it leaves out of the block.
 pub async fn receipts_of(node: &dyn ChainNode, block: &Block) -> Result<Vec<TransactionInfo>, ChainFault> {
     if block.transactions.is_empty() {
         return Ok(Vec::new());
     }
     let infos = node.transaction_infos(View::Solid, block.number()).await?;
-    let shown: BTreeMap<TxId, u64> = infos.iter().map(|info| (info.txid, info.block_number)).collect();
-    let missing = block
-        .transactions
-        .iter()
-        .filter(|transaction| shown.get(&transaction.txid()) != Some(&block.number()))
-        .count();
-    if missing > 0 {
-        let (number, all) = (block.number(), block.transactions.len());
+    let number = block.number();
+    let shown: BTreeSet<TxId> =
+        infos.iter().filter(|info| info.block_number == number).map(|info| info.txid).collect();
+    let held: BTreeSet<TxId> = block.transactions.iter().map(|transaction| transaction.txid()).collect();
+    if shown != held {
+        let (missing, hidden) = (held.difference(&shown).count(), shown.difference(&held).count());
         return Err(ChainFault::Garbled(format!(
-            "{missing} of {all} receipts of block {number} are missing"
+            "block {number}: {missing} receipts are missing, {hidden} are of transactions that it does not show"
         )));
     }
     Ok(infos)

@@ -9,8 +9,10 @@
     reason = "a test may stop where its story can not go on, and reads its number of runs from the environment"
 )]
 
+mod adoption;
 mod crash;
 mod mutants;
+mod restore;
 mod simulation;
 mod stories;
 mod town;
