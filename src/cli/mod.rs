@@ -27,6 +27,7 @@ mod check_config;
 mod migrate;
 mod pause;
 mod payouts;
+mod reconcile;
 mod run;
 mod sandbox;
 mod tx;
@@ -113,6 +114,8 @@ pub enum Command {
     Pause(pause::Pause),
     /// Order payouts, follow them, decide about them
     Payouts(payouts::Args),
+    /// Hold the store against the chain; after a restore, take over what was paid
+    Reconcile(reconcile::Args),
     /// Let go of the kill switch
     Resume(pause::Resume),
     /// Run the daemon: take orders, pay them, prove it
@@ -145,6 +148,7 @@ impl Command {
             Self::Migrate(args) => args.run(terminal),
             Self::Pause(args) => args.run(terminal),
             Self::Payouts(args) => args.run(terminal),
+            Self::Reconcile(args) => args.run(terminal),
             Self::Resume(args) => args.run(terminal),
             Self::Run(args) => args.run(terminal),
             Self::Sandbox(args) => args.run(terminal),
