@@ -44,6 +44,7 @@ pub(crate) fn run(seed: u64, tamper: Option<Tamper>) -> Result<(), String> {
         light_a_fuse(&town, &mut chance);
         if chance.u8(0..4) == 0 {
             town.clock_off_ms += chance.i64(-30_000..30_000);
+            town.clock_was_always_right = false;
         }
         let (spread_ms, lasts_ms) = (chance.u64(1..4_000), chance.u64(500..40_000));
         town.live(async |life: &Life| {

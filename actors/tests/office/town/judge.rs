@@ -2,10 +2,10 @@
 
 use super::Town;
 use payoutd_actors::domain::invariants;
-use payoutd_actors::domain::journal::{JournalKey, Verifier, VerifyOptions};
+use payoutd_actors::domain::journal::{JournalKey, JournalRecord, Verifier, VerifyOptions};
 use payoutd_actors::domain::payout::{Payout, Reservation, Stage};
 use payoutd_actors::fakes::look;
-use payoutd_actors::fakes::sim_chain::{BookedTransfer, genesis};
+use payoutd_actors::fakes::sim_chain::{BookedTransfer, Finality, NodeId, genesis};
 use payoutd_actors::ports::{House, Journal, Payouts};
 use std::collections::BTreeMap;
 
@@ -76,10 +76,38 @@ async fn judge_store(town: &Town, payouts: &[Payout]) -> Result<(), String> {
             book.house.reserved_micro_usdt
         ));
     }
-    judge_journal(town).await
+    judge_journal(town, payouts).await
 }
 
-async fn judge_journal(town: &Town) -> Result<(), String> {
+/// Blocks that must stand on a block before it is solidified: 19 of 27 producers, the block's own counted.
+const BLOCKS_ON_TOP: u64 = 18;
+
+/// The law itself, read from the journal: every burial names a block of the chain that was solidified when it was written.
+/// (The office's clock may be ahead of the town's; then its own time says nothing, and only the block is looked at.)
+fn judge_burial(town: &Town, payouts: &[Payout], row: &JournalRecord) -> Result<(), String> {
+    let body: serde_json::Value = row.body.read().map_err(|why| why.to_string())?;
+    let to = &body["proof"]["to"];
+    let (number, id) = (to["number"].as_u64().unwrap_or(0), to["id"].as_str().unwrap_or_default());
+    let buried = payouts.iter().flat_map(|payout| &payout.attempts).find(|attempt| body["proof"]["txid"] == attempt.txid.to_string());
+    let expires_at_ms = buried.map_or(i64::MAX, |attempt| attempt.expires_at_ms);
+    if body["proof"]["to_timestamp_ms"].as_i64().unwrap_or(0) < expires_at_ms {
+        return Err(format!("row {}: a transfer was buried under block {number}, which is not past its expiration", row.seq));
+    }
+    let chain = look(&town.chain);
+    let view = chain.view(NodeId(0), Finality::Head);
+    let stands = view.block_by_num(number).is_some_and(|block| block.id.to_string() == id);
+    if !stands {
+        return Err(format!("row {}: a transfer was buried under block {number}, which the chain has not", row.seq));
+    }
+    let solidified_at_ms = view.block_by_num(number + BLOCKS_ON_TOP).map_or(u64::MAX, |block| block.timestamp_ms);
+    let clocks_agree = town.clock_was_always_right;
+    if clocks_agree && solidified_at_ms > row.at_ms.unsigned_abs() {
+        return Err(format!("row {}: a transfer was buried under block {number} before that was solidified", row.seq));
+    }
+    Ok(())
+}
+
+async fn judge_journal(town: &Town, payouts: &[Payout]) -> Result<(), String> {
     let said = |fault: payoutd_actors::ports::StoreFault| fault.to_string();
     let store_id = town.store.facts().await.map_err(said)?.store_id;
     let options =
@@ -89,6 +117,9 @@ async fn judge_journal(town: &Town) -> Result<(), String> {
     let seals = town.store.seals(1, u32::MAX).await.map_err(said)?;
     let mut seals = seals.iter().peekable();
     for row in &rows {
+        if row.kind == "transfer_expired" {
+            judge_burial(town, payouts, row)?;
+        }
         while let Some(seal) = seals.next_if(|seal| seal.last_seq < row.seq) {
             verifier.seal(seal);
         }

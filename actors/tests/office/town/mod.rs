@@ -72,6 +72,8 @@ pub(crate) struct Town {
     lives: u64,
     /// The time in town, unix ms: what the chain lives by, whatever the office's clock says.
     now_ms: i64,
+    /// Nobody has ever set the office's clock.
+    pub(crate) clock_was_always_right: bool,
     /// How far the office's clock is off, ms.
     pub(crate) clock_off_ms: i64,
 }
@@ -104,6 +106,7 @@ impl Town {
             seed,
             lives: 0,
             now_ms: BEGINNING_MS,
+            clock_was_always_right: true,
             clock_off_ms: 0,
         }
     }
@@ -149,6 +152,7 @@ impl Town {
             let told = self.open_and_live(clock.clone(), story).await;
             self.now_ms = began_ms + i64::try_from(began.elapsed().as_millis()).unwrap();
             self.clock_off_ms = clock.now_ms() - self.now_ms;
+            self.clock_was_always_right &= self.clock_off_ms == 0;
             told
         });
         // Everything that was under way is dropped here, in the middle of whatever it was doing.
