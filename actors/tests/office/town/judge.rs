@@ -88,21 +88,34 @@ fn judge_burial(town: &Town, payouts: &[Payout], row: &JournalRecord) -> Result<
     let body: serde_json::Value = row.body.read().map_err(|why| why.to_string())?;
     let to = &body["proof"]["to"];
     let (number, id) = (to["number"].as_u64().unwrap_or(0), to["id"].as_str().unwrap_or_default());
-    let buried = payouts.iter().flat_map(|payout| &payout.attempts).find(|attempt| body["proof"]["txid"] == attempt.txid.to_string());
+    let buried = payouts
+        .iter()
+        .flat_map(|payout| &payout.attempts)
+        .find(|attempt| body["proof"]["txid"] == attempt.txid.to_string());
     let expires_at_ms = buried.map_or(i64::MAX, |attempt| attempt.expires_at_ms);
     if body["proof"]["to_timestamp_ms"].as_i64().unwrap_or(0) < expires_at_ms {
-        return Err(format!("row {}: a transfer was buried under block {number}, which is not past its expiration", row.seq));
+        return Err(format!(
+            "row {}: a transfer was buried under block {number}, which is not past its expiration",
+            row.seq
+        ));
     }
     let chain = look(&town.chain);
     let view = chain.view(NodeId(0), Finality::Head);
     let stands = view.block_by_num(number).is_some_and(|block| block.id.to_string() == id);
     if !stands {
-        return Err(format!("row {}: a transfer was buried under block {number}, which the chain has not", row.seq));
+        return Err(format!(
+            "row {}: a transfer was buried under block {number}, which the chain has not",
+            row.seq
+        ));
     }
-    let solidified_at_ms = view.block_by_num(number + BLOCKS_ON_TOP).map_or(u64::MAX, |block| block.timestamp_ms);
+    let solidified_at_ms =
+        view.block_by_num(number + BLOCKS_ON_TOP).map_or(u64::MAX, |block| block.timestamp_ms);
     let clocks_agree = town.clock_was_always_right;
     if clocks_agree && solidified_at_ms > row.at_ms.unsigned_abs() {
-        return Err(format!("row {}: a transfer was buried under block {number} before that was solidified", row.seq));
+        return Err(format!(
+            "row {}: a transfer was buried under block {number} before that was solidified",
+            row.seq
+        ));
     }
     Ok(())
 }
