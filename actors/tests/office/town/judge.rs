@@ -4,6 +4,7 @@ use super::Town;
 use payoutd_actors::domain::invariants;
 use payoutd_actors::domain::journal::{JournalKey, JournalRecord, Verifier, VerifyOptions};
 use payoutd_actors::domain::payout::{Payout, Reservation, Stage};
+use payoutd_actors::domain::tron::DecodedTransfer;
 use payoutd_actors::fakes::look;
 use payoutd_actors::fakes::sim_chain::{BookedTransfer, Finality, NodeId, genesis};
 use payoutd_actors::ports::{House, Journal, Payouts};
@@ -92,7 +93,9 @@ fn judge_burial(town: &Town, payouts: &[Payout], row: &JournalRecord) -> Result<
         .iter()
         .flat_map(|payout| &payout.attempts)
         .find(|attempt| body["proof"]["txid"] == attempt.txid.to_string());
-    let expires_at_ms = buried.map_or(i64::MAX, |attempt| attempt.expires_at_ms);
+    // The bytes themselves say until when they could be included.
+    let read = buried.and_then(|attempt| DecodedTransfer::read(&attempt.raw_data).ok());
+    let expires_at_ms = read.map_or(i64::MAX, |read| read.expires_at_ms);
     if body["proof"]["to_timestamp_ms"].as_i64().unwrap_or(0) < expires_at_ms {
         return Err(format!(
             "row {}: a transfer was buried under block {number}, which is not past its expiration",
