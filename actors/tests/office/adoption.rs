@@ -99,7 +99,8 @@ fn what_is_not_certain_is_left_for_a_person() {
             while life.payout(buried.id).await.stage != Stage::Broadcast {
                 life.pass(1).await;
             }
-            look(&life.chain).withhold(life.payout(buried.id).await.attempts[0].txid, true);
+            let txid = life.payout(buried.id).await.attempts[0].txid;
+            look(&life.chain).withhold(txid, true);
             life.pass(2_000).await;
             let backup = life.store.snapshot();
             assert!(life.until_all_ended(3 * SETTLED_WITHIN_MS).await);

@@ -165,7 +165,8 @@ fn a_second_attempt_that_the_copy_has_not_seen_is_known_again_too() {
             while life.payout(payout.id).await.stage != Stage::Broadcast {
                 life.pass(1).await;
             }
-            look(&life.chain).withhold(life.payout(payout.id).await.attempts[0].txid, true);
+            let txid = life.payout(payout.id).await.attempts[0].txid;
+            look(&life.chain).withhold(txid, true);
             life.pass(2_000).await;
             let backup = life.store.snapshot();
             assert!(life.until_all_ended(3 * SETTLED_WITHIN_MS).await);
