@@ -193,7 +193,7 @@ fn a_node_that_makes_a_block_anew_without_us_buries_nobody() {
         let payout = pay(life, 1).await;
         let txid = signed(life, payout.id).await;
         look(&life.chain).order(&hides(0, txid, true)).unwrap();
-        life.pass(120_000).await;
+        life.pass(300_000).await;
         let payout = life.payout(payout.id).await;
         assert_eq!((payout.stage, payout.attempts.len()), (Stage::Unknown, 1), "{:?}", payout.reason);
         payout
