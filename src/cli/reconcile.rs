@@ -99,7 +99,7 @@ impl Args {
         secrets: &Secrets,
     ) -> Result<Exit, Failure> {
         let facts = store.facts().await.map_err(|why| failure(&why.into()))?;
-        let (nodes, _) = wiring::network(config, secrets).map_err(|why| run::failure(why))?;
+        let (nodes, _) = wiring::network(config, secrets).map_err(run::failure)?;
         let node = node_of(&nodes, &facts).await.map_err(|why| failure(&why))?;
         let policy = config.policy();
         let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());

@@ -5,9 +5,9 @@
 //! the words that a java-tron 4.8 node was recorded with (`tests/house/real_node` compares, `docs/sandbox-differences.md` says what
 //! differs and why); bad weather reaches the client as it would in life: no byte, half a body, a gateway's page.
 //!
-//! How it is laid out: [`door`] is the sockets, [`desk`] decides who answers, [`ask`] reads a request as java-tron's servlets do,
-//! `wallet/` holds java-tron's calls, [`trongrid`] and [`tronscan`] the hosted services', [`control`] the sandbox's own; [`json`],
-//! [`printed`] and [`transaction`] write the answers.
+//! How it is laid out: `door` is the sockets, `desk` decides who answers, `ask` reads a request as java-tron's servlets do,
+//! `wallet/` holds java-tron's calls, `trongrid` and `tronscan` the hosted services', `control` the sandbox's own; `json`,
+//! `printed` and `transaction` write the answers.
 //!
 //! **Never here:** the rules of the chain. They are the model's, in `payoutd_actors::fakes::sim_chain`, which has no sockets.
 
