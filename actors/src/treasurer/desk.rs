@@ -286,7 +286,7 @@ impl Desk {
         Ok(energy)
     }
 
-    /// \"It would fail\" is said only when every configured node says so.
+    /// "It would fail" is said only when every configured node says so.
     async fn trial(&self, contract: Address, call_data: Vec<u8>) -> Result<u64, EnergyUnknown> {
         let caller = self.tools.policy.wallet;
         let mut silent = None;

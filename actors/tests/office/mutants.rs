@@ -34,7 +34,7 @@ fn must_be_noticed(weakness: &str, tamper: fn(World, &SharedChain) -> World) {
     }
 }
 
-/// §: a transfer is dead when the *solidified* chain is past its expiration, not when the head is.
+/// A transfer is dead when the *solidified* chain is past its expiration, not when the head is.
 #[test]
 fn simulation_notices_head_time_in_place_of_solid_time() {
     must_be_noticed("head time in place of solid time", |mut world, _| {
