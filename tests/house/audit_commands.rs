@@ -6,7 +6,6 @@ use payoutd_actors::{
     domain::journal::JournalKey,
     ports::{House, HouseChange, Pause},
 };
-use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::kit::desk::{Desk, told};
 
@@ -31,19 +30,6 @@ async fn sealed() -> (Desk, String) {
     let checkpoint = desk.ends(0, &["audit", "checkpoint"]);
     fs::write(desk.path("checkpoint.json"), &checkpoint).unwrap();
     (desk, checkpoint)
-}
-
-/// Somebody who owns the machine opens the database and does what they like.
-async fn tamper(desk: &Desk, sql: &'static [&'static str]) {
-    let url = format!("sqlite:{}", desk.path("payoutd.db").display());
-    let mut thief = SqliteConnection::connect(&url).await.unwrap();
-    for trigger in ["journal_stays_as_written", "journal_stays", "seal_stays_as_written", "seal_stays"] {
-        thief.execute(sqlx::query(sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}")))).await.unwrap();
-    }
-    for statement in sql {
-        thief.execute(*statement).await.unwrap();
-    }
-    thief.close().await.unwrap();
 }
 
 /// F002-19: the checkpoint covers the last row, and is one seal's, byte for byte, however often it is printed.
@@ -106,7 +92,7 @@ async fn every_way_of_changing_the_past_is_found_with_its_place() {
     ];
     for (sql, finding, words) in ways {
         let (desk, _) = sealed().await;
-        tamper(&desk, sql).await;
+        desk.tamper(sql).await;
         let report = desk.json(1, &["audit", "verify", "--checkpoint", "checkpoint.json", "--json"]);
         assert_eq!(report["findings"][0]["finding"], finding, "{sql:?}: {report}");
         let page = desk.ends(1, &["audit", "verify"]);
@@ -176,10 +162,7 @@ async fn a_checkpoint_of_an_older_copy_does_not_hide_that_it_is_one() {
     with_rows(&desk, 5, 5).await;
     let newer = desk.ends(0, &["audit", "checkpoint"]);
     fs::write(desk.path("newer.json"), newer).unwrap();
-    for name in ["payoutd.db-wal", "payoutd.db-shm"] {
-        let _ = fs::remove_file(desk.path(name));
-    }
-    fs::copy(desk.path("yesterday.db"), desk.path("payoutd.db")).unwrap();
+    desk.put_back("yesterday.db");
 
     desk.ends(0, &["audit", "checkpoint"]);
     let store = desk.store().await;

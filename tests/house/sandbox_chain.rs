@@ -1,15 +1,17 @@
 //! The sandbox as its clients meet it: views and nodes, the book, the weather, the indexers, and a network that survives its process.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::Read as _,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use payoutd::sandbox::{Clock, Listen, Sandbox, SandboxSettings};
-use payoutd_actors::{domain::tron::PrivateKey, fakes::sim_chain::Settings};
+use payoutd_actors::fakes::sim_chain::Settings;
 use serde_json::{Value, json};
+
+use crate::kit::network::{Network, signed_transfer, text};
 
 /// A moment like any other.
 const MOMENT_MS: u64 = 1_800_000_000_000;
@@ -64,22 +66,9 @@ impl Town {
 
     /// A USDT transfer from the first account, built by the node and signed.
     async fn signed_transfer(&self, to: usize, micro_usdt: u64) -> Value {
-        let about = self.sandbox.description();
-        let to = payoutd_actors::fakes::sim_chain::genesis().accounts[to].address;
-        let body = json!({
-            "visible": true,
-            "owner_address": about.accounts[0].address,
-            "contract_address": about.usdt,
-            "function_selector": "transfer(address,uint256)",
-            "parameter": format!("{}{micro_usdt:064x}", hex::encode(to.word())),
-            "fee_limit": 100_000_000,
-        });
-        let (_, built) = self.post("wallet/triggersmartcontract", body).await.unwrap();
-        let mut transaction = built["transaction"].clone();
-        let key = PrivateKey::from_hex(&about.accounts[0].private_key_hex).unwrap();
-        let txid: [u8; 32] = hex::decode(text(&transaction["txID"])).unwrap().try_into().unwrap();
-        transaction["signature"] = json!([hex::encode(key.sign(&txid).as_bytes())]);
-        transaction
+        let about = serde_json::to_value(self.sandbox.description()).unwrap();
+        let to = text(&about["accounts"][to]["address"]);
+        signed_transfer(&self.sandbox.urls().http, &about, to, micro_usdt).await
     }
 }
 
@@ -97,10 +86,6 @@ async fn post(
     let status = response.status().as_u16();
     let text = response.text().await?;
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
 #[actix_rt::test]
@@ -274,51 +259,16 @@ async fn a_fork_takes_back_what_the_book_said() {
     assert_eq!(book["transfers"][0]["solid"], json!(true));
 }
 
-/// `payoutd sandbox chain` in a process of its own.
-struct Chain {
-    process: Child,
-    about: Value,
-}
-
-impl Chain {
-    fn start(state: &Path) -> Chain {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_payoutd"))
-            .args(["sandbox", "chain", "--listen", "127.0.0.1:0", "--block-ms", "20", "--json", "--state"])
-            .arg(state)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Chain { process, about: serde_json::from_str(&line).unwrap() }
-    }
-
-    async fn block(&self, path: &str) -> Value {
-        let url = format!("{}/{path}", text(&self.about["http"]));
-        serde_json::from_str(&reqwest::get(url).await.unwrap().text().await.unwrap()).unwrap()
-    }
-
-    fn tell_to_stop(mut self) -> bool {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.process.wait().unwrap().success()
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        // It may be gone already; then there is nothing to end.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// A network of 20 ms a block that is kept in a file.
+fn kept_in(state: &Path) -> Network {
+    Network::start(&["--block-ms", "20", "--state", state.to_str().unwrap()])
 }
 
 #[actix_rt::test]
 async fn a_network_outlives_its_process() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("chain.state");
-    let first = Chain::start(&state);
+    let first = kept_in(&state);
     for key in
         ["http", "solidity_http", "tronscan_http", "usdt", "router_v0", "router_kyc", "compliance_key_hex"]
     {
@@ -326,12 +276,12 @@ async fn a_network_outlives_its_process() {
     }
     assert_eq!(first.about["accounts"].as_array().unwrap().len(), 10);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let block = first.block("wallet/getnowblock").await;
+    let block = first.get("wallet/getnowblock").await;
     let number = block["block_header"]["raw_data"]["number"].clone();
     assert!(first.tell_to_stop(), "stopping is not a failure");
 
-    let second = Chain::start(&state);
-    let again = second.block(&format!("wallet/getblockbynum?num={number}")).await;
+    let second = kept_in(&state);
+    let again = second.get(&format!("wallet/getblockbynum?num={number}")).await;
     assert_eq!(again["blockID"], block["blockID"]);
     assert!(second.tell_to_stop());
 }

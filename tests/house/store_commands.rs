@@ -3,7 +3,6 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::Path,
     process::{Command, Output},
 };
 
@@ -13,6 +12,8 @@ use payoutd::{
 };
 use payoutd_actors::ports::{Payouts, exam::kit};
 use tempfile::TempDir;
+
+use crate::kit::desk::pretend_newer;
 
 /// A folder with a configuration whose store is in it.
 fn folder() -> TempDir {
@@ -117,20 +118,6 @@ async fn a_store_of_a_newer_payoutd_is_refused_in_clear_words() {
             "{words}"
         );
     }
-}
-
-async fn pretend_newer(database: &Path) {
-    use sqlx::{ConnectOptions, Connection, Executor};
-    let mut connection =
-        sqlx::sqlite::SqliteConnectOptions::new().filename(database).connect().await.unwrap();
-    connection
-        .execute(
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             VALUES (9000, 'from the future', TRUE, x'00', 0)",
-        )
-        .await
-        .unwrap();
-    connection.close().await.unwrap();
 }
 
 /// A log that is folded back all the time, a cache of a few pages and a store that is never closed keep what is answered.

@@ -1,19 +1,31 @@
-//! A folder as an operator has it: keys, a token, a configuration, a store; and the command line upon it. No daemon runs.
+//! A folder as an operator has it: keys, a token, a configuration, a store; and the command line upon it.
 
 use std::{
-    fs,
+    fs, iter,
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use payoutd::{config::StoreUrl, store::SqliteStore};
 use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
+
+use super::{
+    daemon::lasting_port,
+    door::TOKEN,
+    network::{Network, text},
+};
+
+const SANDBOX_CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/sandbox.toml");
 
 /// The folder.
 pub(crate) struct Desk {
     folder: TempDir,
+    /// Where its daemon's door is.
+    pub(crate) door: SocketAddr,
     pub(crate) wallet: String,
     pub(crate) journal_key: String,
 }
@@ -26,30 +38,59 @@ impl Desk {
 
     /// The same, with these nodes and this token contract.
     pub(crate) fn with_network(nodes: &str, usdt: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut desk = Self { folder, wallet: String::new(), journal_key: String::new() };
-        let key = |kind: &str, file: &str| {
-            let out = desk.path(file);
-            let made = Command::new(env!("CARGO_BIN_EXE_payoutd"))
-                .args(["keys", "new", kind, "--json", "--out"])
-                .arg(out)
-                .output()
-                .unwrap();
-            serde_json::from_slice::<Value>(&made.stdout).unwrap()
-        };
-        let (wallet, journal) = (key("wallet", "wallet.key"), key("journal", "journal.pem"));
-        desk.wallet = wallet["address"].as_str().unwrap().to_owned();
-        desk.journal_key = journal["public_key_hex"].as_str().unwrap().to_owned();
-        desk.write_secret("token", "0123456789abcdef0123456789abcdef");
+        let mut desk = Self::empty(SocketAddr::from(([127, 0, 0, 1], 1)));
+        desk.wallet = desk.fresh_key("wallet", "wallet.key", "address");
         desk.configure(nodes, usdt);
         desk
     }
 
+    /// A desk for a daemon beside a simulated network: `config/sandbox.toml` with the addresses of this network, whose first account
+    /// is the wallet.
+    pub(crate) fn beside(network: &Network) -> Self {
+        let mut desk = Self::empty(lasting_port());
+        desk.wallet = network.account(0).to_owned();
+        desk.write_secret("wallet.key", text(&network.about["accounts"][0]["private_key_hex"]));
+        let (node, more) = (network.text("http"), &network.about["more_nodes_http"]);
+        let urls = iter::once(node).chain(more.as_array().into_iter().flatten().map(text));
+        let nodes: Vec<String> = urls.map(|url| format!("{{ url = \"{url}\" }}")).collect();
+        let mut config = fs::read_to_string(SANDBOX_CONFIG).unwrap();
+        for (from, to) in [
+            ("../sandbox-data/", ""),
+            ("127.0.0.1:18080", &desk.door.to_string()),
+            ("[{ url = \"http://127.0.0.1:18090\" }]", &format!("[{}]", nodes.join(", "))),
+            ("http://127.0.0.1:18090", network.text("tronscan_http")),
+        ] {
+            assert!(config.contains(from), "{from} is not in {SANDBOX_CONFIG}");
+            config = config.replace(from, to);
+        }
+        config.push_str("\n[log]\nfilter = \"warn\"\n");
+        fs::write(desk.path("payoutd.toml"), config).unwrap();
+        desk
+    }
+
+    /// A folder with a journal key and a token.
+    fn empty(door: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut desk = Self { folder, door, wallet: String::new(), journal_key: String::new() };
+        desk.journal_key = desk.fresh_key("journal", "journal.pem", "public_key_hex");
+        desk.write_secret("token", TOKEN);
+        desk
+    }
+
+    fn fresh_key(&self, kind: &str, file: &str, public: &str) -> String {
+        let made = Command::new(env!("CARGO_BIN_EXE_payoutd"))
+            .args(["keys", "new", kind, "--json", "--out"])
+            .arg(self.path(file))
+            .output()
+            .unwrap();
+        text(&serde_json::from_slice::<Value>(&made.stdout).unwrap()[public]).to_owned()
+    }
+
     /// Writes the configuration.
     pub(crate) fn configure(&self, nodes: &str, usdt: &str) {
-        let wallet = &self.wallet;
+        let Self { wallet, door, .. } = self;
         let config = format!(
-            "[store]\nurl = \"sqlite:payoutd.db\"\n[http]\nlisten = \"127.0.0.1:1\"\ntoken_file = \"token\"\n\
+            "[store]\nurl = \"sqlite:payoutd.db\"\n[http]\nlisten = \"{door}\"\ntoken_file = \"token\"\n\
              [wallet]\naddress = \"{wallet}\"\nkey_file = \"wallet.key\"\n[journal]\nkey_file = \"journal.pem\"\n\
              [network]\nusdt = \"{usdt}\"\nsingle_source = true\nnodes = {nodes}\n"
         );
@@ -94,9 +135,46 @@ impl Desk {
     pub(crate) async fn store(&self) -> SqliteStore {
         SqliteStore::open(&StoreUrl::Sqlite(self.path("payoutd.db"))).await.unwrap()
     }
+
+    /// Somebody who owns the machine opens the database and does what they like.
+    pub(crate) async fn tamper(&self, sql: &[&'static str]) {
+        let url = format!("sqlite:{}", self.path("payoutd.db").display());
+        let mut thief = SqliteConnection::connect(&url).await.unwrap();
+        for trigger in ["journal_stays_as_written", "journal_stays", "seal_stays_as_written", "seal_stays"] {
+            let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+            thief.execute(sqlx::query(drop)).await.unwrap();
+        }
+        for statement in sql {
+            thief.execute(*statement).await.unwrap();
+        }
+        thief.close().await.unwrap();
+    }
+
+    /// An older copy is put back in the store's place, as a person does it with the daemon stopped.
+    pub(crate) fn put_back(&self, copy: &str) {
+        for name in ["payoutd.db-wal", "payoutd.db-shm"] {
+            // They go when a store is closed well.
+            let _ = fs::remove_file(self.path(name));
+        }
+        fs::copy(self.path(copy), self.path("payoutd.db")).unwrap();
+    }
 }
 
 /// Everything that a command said.
 pub(crate) fn told(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+/// A newer payoutd has been at this database.
+pub(crate) async fn pretend_newer(database: &Path) {
+    let mut connection =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+    connection
+        .execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9000, 'from the future', TRUE, x'00', 0)",
+        )
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! The front door in this process, on a port of its own, and a client that speaks to it.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use payoutd::{
     http::{CursorKey, Door, Phase, PhaseSign, Settings, TokenDigest, office::SharedOffice},
@@ -18,6 +18,8 @@ pub(crate) const TOKEN: &str = "a-token-of-thirty-two-characters-1";
 pub(crate) struct OpenDoor {
     /// The office.
     pub(crate) office: Arc<SmallOffice>,
+    /// How far the house is.
+    pub(crate) phase: PhaseSign,
     caller: Caller,
 }
 
@@ -32,9 +34,7 @@ impl std::ops::Deref for OpenDoor {
 /// Somebody who speaks to an open door.
 pub(crate) struct Caller {
     /// Where it listens.
-    pub(crate) address: std::net::SocketAddr,
-    /// How far the house is.
-    pub(crate) phase: PhaseSign,
+    pub(crate) address: SocketAddr,
     client: reqwest::Client,
 }
 
@@ -83,14 +83,14 @@ impl OpenDoor {
     /// Opens one with settings of a story's own.
     pub(crate) async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
         let office = Arc::new(SmallOffice::default());
-        Self { caller: Caller::before(office.clone(), change), office }
+        let (caller, phase) = Caller::before(office.clone(), change);
+        Self { office, phase, caller }
     }
 }
 
 impl Caller {
     /// Opens a door before an office, and stands before it.
-    pub(crate) fn before(office: SharedOffice, change: impl FnOnce(&mut Settings)) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    pub(crate) fn before(office: SharedOffice, change: impl FnOnce(&mut Settings)) -> (Self, PhaseSign) {
         let listen = "127.0.0.1:0".parse().unwrap();
         let mut settings = Settings::new(listen, TokenDigest::of(TOKEN), CursorKey::new([7; 32]));
         settings.workers = 1;
@@ -100,8 +100,15 @@ impl Caller {
         phase.show(Phase::Open);
         let (server, address) = door.open().unwrap();
         actix_rt::spawn(server);
+        (Self::at(address), phase)
+    }
+
+    /// Stands before a door that somebody else opens.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        // reqwest wants a provider even where nothing is encrypted; another test may have installed it.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Self { address, phase, client: client.build().unwrap() }
+        Self { address, client: client.build().unwrap() }
     }
 
     /// A request without a token.

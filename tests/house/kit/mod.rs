@@ -1,6 +1,8 @@
 //! What several stories share.
 
+pub(crate) mod daemon;
 pub(crate) mod desk;
 pub(crate) mod door;
+pub(crate) mod network;
 pub(crate) mod schema;
 pub(crate) mod small_office;
