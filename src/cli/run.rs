@@ -1,6 +1,6 @@
 //! `payoutd run`: the daemon. It opens the house, waits for the word to stop, and closes it.
 
-use super::{exit::Exit, failure::Failure, place::Place, terminal::Terminal};
+use super::{exit::Exit, failure::Failure, place::Place, store::not_opened, terminal::Terminal};
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, NotOpened};
 use payoutd_actors::guardian::GiveUp;
@@ -17,8 +17,8 @@ Examples:
   payoutd run --config config/sandbox.toml              beside `payoutd sandbox chain --keys sandbox-data`
 
 SIGTERM and SIGINT drain: no new orders, what is in hand is finished, everything else waits in the store.
-Exit codes: 0 stopped as asked, 69 something needed is away, 75 another process holds the store,
-78 the configuration is wrong, 80 an actor failed too often (start again: the rows tell the rest).")]
+Exit codes: 0 stopped as asked, 69 something needed is away, 74 the store can not be read, 75 another process holds the store,
+78 the configuration is wrong, or the store is a newer payoutd's, 80 an actor failed too often (start again: the rows tell the rest).")]
 pub struct Args {
     #[command(flatten)]
     place: Place,
@@ -73,12 +73,9 @@ pub(super) async fn stop_word() -> &'static str {
 /// A house that does not open, with the next step.
 pub(super) fn failure(why: NotOpened) -> Failure {
     let (exit, next) = match &why {
-        NotOpened::Store(cause) if cause.is_locked() => {
-            (Exit::TryLater, "stop the process that it names, or use another store")
-        }
-        NotOpened::Store(_) | NotOpened::StoreFault(_) => {
-            (Exit::Unavailable, "look at store.url and at the disk under it")
-        }
+        // The same words and the same code as from every other command.
+        NotOpened::Store(cause) => return not_opened(cause),
+        NotOpened::StoreFault(_) => (Exit::Unavailable, "look at store.url and at the disk under it"),
         NotOpened::Client(_) => (Exit::Configuration, "look at network.nodes and network.tronscan"),
         NotOpened::OtherChain { .. } => {
             (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store")

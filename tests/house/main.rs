@@ -19,6 +19,7 @@ mod kit;
 mod pause_commands;
 mod payout_commands;
 mod real_node;
+mod refused_starts;
 mod sandbox_chain;
 mod sandbox_day;
 mod sdks;
