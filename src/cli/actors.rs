@@ -57,12 +57,13 @@ fn show(terminal: &Terminal, actors: &[ActorBody]) -> Result<(), Failure> {
     terminal.line(rows)
 }
 
-/// A view in one line: what is null is left out.
+/// A view in one line: what is null is left out, and what holds blanks stands in quotes.
 fn words(state: &serde_json::Value) -> String {
     let Some(figures) = state.as_object() else { return String::new() };
     let told = figures.iter().filter(|(_, value)| !value.is_null());
     let told: Vec<_> = told
         .map(|(name, value)| match value.as_str() {
+            Some(text) if text.contains(char::is_whitespace) => format!("{name}={text:?}"),
             Some(text) => format!("{name}={text}"),
             None => format!("{name}={value}"),
         })
@@ -77,6 +78,6 @@ mod tests {
     #[test]
     fn a_view_is_one_line_without_what_is_null() {
         let state = serde_json::json!({ "waiting": 3, "trouble": null, "reading_from": "node a" });
-        assert_eq!(words(&state), "reading_from=node a waiting=3");
+        assert_eq!(words(&state), "reading_from=\"node a\" waiting=3");
     }
 }

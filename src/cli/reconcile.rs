@@ -171,7 +171,8 @@ fn show(
         "payouts",
         format_args!("{payouts}{}{}", if stages.is_empty() { "" } else { ": " }, stages.join(", ")),
     );
-    sheet.put("outgoing", format_args!("{outgoing} transfers left the wallet"));
+    let transfers = if *outgoing == 1 { "transfer" } else { "transfers" };
+    sheet.put("outgoing", format_args!("{outgoing} {transfers} left the wallet"));
     if let Some(pause) = &facts.pause {
         sheet.put("paused", &pause.reason);
     }

@@ -87,7 +87,8 @@ fn say(terminal: &Terminal, payout: &PayoutBody, json: Json) -> Result<(), Failu
     if json.json {
         return terminal.json(payout);
     }
-    let stage = standing(payout);
+    // As wide as the longest stage, so that what follows stands in columns.
+    let stage = format!("{:<9}", standing(payout));
     let block = payout.block.map(|block| format!("block {block}")).unwrap_or_default();
     let txid = payout.txid.as_deref().unwrap_or_default();
     let line = match ink(payout.stage) {

@@ -173,7 +173,7 @@ fn show(terminal: &Terminal, description: &Description) -> Result<(), Failure> {
         .print()?;
     terminal.line("")?;
     terminal.line("Accounts with 1,000,000 USDT and 100,000 TRX each:")?;
-    let mut rows = Rows::new(terminal, [("ADDRESS", Side::Left), ("PRIVATE KEY", Side::Left)]);
+    let mut rows = Rows::new(terminal, [("address", Side::Left), ("private key", Side::Left)]);
     for account in &description.accounts {
         rows.push([(account.address.clone(), None), (account.private_key_hex.clone(), Some(Ink::Faint))]);
     }
