@@ -8,6 +8,7 @@
 )]
 
 mod api_description;
+mod audit_at_work;
 mod audit_commands;
 mod bad_orders;
 mod command_line;
@@ -19,6 +20,7 @@ mod kit;
 mod pause_commands;
 mod payout_commands;
 mod real_node;
+mod reconcile_commands;
 mod refused_starts;
 mod sandbox_chain;
 mod sandbox_day;
