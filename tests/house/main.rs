@@ -25,6 +25,7 @@ mod refused_starts;
 mod sandbox_chain;
 mod sandbox_day;
 mod sdks;
+mod sigkill;
 mod store_commands;
 mod store_exam;
 mod store_killed;
