@@ -18,6 +18,7 @@ pub mod payout_worker;
 pub mod ports;
 pub mod reconcile;
 pub mod restore;
+mod room;
 pub mod roster;
 pub mod rounds;
 pub mod treasurer;

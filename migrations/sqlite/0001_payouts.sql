@@ -39,6 +39,9 @@ CREATE TABLE payout (
 -- Few indexes, and partial ones: they hold what is on its way, so that a million settled payouts weigh nothing in them.
 CREATE INDEX payout_payable ON payout (priority DESC, id, not_before_ms) WHERE stage = 'admitted';
 CREATE INDEX payout_held ON payout (priority DESC, id, reason) WHERE stage = 'held';
+CREATE INDEX payout_overdue ON payout (not_after_ms, id) WHERE stage = 'held' AND not_after_ms IS NOT NULL;
+CREATE INDEX payout_waiting_for_room ON payout (account, reason, amount_micro_usdt)
+    WHERE stage = 'held' AND reservation = 'reserved';
 CREATE INDEX payout_resting ON payout (stage, updated_at_ms, id)
     WHERE stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown');
 CREATE INDEX payout_ended_unpaid ON payout (stage, id) WHERE stage IN ('rejected', 'failed', 'cancelled');

@@ -19,16 +19,17 @@ pub use intake::{AdmissionRefusal, AdmitPayouts};
 
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
-use crate::domain::payout::ORDER_DIGEST_PURPOSE;
+use crate::domain::payout::{ORDER_DIGEST_PURPOSE, Reason};
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
-use crate::ports::{Admitted, Clock, Entropy, Signer};
+use crate::ports::{Admitted, Clock, Entropy, Signer, Urgency};
 use crate::rounds::{InHand, Rounds};
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use line::Line;
 use serde::Serialize;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub struct AdmissionSettings {
     pub waiting_max: usize,
     /// How often held payouts are looked at, ms.
     pub look_every_ms: u64,
-    /// Held payouts that one look reads.
+    /// Held payouts that one look reads for each reason: so many of the most urgent, and as many of the others in turn.
     pub release_max: u32,
 }
 
@@ -114,6 +115,8 @@ pub(crate) struct Desk {
     line: Line,
     view: RefCell<AdmissionView>,
     deciding: InHand,
+    /// Where the next page of the payouts held for a reason begins.
+    turns: RefCell<BTreeMap<Reason, Urgency>>,
 }
 
 /// Admission.
@@ -129,7 +132,14 @@ impl Admission {
     pub fn new(tools: AdmissionTools) -> Self {
         let digest_key = tools.signer.derived_key(ORDER_DIGEST_PURPOSE);
         let line = Line::new(tools.settings.waiting_max, tools.settings.batch_max);
-        let desk = Desk { tools, digest_key, line, view: RefCell::default(), deciding: InHand::default() };
+        let desk = Desk {
+            tools,
+            digest_key,
+            line,
+            view: RefCell::default(),
+            deciding: InHand::default(),
+            turns: RefCell::default(),
+        };
         Self { desk: Rc::new(desk), admit: Rounds::default(), release: Rounds::default() }
     }
 

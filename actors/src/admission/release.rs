@@ -1,21 +1,15 @@
 //! What time does to held payouts: room under the limits or money in the wallet lets them go on, a deadline ends them.
 
 use super::Desk;
-use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage};
+use crate::domain::payout::{Command, Payout, Reason};
 use crate::ledger::Outcome;
 use crate::metrics_names as names;
-use crate::ports::{Gate, StoreFault};
+use crate::ports::{Gate, StoreFault, Urgency};
+use crate::room::Room;
 use crate::rounds::Found;
 use crate::treasurer::WouldCover;
 use std::rc::Rc;
 use tracing::{info, warn};
-
-/// Held for want of room under a limit.
-const WANT_OF_ROOM: [Reason; 4] =
-    [Reason::LimitHourly, Reason::LimitDaily, Reason::LimitAccountHourly, Reason::LimitAccountDaily];
-
-/// Held for want of money in the wallet.
-const WANT_OF_FUNDS: [Reason; 3] = [Reason::FundsUsdt, Reason::FundsTrx, Reason::Allowance];
 
 /// Who releases them, in the journal's words.
 const BY_ROOM: &str = "room under the limits";
@@ -54,10 +48,8 @@ async fn try_look(desk: &Desk) -> Result<Found, StoreFault> {
 
 /// `not_after` passed while it was held: cancelled, reason `deadline`. The worker does the same for admitted ones.
 async fn end_the_overdue(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
-    let held = desk.tools.ledger.payouts().held_for(Reason::ALL, desk.tools.settings.release_max).await?;
-    let is_over = |payout: &Payout| payout.order.not_after_ms.is_some_and(|until| until <= now_ms);
-    let over = held.into_iter().filter(|payout| payout.stage == Stage::Held && is_over(payout));
-    let batch: Vec<_> = over.map(|payout| (payout, Command::Cancel(Reason::Deadline))).collect();
+    let over = desk.tools.ledger.payouts().overdue(now_ms, desk.tools.settings.release_max).await?;
+    let batch: Vec<_> = over.into_iter().map(|payout| (payout, Command::Cancel(Reason::Deadline))).collect();
     let done = count(&carry_out(desk, batch, Gate::Open, now_ms).await?);
     if done > 0 {
         info!(payouts = done, "held payouts were cancelled: their not_after has passed");
@@ -67,31 +59,21 @@ async fn end_the_overdue(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
 
 /// The most urgent and oldest first, and whoever does not fit lets the next one pass: one account's excess stops nobody
 /// else (F-N13).
+/// The worker asks the same [`Room`] before it signs: whoever was let go on here and held again there would go round and round.
 async fn release_what_has_room(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
-    let mut held = held_for(desk, &WANT_OF_ROOM).await?;
+    let mut held = held_for(desk, &Reason::WANT_OF_ROOM).await?;
     if held.is_empty() {
         return Ok(0);
     }
-    let mut book = desk.tools.ledger.payouts().limit_book(now_ms).await?;
-    let limits = &desk.tools.limits;
-    held.retain(|payout| {
-        let (account, amount) = (&payout.account, payout.order.amount);
-        if payout.reservation != Reservation::Reserved {
-            return book.reserve(account, amount, limits, now_ms).is_ok();
-        }
-        // Its own reservation is in the book already. The worker asks the same before it signs: whoever is let go on here and
-        // held again there would go round and round.
-        let mut without_it = book.clone();
-        without_it.release(account, amount);
-        without_it.room_for(account, amount, limits, now_ms).is_ok()
-    });
+    let mut room = Room::of_those_who_wait(desk.tools.ledger.payouts(), desk.tools.limits, now_ms).await?;
+    held.retain(|payout| room.let_go_on(payout));
     release(desk, held, BY_ROOM, now_ms).await
 }
 
 /// What was held for want of money goes on when the newest look at the wallet would cover it. The treasurer is asked once more
 /// before anything is signed.
 async fn release_what_is_covered(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
-    let held = held_for(desk, &WANT_OF_FUNDS).await?;
+    let held = held_for(desk, &Reason::WANT_OF_FUNDS).await?;
     if held.is_empty() {
         return Ok(0);
     }
@@ -107,9 +89,25 @@ async fn release_what_is_covered(desk: &Desk, now_ms: i64) -> Result<u64, StoreF
 async fn held_for(desk: &Desk, reasons: &[Reason]) -> Result<Vec<Payout>, StoreFault> {
     let mut held = Vec::new();
     for reason in reasons {
-        held.extend(desk.tools.ledger.payouts().held_for(&[*reason], desk.tools.settings.release_max).await?);
+        held.extend(most_urgent_and_next_in_turn(desk, *reason).await?);
     }
-    held.sort_by_key(|payout| (std::cmp::Reverse(payout.order.priority), payout.id));
+    held.sort_by_key(Urgency::of);
+    Ok(held)
+}
+
+/// The most urgent at every look, and of those behind them another page at each: a first page that can not move keeps nobody
+/// waiting for ever.
+async fn most_urgent_and_next_in_turn(desk: &Desk, reason: Reason) -> Result<Vec<Payout>, StoreFault> {
+    let (payouts, page) = (desk.tools.ledger.payouts(), desk.tools.settings.release_max);
+    let is_full = |found: &[Payout]| found.len() >= page as usize;
+    let mut held = payouts.held_for(&[reason], None, page).await?;
+    let turn = desk.turns.borrow_mut().remove(&reason);
+    let Some(last) = held.last().filter(|_| is_full(&held)).map(Urgency::of) else { return Ok(held) };
+    let next = payouts.held_for(&[reason], Some(turn.map_or(last, |turn| turn.max(last))), page).await?;
+    if let Some(turn) = next.last().filter(|_| is_full(&next)).map(Urgency::of) {
+        desk.turns.borrow_mut().insert(reason, turn);
+    }
+    held.extend(next);
     Ok(held)
 }
 

@@ -336,10 +336,11 @@ async fn what_the_worker_would_hold_again_is_not_released() {
     let lower = LimitRules { account_hourly: usdt(400), ..town.tools.limits };
     let _strict = Admission::new(AdmissionTools { limits: lower, ..town.tools.clone() }).start();
     pass_ms(1).await;
-    // The strict door lets nothing go on, for the worker would hold it again; the other one does, for it would not.
-    assert_eq!(town.now(&first).await.version, 2);
-    pass_ms(6_000).await;
+    // The strict door lets one go on and no other, for the worker would hold it again; the other door does, for it would not.
     assert_eq!((town.now(&first).await.stage, town.now(&first).await.version), (Stage::Admitted, 3));
+    assert_eq!((town.now(&second).await.stage, town.now(&second).await.version), (Stage::Held, 2));
+    pass_ms(6_000).await;
+    assert_eq!(town.now(&first).await.version, 3);
     assert_eq!((town.now(&second).await.stage, town.now(&second).await.version), (Stage::Admitted, 3));
 }
 
@@ -408,6 +409,30 @@ async fn a_deadline_that_passes_while_it_is_held_cancels_it() {
     assert_eq!((late.stage, late.reason), (Stage::Cancelled, Some(Reason::Deadline)));
     assert_eq!(late.reservation, Reservation::None);
     assert_eq!(town.view().await["lapsed"], 1);
+}
+
+/// More are held than one look reads, and the most urgent of them can not move: whoever fits behind them gets his turn, and
+/// whoever's time is over is called off at the next look.
+#[actix::test]
+async fn a_full_page_that_can_not_move_keeps_nobody_waiting_behind_it() {
+    let town = town_with(AdmissionSettings { release_max: 2, ..AdmissionSettings::default() });
+    town.admit("house", "first", usdt(500)).await;
+    for n in 0..9 {
+        assert_eq!(town.admit("house", &format!("large-{n}"), usdt(101)).await.stage, Stage::Held);
+    }
+    let until = town.clock.now_ms() + 3_000;
+    let late = Order { not_after_ms: Some(until), ..order(usdt(101)) };
+    let answer = town.ask(request("house", "late", vec![late], false)).await.unwrap();
+    let [Admitted::New(late)] = answer.as_slice() else { panic!("not new") };
+    let blocker = town.admit("house", "blocker", usdt(100)).await;
+    let small = town.admit("house", "small", usdt(60)).await;
+    assert_eq!((blocker.stage, small.stage), (Stage::Admitted, Stage::Held));
+    town.decide(&blocker, Decision::Cancel).await.unwrap();
+    pass_ms(6_000).await;
+    assert_eq!(town.now(late).await.reason, Some(Reason::Deadline));
+    pass_ms(60_000).await;
+    assert_eq!(town.now(&small).await.stage, Stage::Admitted);
+    assert_eq!(town.view().await["released"], 1);
 }
 
 /// F000-17: money that is set aside counts until it is settled or released, wherever the clock jumps.

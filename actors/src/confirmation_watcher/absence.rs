@@ -38,8 +38,13 @@ async fn expired(desk: &Desk, until_ms: i64) -> Result<Vec<LiveTransfer>, String
     };
     let more = u32::try_from(set_aside.len()).unwrap_or(u32::MAX);
     let limit = desk.tools.settings.buried_max.saturating_add(more);
-    let mut expired =
-        desk.tools.ledger.payouts().expired(until_ms, limit).await.map_err(|fault| fault.to_string())?;
+    let mut expired = desk
+        .tools
+        .ledger
+        .payouts()
+        .expired(until_ms, None, limit)
+        .await
+        .map_err(|fault| fault.to_string())?;
     expired.retain(|live| !set_aside.contains(&live.payout_id));
     expired.truncate(desk.tools.settings.buried_max as usize);
     Ok(expired)
@@ -252,11 +257,16 @@ async fn nobody_shows(desk: &Desk, eyes: &Eyes, live: &LiveTransfer) -> Result<b
 pub(super) async fn call_unknown(desk: &Rc<Desk>) -> Result<(), String> {
     let settings = &desk.tools.settings;
     let overdue_ms = desk.tools.clock.now_ms().saturating_sub(settings.unknown_after_ms);
-    let payouts = desk.tools.ledger.payouts();
-    let overdue =
-        payouts.expired(overdue_ms, settings.buried_max).await.map_err(|fault| fault.to_string())?;
-    let silent: Vec<LiveTransfer> = overdue.into_iter().filter(|live| live.stage != Stage::Unknown).collect();
-    note_unknown(desk, &silent, Reason::ChainSilent).await
+    let (payouts, page_max) = (desk.tools.ledger.payouts(), settings.buried_max);
+    let mut after = None;
+    loop {
+        let page = payouts.expired(overdue_ms, after, page_max).await.map_err(|fault| fault.to_string())?;
+        note_unknown(desk, &page, Reason::ChainSilent).await?;
+        after = page.last().map(|live| (live.expires_at_ms, live.payout_id));
+        if page.len() < page_max as usize {
+            return Ok(());
+        }
+    }
 }
 
 async fn note_unknown(desk: &Rc<Desk>, lives: &[LiveTransfer], reason: Reason) -> Result<(), String> {

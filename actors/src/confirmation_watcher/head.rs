@@ -2,11 +2,11 @@
 
 use super::Desk;
 use super::eyes::Eyes;
-use crate::domain::payout::{BlockRef, Command};
+use crate::domain::payout::{BlockRef, Command, Payout};
 use crate::domain::tron::block::Block;
 use crate::domain::tron::{BlockId, TxId};
 use crate::ledger::Outcome;
-use crate::ports::{Gate, View};
+use crate::ports::{Gate, StoreFault, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -89,23 +89,36 @@ async fn drop_lost(desk: &Rc<Desk>, branch: &[Block]) -> Result<(), String> {
 }
 
 /// Takes back the inclusions of one block.
-pub(super) async fn lose(desk: &Rc<Desk>, block: BlockRef) -> Result<(), String> {
-    let ledger = &desk.tools.ledger;
-    let said = |fault: crate::ports::StoreFault| fault.to_string();
-    let included = ledger
-        .payouts()
-        .included_between(block.number, block.number, desk.tools.settings.judged_max)
-        .await
-        .map_err(said)?;
-    let batch: Vec<_> = included
-        .into_iter()
-        .filter(|payout| payout.live_attempt().and_then(|attempt| attempt.block) == Some(block))
-        .map(|payout| (payout, Command::NoteInclusionLost(block)))
-        .collect();
-    if !batch.is_empty() {
-        ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(said)?;
+pub(super) async fn lose(desk: &Rc<Desk>, lost: BlockRef) -> Result<(), String> {
+    lose_all_in(desk, lost.number, |block| block == lost).await
+}
+
+/// Takes back the inclusions in those blocks of a number that are not part of the chain. A block may hold more payouts than one
+/// look at the store: they are read page by page.
+pub(super) async fn lose_all_in(
+    desk: &Rc<Desk>,
+    number: u64,
+    is_lost: impl Fn(BlockRef) -> bool,
+) -> Result<(), String> {
+    let (ledger, page_max) = (&desk.tools.ledger, desk.tools.settings.judged_max);
+    let said = |fault: StoreFault| fault.to_string();
+    let mut after = None;
+    loop {
+        let page = ledger.payouts().in_blocks(number, number, after, page_max).await.map_err(said)?;
+        after = page.last().map(|payout| payout.id);
+        let full = page.len() >= page_max as usize;
+        let included = |payout: &Payout| {
+            payout.live_attempt()?.block.filter(|block| block.number == number && is_lost(*block))
+        };
+        let lost = page.into_iter().filter_map(|payout| included(&payout).map(|block| (payout, block)));
+        let batch: Vec<_> = lost.map(|(payout, block)| (payout, Command::NoteInclusionLost(block))).collect();
+        if !batch.is_empty() {
+            ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(said)?;
+        }
+        if !full {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// Notes which of ours stand in a block.

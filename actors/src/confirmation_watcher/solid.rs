@@ -6,7 +6,7 @@
 use super::Desk;
 use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
-use super::head::{lose, note};
+use super::head::{lose_all_in, note};
 use super::strangers;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Payout};
 use crate::domain::tron::block::{Block, DoctoredBlock};
@@ -184,18 +184,5 @@ async fn stands(eyes: &Eyes, seen: BlockRef) -> Result<bool, String> {
 
 /// The head's view put these into a block of this number; the block that was solidified is another one.
 async fn lose_what_is_not_here(desk: &Rc<Desk>, at: BlockRef) -> Result<(), String> {
-    let payouts = desk.tools.ledger.payouts();
-    let claimed = payouts
-        .included_between(at.number, at.number, desk.tools.settings.judged_max)
-        .await
-        .map_err(|fault| fault.to_string())?;
-    let foreign: BTreeSet<BlockRef> = claimed
-        .iter()
-        .filter_map(|payout| payout.live_attempt().and_then(|attempt| attempt.block))
-        .filter(|block| block.id != at.id)
-        .collect();
-    for block in foreign {
-        lose(desk, block).await?;
-    }
-    Ok(())
+    lose_all_in(desk, at.number, |block| block != at).await
 }

@@ -140,6 +140,21 @@ impl LimitBook {
         }
     }
 
+    /// The book as it would be without what is set aside for those who are held for want of room. They stand still: once the
+    /// rules are made tighter than what is set aside, they would else keep one another there for ever.
+    #[must_use]
+    pub fn without(mut self, waiting: &BTreeMap<AccountId, MicroUsdt>) -> Self {
+        for (account, amount) in waiting {
+            self.release(account, *amount);
+        }
+        self
+    }
+
+    /// Whether what is set aside and settled is within every limit.
+    pub fn holds(&self, account: &AccountId, rules: &LimitRules, now_ms: i64) -> Result<(), LimitBroken> {
+        self.room_for(account, MicroUsdt::new(0), rules, now_ms)
+    }
+
     fn scopes(&mut self, account: &AccountId) -> [&mut Spending; 2] {
         if !self.accounts.contains_key(account) {
             self.accounts.insert(account.clone(), Spending::default());

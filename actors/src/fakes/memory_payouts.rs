@@ -4,12 +4,13 @@ use super::memory_reads as reads;
 use super::memory_store::{Cabinet, Kept, MemoryStore};
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::limits::{LimitBook, LimitRules};
+use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Event, Payout, Reason, Reservation, Settlement, Stage};
 use crate::domain::tron::TxId;
 use crate::ports::birth::born;
 use crate::ports::{
     Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
-    StoreFault,
+    StoreFault, Urgency,
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -83,8 +84,13 @@ impl Payouts for MemoryStore {
         self.read(|cabinet| reads::resting(cabinet, stage, changed_until_ms, limit)).await
     }
 
-    async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault> {
-        self.read(|cabinet| reads::expired(cabinet, until_ms, limit)).await
+    async fn expired(
+        &self,
+        until_ms: i64,
+        after: Option<(i64, PayoutId)>,
+        limit: u32,
+    ) -> Result<Vec<LiveTransfer>, StoreFault> {
+        self.read(|cabinet| reads::expired(cabinet, until_ms, after, limit)).await
     }
 
     async fn unincluded(
@@ -100,8 +106,21 @@ impl Payouts for MemoryStore {
         self.read(|cabinet| reads::included_between(cabinet, first, last, limit)).await
     }
 
-    async fn held_for(&self, reasons: &[Reason], limit: u32) -> Result<Vec<Payout>, StoreFault> {
-        self.read(|cabinet| reads::held_for(cabinet, reasons, limit)).await
+    async fn held_for(
+        &self,
+        reasons: &[Reason],
+        after: Option<Urgency>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::held_for(cabinet, reasons, after, limit)).await
+    }
+
+    async fn overdue(&self, now_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::overdue(cabinet, now_ms, limit)).await
+    }
+
+    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+        self.read(reads::waiting_for_room).await
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {

@@ -2,9 +2,12 @@
 
 use super::memory_journal::count;
 use super::memory_store::{Cabinet, Kept};
-use crate::domain::identity::PayoutId;
-use crate::domain::payout::{Attempt, AttemptOutcome, EventName, Payout, Reason, Settlement, Stage};
-use crate::ports::{InFlight, LiveTransfer, PayoutFilter, StageCount, StoreFault};
+use crate::domain::identity::{AccountId, PayoutId};
+use crate::domain::money::MicroUsdt;
+use crate::domain::payout::{
+    Attempt, AttemptOutcome, EventName, Payout, Reason, Reservation, Settlement, Stage,
+};
+use crate::ports::{InFlight, LiveTransfer, PayoutFilter, StageCount, StoreFault, Urgency};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +55,7 @@ fn passes(payout: &Payout, filter: &PayoutFilter) -> bool {
 pub(super) fn payable(cabinet: &Cabinet, now_ms: i64, limit: u32) -> Vec<(Payout, [u8; 32])> {
     let due = |payout: &Payout| payout.order.not_before_ms.is_none_or(|from_ms| from_ms <= now_ms);
     let mut found: Vec<&Kept> = in_stage(cabinet, Stage::Admitted).filter(|kept| due(&kept.payout)).collect();
-    found.sort_by_key(|kept| urgency(&kept.payout));
+    found.sort_by_key(|kept| Urgency::of(&kept.payout));
     let with_digest = |kept: &Kept| (kept.payout.clone(), recorded_digest(cabinet, kept));
     found.into_iter().take(count(limit)).map(with_digest).collect()
 }
@@ -75,9 +78,17 @@ pub(super) fn resting(cabinet: &Cabinet, stage: Stage, changed_until_ms: i64, li
     found.into_iter().take(count(limit)).cloned().collect()
 }
 
-pub(super) fn expired(cabinet: &Cabinet, until_ms: i64, limit: u32) -> Vec<LiveTransfer> {
-    let mut found: Vec<LiveTransfer> = unseen(cabinet).filter(|one| one.expires_at_ms <= until_ms).collect();
-    found.sort_by_key(|transfer| (transfer.expires_at_ms, transfer.payout_id));
+pub(super) fn expired(
+    cabinet: &Cabinet,
+    until_ms: i64,
+    after: Option<(i64, PayoutId)>,
+    limit: u32,
+) -> Vec<LiveTransfer> {
+    let place = |one: &LiveTransfer| (one.expires_at_ms, one.payout_id);
+    let later = |one: &LiveTransfer| after.is_none_or(|after| place(one) > after);
+    let found = unseen(cabinet).filter(|one| one.expires_at_ms <= until_ms && later(one));
+    let mut found: Vec<LiveTransfer> = found.collect();
+    found.sort_by_key(place);
     found.truncate(count(limit));
     found
 }
@@ -104,12 +115,38 @@ pub(super) fn included_between(cabinet: &Cabinet, first: u64, last: u64, limit: 
     ids.filter_map(|id| cabinet.payouts.get(&id)).map(|kept| kept.payout.clone()).collect()
 }
 
-pub(super) fn held_for(cabinet: &Cabinet, reasons: &[Reason], limit: u32) -> Vec<Payout> {
+pub(super) fn held_for(
+    cabinet: &Cabinet,
+    reasons: &[Reason],
+    after: Option<Urgency>,
+    limit: u32,
+) -> Vec<Payout> {
     let wanted = |payout: &&Payout| payout.reason.is_some_and(|reason| reasons.contains(&reason));
+    let behind = |payout: &&Payout| after.is_none_or(|after| Urgency::of(payout) > after);
     let held = in_stage(cabinet, Stage::Held).map(|kept| &kept.payout);
-    let mut found: Vec<&Payout> = held.filter(wanted).collect();
-    found.sort_by_key(|payout| urgency(payout));
+    let mut found: Vec<&Payout> = held.filter(wanted).filter(behind).collect();
+    found.sort_by_key(|payout| Urgency::of(payout));
     found.into_iter().take(count(limit)).cloned().collect()
+}
+
+pub(super) fn overdue(cabinet: &Cabinet, now_ms: i64, limit: u32) -> Vec<Payout> {
+    let held = in_stage(cabinet, Stage::Held).map(|kept| &kept.payout);
+    let ends = |payout: &Payout| payout.order.not_after_ms.filter(|until_ms| *until_ms <= now_ms);
+    let mut found: Vec<(i64, &Payout)> = held.filter_map(|payout| Some((ends(payout)?, payout))).collect();
+    found.sort_by_key(|(until_ms, payout)| (*until_ms, payout.id));
+    found.into_iter().take(count(limit)).map(|(_, payout)| payout.clone()).collect()
+}
+
+pub(super) fn waiting_for_room(cabinet: &Cabinet) -> BTreeMap<AccountId, MicroUsdt> {
+    let mut waiting: BTreeMap<AccountId, MicroUsdt> = BTreeMap::new();
+    for Kept { payout, .. } in in_stage(cabinet, Stage::Held) {
+        let waits = payout.reason.is_some_and(|reason| Reason::WANT_OF_ROOM.contains(&reason));
+        if waits && payout.reservation == Reservation::Reserved {
+            let sum = waiting.entry(payout.account.clone()).or_default();
+            *sum = MicroUsdt::new(sum.micro().saturating_add(payout.order.amount.micro()));
+        }
+    }
+    waiting
 }
 
 pub(super) fn in_flight(cabinet: &Cabinet) -> InFlight {
@@ -172,11 +209,6 @@ fn unseen(cabinet: &Cabinet) -> impl Iterator<Item = LiveTransfer> {
         signed_at_ms: attempt.signed_at_ms,
         stage: payout.stage,
     })
-}
-
-/// Most urgent first, then oldest.
-fn urgency(payout: &Payout) -> (std::cmp::Reverse<u8>, PayoutId) {
-    (std::cmp::Reverse(payout.order.priority), payout.id)
 }
 
 /// The index of a journal's record: records are numbered from 1.

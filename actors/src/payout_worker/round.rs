@@ -4,12 +4,12 @@ use super::adopt;
 use super::build::{BuildBasis, call_of, sign};
 use super::{Desk, WorkerTools};
 use crate::chain_sight::{ChainSight, may_sign_by};
-use crate::domain::limits::LimitBook;
 use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
 use crate::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use crate::domain::tron::{PayoutCall, SignedTransfer};
 use crate::metrics_names;
 use crate::ports::{Gate, HouseFacts, StoreFault};
+use crate::room::Room;
 use crate::rounds::Found;
 use crate::treasurer::{Cover, CoverPayouts, Want};
 use std::rc::Rc;
@@ -82,15 +82,19 @@ async fn advance(
         now_ms,
     };
     let (payable, known_again) = adopt::known_again(desk, payable, &basis).await.map_err(said)?;
-    let book = tools.ledger.payouts().limit_book(now_ms).await.map_err(said)?;
+    let accounts = payable.iter().map(|(payout, _)| &payout.account);
+    let room = Room::of_those_who_move(tools.ledger.payouts(), accounts, tools.limits, now_ms);
+    let mut room = room.await.map_err(said)?;
     let mut aside: Vec<(Payout, Command)> = Vec::new();
     let mut clear = Vec::with_capacity(payable.len());
-    for (payout, admitted_digest) in payable {
-        match ask_once_more(tools, &payout, &admitted_digest, &basis, &book) {
+    // Where there is not room for all, the least urgent wait.
+    for (payout, admitted_digest) in payable.into_iter().rev() {
+        match ask_once_more(tools, &payout, &admitted_digest, &basis, &mut room) {
             Ok(call) => clear.push((payout, call)),
             Err(command) => aside.push((payout, *command)),
         }
     }
+    clear.reverse();
     let signed = cover_and_sign(desk, clear, &mut aside, &basis).await?;
     let put_aside = aside.len();
     if !aside.is_empty() {
@@ -116,7 +120,7 @@ fn ask_once_more(
     payout: &Payout,
     admitted_digest: &[u8; 32],
     basis: &BuildBasis,
-    book: &LimitBook,
+    room: &mut Room,
 ) -> Result<PayoutCall, Box<Command>> {
     let now_ms = basis.now_ms;
     if payout.order.not_after_ms.is_some_and(|until| now_ms >= until) {
@@ -133,10 +137,7 @@ fn ask_once_more(
         warn!(payout = %payout.id, pointer = problem.pointer, detail = problem.detail, "held before signing");
         return Err(Box::new(Command::Hold(reason)));
     }
-    // Its own reservation is in the book already.
-    let mut without_it = book.clone();
-    without_it.release(&payout.account, payout.order.amount);
-    if let Err(broken) = without_it.room_for(&payout.account, payout.order.amount, &tools.limits, now_ms) {
+    if let Err(broken) = room.keep(payout) {
         return Err(Box::new(Command::Hold(broken.into())));
     }
     call_of(payout, &tools.policy).ok_or_else(|| Box::new(Command::Hold(Reason::Policy)))

@@ -20,7 +20,7 @@ pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause, RestoreGate};
 pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{
     Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
-    StoreFault,
+    StoreFault, Urgency,
 };
 pub use second_opinion::{IndexedTransfer, SecondOpinion};
 pub use signer::{Signer, SignerFault};

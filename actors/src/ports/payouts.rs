@@ -7,9 +7,11 @@ use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::JournalDraft;
 use crate::domain::limits::{LimitBook, LimitRules};
+use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{Event, Payout, Reason, Reservation, Settlement, Stage};
 use crate::domain::tron::{RefBlock, TxId};
 use async_trait::async_trait;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -122,6 +124,35 @@ pub struct LiveTransfer {
     pub stage: Stage,
 }
 
+/// A payout's place among those that wait: the most urgent first, then the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Urgency {
+    /// Its order's priority.
+    pub priority: u8,
+    /// Its id, which begins with the moment of its admission.
+    pub id: PayoutId,
+}
+
+impl Urgency {
+    /// The place of a payout.
+    #[must_use]
+    pub fn of(payout: &Payout) -> Self {
+        Self { priority: payout.order.priority, id: payout.id }
+    }
+}
+
+impl Ord for Urgency {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.priority.cmp(&self.priority).then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+impl PartialOrd for Urgency {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// How many payouts stand in a stage, how much they are worth, and how old the oldest is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StageCount {
@@ -185,8 +216,14 @@ pub trait Payouts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Payout>, StoreFault>;
 
-    /// Live transfers that are in no block and expire at or before a moment, the earliest first.
-    async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault>;
+    /// Live transfers that are in no block and expire at or before a moment, the earliest first; after that of a moment and an
+    /// id, where a page came before.
+    async fn expired(
+        &self,
+        until_ms: i64,
+        after: Option<(i64, PayoutId)>,
+        limit: u32,
+    ) -> Result<Vec<LiveTransfer>, StoreFault>;
 
     /// Live transfers that are in no block and expire after a moment, with their payout's id above `after`, by id.
     async fn unincluded(
@@ -199,8 +236,19 @@ pub trait Payouts: Send + Sync {
     /// Payouts whose live transfer was seen in a block with a number in the range (inclusive), oldest block first.
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
-    /// Held payouts that time may release, most urgent and oldest first.
-    async fn held_for(&self, reasons: &[Reason], limit: u32) -> Result<Vec<Payout>, StoreFault>;
+    /// Held payouts that time may release, most urgent and oldest first; those behind a place, where a page came before.
+    async fn held_for(
+        &self,
+        reasons: &[Reason],
+        after: Option<Urgency>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault>;
+
+    /// Held payouts whose `not_after` has come, the longest overdue first.
+    async fn overdue(&self, now_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+
+    /// What is set aside for payouts that are held for want of room ([`Reason::WANT_OF_ROOM`]), by account.
+    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault>;
 
     /// The sum of live transfers' amounts, micro-USDT, and their fee limits, sun.
     async fn in_flight(&self) -> Result<InFlight, StoreFault>;

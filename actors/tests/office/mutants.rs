@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use payoutd_actors::domain::limits::{LimitBook, LimitRules};
+use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::payout::{
     AbsenceProof, BlockRef, Event, Payout, Reason, Settlement, Stage, apply, journal_draft,
 };
@@ -17,7 +18,7 @@ use payoutd_actors::office::World;
 use payoutd_actors::ports::{
     AccountView, Admitted, BroadcastReply, ChainFault, ChainNode, ChainParameters, Gate, InFlight,
     LiveTransfer, NewPayout, PayoutFilter, Payouts, ResourceView, StageCount, Step, StepResult, StoreFault,
-    TrialRun, View,
+    TrialRun, Urgency, View,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -234,8 +235,14 @@ fn too_early(mut payout: Payout) -> Payout {
 
 #[async_trait]
 impl Payouts for ShortSighted {
-    async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault> {
-        let mut found = self.0.expired(until_ms + ONE_SLOT_MS, limit).await?;
+    async fn expired(
+        &self,
+        until_ms: i64,
+        after: Option<(i64, PayoutId)>,
+        limit: u32,
+    ) -> Result<Vec<LiveTransfer>, StoreFault> {
+        let after = after.map(|(expires_at_ms, id)| (expires_at_ms + ONE_SLOT_MS, id));
+        let mut found = self.0.expired(until_ms + ONE_SLOT_MS, after, limit).await?;
         found.iter_mut().for_each(|live| live.expires_at_ms -= ONE_SLOT_MS);
         Ok(found)
     }
@@ -308,8 +315,21 @@ impl Payouts for ShortSighted {
         self.0.included_between(first, last, limit).await
     }
 
-    async fn held_for(&self, reasons: &[Reason], limit: u32) -> Result<Vec<Payout>, StoreFault> {
-        self.0.held_for(reasons, limit).await
+    async fn held_for(
+        &self,
+        reasons: &[Reason],
+        after: Option<Urgency>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault> {
+        self.0.held_for(reasons, after, limit).await
+    }
+
+    async fn overdue(&self, now_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        self.0.overdue(now_ms, limit).await
+    }
+
+    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+        self.0.waiting_for_room().await
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {

@@ -8,12 +8,13 @@ use payoutd_actors::{
         identity::{AccountId, IdempotencyKey, PayoutId},
         journal::Body,
         limits::{LimitBook, LimitRules},
+        money::MicroUsdt,
         payout::{Payout, Reason, Settlement, Stage},
         tron::TxId,
     },
     ports::{
         Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step,
-        StepResult, StoreFault,
+        StepResult, StoreFault, Urgency,
     },
 };
 use serde::Deserialize;
@@ -131,8 +132,15 @@ impl Payouts for SqliteStore {
         self.whole(sqlx::query(question).bind(stage.word()).bind(changed_until_ms).bind(limit)).await
     }
 
-    async fn expired(&self, until_ms: i64, limit: u32) -> Result<Vec<LiveTransfer>, StoreFault> {
-        let question = sqlx::query(sql::EXPIRED).bind(until_ms).bind(limit);
+    async fn expired(
+        &self,
+        until_ms: i64,
+        after: Option<(i64, PayoutId)>,
+        limit: u32,
+    ) -> Result<Vec<LiveTransfer>, StoreFault> {
+        let (after_ms, after) =
+            after.map_or_else(|| (i64::MIN, LOWEST.to_owned()), |(at_ms, id)| (at_ms, id.to_string()));
+        let question = sqlx::query(sql::EXPIRED).bind(until_ms).bind(after_ms).bind(after).bind(limit);
         reads::live_transfers(&mut *self.reader().await?, question).await
     }
 
@@ -152,9 +160,33 @@ impl Payouts for SqliteStore {
         self.whole(sqlx::query(sql::INCLUDED_BETWEEN).bind(first).bind(last).bind(limit)).await
     }
 
-    async fn held_for(&self, reasons: &[Reason], limit: u32) -> Result<Vec<Payout>, StoreFault> {
+    async fn held_for(
+        &self,
+        reasons: &[Reason],
+        after: Option<Urgency>,
+        limit: u32,
+    ) -> Result<Vec<Payout>, StoreFault> {
         let words = rows::texts(reasons.iter().map(|reason| reason.word()));
-        self.whole(sqlx::query(sql::HELD_FOR).bind(words).bind(limit)).await
+        let (priority, id) = after
+            .map_or_else(|| (u8::MAX, HIGHEST.to_owned()), |after| (after.priority, after.id.to_string()));
+        self.whole(sqlx::query(sql::HELD_FOR).bind(words).bind(priority).bind(id).bind(limit)).await
+    }
+
+    async fn overdue(&self, now_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        self.whole(sqlx::query(sql::OVERDUE).bind(now_ms).bind(limit)).await
+    }
+
+    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+        let words = rows::texts(Reason::WANT_OF_ROOM.iter().map(|reason| reason.word()));
+        let question = sqlx::query(sql::WAITING_FOR_ROOM).bind(words);
+        let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
+        let sum = |row| {
+            let mut cells = Cells::of(row);
+            let account = AccountId::new(cells.take::<String>()?);
+            let account = account.map_err(|why| StoreFault::Corrupt(why.to_string()))?;
+            Ok((account, MicroUsdt::new(cells.whole()?)))
+        };
+        rows.iter().map(sum).collect()
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {

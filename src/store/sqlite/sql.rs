@@ -146,11 +146,20 @@ pub(super) const RESTING_ENDED: &str = payouts!(
 pub(super) const HELD_FOR: &str = payouts!(
     "payout AS p",
     "WHERE p.stage = 'held' AND p.reason IN (SELECT value FROM jsonb_each(?1)) \
-     ORDER BY p.priority DESC, p.id LIMIT ?2"
+     AND p.priority <= ?2 AND (p.priority < ?2 OR p.id > ?3) ORDER BY p.priority DESC, p.id LIMIT ?4"
 );
+pub(super) const OVERDUE: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= ?1 \
+     ORDER BY p.not_after_ms, p.id LIMIT ?2"
+);
+pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, sum(p.amount_micro_usdt) FROM payout AS p \
+     WHERE p.stage = 'held' AND p.reservation = 'reserved' AND p.reason IN (SELECT value FROM jsonb_each(?1)) \
+     GROUP BY p.account";
 
-pub(super) const EXPIRED: &str =
-    live_transfers!("t.expires_at_ms <= ?1 ORDER BY t.expires_at_ms, t.payout_id LIMIT ?2");
+pub(super) const EXPIRED: &str = live_transfers!(
+    "t.expires_at_ms <= ?1 AND (t.expires_at_ms, t.payout_id) > (?2, ?3) ORDER BY t.expires_at_ms, t.payout_id LIMIT ?4"
+);
 pub(super) const UNINCLUDED: &str =
     live_transfers!("t.expires_at_ms > ?1 AND t.payout_id > ?2 ORDER BY t.payout_id LIMIT ?3");
 pub(super) const INCLUDED_BETWEEN: &str = payouts!(
@@ -198,7 +207,7 @@ pub(super) const LIMIT_BOOK_OF: &str =
 
 /// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
 #[cfg(test)]
-pub(super) const HOT: [(&str, &str); 18] = [
+pub(super) const HOT: [(&str, &str); 20] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
@@ -212,6 +221,8 @@ pub(super) const HOT: [(&str, &str); 18] = [
     ("payable", PAYABLE),
     ("resting", RESTING),
     ("held_for", HELD_FOR),
+    ("overdue", OVERDUE),
+    ("waiting_for_room", WAITING_FOR_ROOM),
     ("expired", EXPIRED),
     ("unincluded", UNINCLUDED),
     ("included_between", INCLUDED_BETWEEN),

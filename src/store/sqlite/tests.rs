@@ -94,6 +94,7 @@ async fn plans_are_short(store: &SqliteStore, how: &str) {
             let partial = [
                 "payout_payable",
                 "payout_held",
+                "payout_waiting_for_room",
                 "transfer_waiting",
                 "transfer_unincluded",
                 "transfer_included",

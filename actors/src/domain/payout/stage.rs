@@ -194,19 +194,17 @@ reasons! {
 pub type HoldReason = Reason;
 
 impl Reason {
+    /// Held for want of room under a limit.
+    pub const WANT_OF_ROOM: [Self; 4] =
+        [Self::LimitHourly, Self::LimitDaily, Self::LimitAccountHourly, Self::LimitAccountDaily];
+
+    /// Held for want of money in the wallet.
+    pub const WANT_OF_FUNDS: [Self; 3] = [Self::FundsUsdt, Self::FundsTrx, Self::Allowance];
+
     /// Whether time alone may release a payout held for this reason.
     #[must_use]
     pub fn releases_itself(self) -> bool {
-        matches!(
-            self,
-            Self::LimitHourly
-                | Self::LimitDaily
-                | Self::LimitAccountHourly
-                | Self::LimitAccountDaily
-                | Self::FundsUsdt
-                | Self::FundsTrx
-                | Self::Allowance
-        )
+        Self::WANT_OF_ROOM.contains(&self) || Self::WANT_OF_FUNDS.contains(&self)
     }
 }
 

@@ -148,7 +148,7 @@ pub async fn the_admissions_own_word_goes_with_what_is_payable(hall: &impl Hall)
     let mut batch = vec![payout(1), payout(2), payout(3)];
     batch[2].order.amount = kit::usdt(2_000);
     store.admit(batch, &kit::rules(1_000, 9_000), MORNING_MS, false).await?;
-    let held = store.held_for(&[Reason::LimitHourly], 10).await?;
+    let held = store.held_for(&[Reason::LimitHourly], None, 10).await?;
     let release = Command::Release { by: "time".to_owned() };
     let released = step(&held[0], release, MORNING_MS)?;
     store.commit(vec![released], Gate::RoomUnder(AMPLE)).await?;

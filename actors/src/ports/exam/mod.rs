@@ -80,6 +80,8 @@ macro_rules! store_exam {
             reads::the_most_urgent_is_paid_first_and_nothing_before_its_time,
             reads::what_rests_longest_comes_first,
             reads::what_time_may_release_is_found_by_its_reason,
+            reads::what_is_held_past_its_time_is_found_among_many,
+            reads::what_is_set_aside_for_those_who_wait_for_room_is_told_by_account,
             reads::live_transfers_are_found_by_their_expiry,
             reads::transfers_are_found_by_their_block,
             strangers::a_stranger_is_noted_once_and_keeps_its_place,

@@ -6,8 +6,8 @@ use super::kit::{
 use super::{Examinee, Hall, Told, Trouble};
 use crate::domain::identity::{AccountId, PayoutId};
 use crate::domain::payout::{Command, Payout, Reason, Stage};
-use crate::ports::{NewPayout, PayoutFilter, Payouts};
-use std::collections::BTreeSet;
+use crate::ports::{NewPayout, PayoutFilter, Payouts, Urgency};
+use std::collections::{BTreeMap, BTreeSet};
 
 fn ids(payouts: &[Payout]) -> Vec<PayoutId> {
     payouts.iter().map(|payout| payout.id).collect()
@@ -165,13 +165,63 @@ pub async fn what_time_may_release_is_found_by_its_reason(hall: &impl Hall) -> T
         let taken = admit(&store, new).await?;
         go(&store, &taken, Command::Hold(reason), MORNING_MS).await?;
     }
-    let found = store.held_for(&[Reason::FundsTrx, Reason::FundsUsdt], 10).await?;
+    let money = [Reason::FundsTrx, Reason::FundsUsdt];
+    let found = store.held_for(&money, None, 10).await?;
     assert_eq!(ids(&found), [payout(3).id, payout(0).id, payout(2).id]);
     assert_eq!(
-        ids(&store.held_for(&[Reason::FundsUsdt, Reason::Policy], 2).await?),
+        ids(&store.held_for(&[Reason::FundsUsdt, Reason::Policy], None, 2).await?),
         [payout(3).id, payout(0).id]
     );
-    assert_eq!(store.held_for(&[], 10).await?, []);
+    assert_eq!(store.held_for(&[], None, 10).await?, []);
+    for (n, place) in found.iter().enumerate() {
+        let behind = store.held_for(&money, Some(Urgency::of(place)), 10).await?;
+        assert_eq!(behind, found[n + 1..]);
+    }
+    Ok(())
+}
+
+/// However many are held, those whose time is over are found, the longest overdue first; nobody else is.
+pub async fn what_is_held_past_its_time_is_found_among_many(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let until = [None, Some(30), Some(10), Some(20), Some(10), Some(40)];
+    for (n, seconds) in (0..).zip(until) {
+        let mut new = payout(n);
+        new.order.not_after_ms = seconds.map(|seconds: i64| MORNING_MS + seconds * 1_000);
+        let taken = admit(&store, new).await?;
+        if n != 3 {
+            go(&store, &taken, Command::Hold(Reason::Operator), MORNING_MS).await?;
+        }
+    }
+    let of = |numbers: &[u32]| numbers.iter().map(|n| payout(*n).id).collect::<Vec<_>>();
+    assert_eq!(ids(&store.overdue(MORNING_MS + 9_999, 10).await?), []);
+    assert_eq!(ids(&store.overdue(MORNING_MS + 30_000, 10).await?), of(&[2, 4, 1]));
+    assert_eq!(ids(&store.overdue(i64::MAX, 2).await?), of(&[2, 4]));
+    let second = kit::found(&store, payout(2).id).await?;
+    go(&store, &second, Command::Cancel(Reason::Deadline), MORNING_MS).await?;
+    assert_eq!(ids(&store.overdue(i64::MAX, 10).await?), of(&[4, 1, 5]));
+    Ok(())
+}
+
+/// What is set aside for those who wait for room is told by account: not what waits with nothing set aside, and not what
+/// waits for something else.
+pub async fn what_is_set_aside_for_those_who_wait_for_room_is_told_by_account(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    assert_eq!(store.waiting_for_room().await?, BTreeMap::new());
+    let reasons = [Reason::LimitHourly, Reason::LimitAccountDaily, Reason::FundsUsdt, Reason::LimitDaily];
+    for (n, reason) in (0..).zip(reasons) {
+        let account = if n == 1 { AccountId::new("other")? } else { AccountId::house() };
+        let taken = admit(&store, NewPayout { account, ..kit::payout_of(n, 10 + u64::from(n)) }).await?;
+        go(&store, &taken, Command::Hold(reason), MORNING_MS).await?;
+    }
+    // At the door for want of room: nothing is set aside for it.
+    store.admit(vec![kit::payout_of(9, 50)], &kit::rules(10, 10), MORNING_MS, false).await?;
+    let expected = |house: u64, other: u64| -> Result<BTreeMap<_, _>, Trouble> {
+        Ok([(AccountId::house(), kit::usdt(house)), (AccountId::new("other")?, kit::usdt(other))].into())
+    };
+    assert_eq!(store.waiting_for_room().await?, expected(10 + 13, 11)?);
+    let first = kit::found(&store, payout(0).id).await?;
+    go(&store, &first, Command::Release { by: "time".to_owned() }, MORNING_MS).await?;
+    assert_eq!(store.waiting_for_room().await?, expected(13, 11)?);
     Ok(())
 }
 
@@ -196,9 +246,11 @@ pub async fn live_transfers_are_found_by_their_expiry(hall: &impl Hall) -> Told 
         |found: &[crate::ports::LiveTransfer]| found.iter().map(|one| one.payout_id).collect::<Vec<_>>();
     let of = |numbers: &[u32]| numbers.iter().map(|n| payout(*n).id).collect::<Vec<_>>();
 
-    assert_eq!(numbers(&store.expired(expiry(3), 10).await?), of(&[5, 4, 3]));
-    let found = store.expired(expiry(3), 2).await?;
+    assert_eq!(numbers(&store.expired(expiry(3), None, 10).await?), of(&[5, 4, 3]));
+    let found = store.expired(expiry(3), None, 2).await?;
     assert_eq!(numbers(&found), of(&[5, 4]));
+    let last = found.last().map(|one| (one.expires_at_ms, one.payout_id));
+    assert_eq!(numbers(&store.expired(expiry(1), last, 10).await?), of(&[3, 2, 1]));
     let attempt = transfer(&Payout { attempts: Vec::new(), ..signed[5].clone() }, MORNING_MS + 1_000);
     let first = &found[0];
     assert_eq!((first.txid, first.ref_block, first.stage), (attempt.txid, attempt.ref_block, Stage::Signed));
@@ -211,7 +263,7 @@ pub async fn live_transfers_are_found_by_their_expiry(hall: &impl Hall) -> Told 
     let seen = go(&store, &signed[2], Command::NoteInclusion(block(1_002)), MORNING_MS).await?;
     go(&store, &signed[4], bury(&signed[4])?, MORNING_MS).await?;
     go(&store, &signed[5], settle(&signed[5], 1_001)?, MORNING_MS).await?;
-    assert_eq!(numbers(&store.expired(i64::MAX, 10).await?), of(&[3, 1, 0]));
+    assert_eq!(numbers(&store.expired(i64::MAX, None, 10).await?), of(&[3, 1, 0]));
     assert_eq!(numbers(&store.unincluded(0, None, 10).await?), of(&[0, 1, 3]));
     go(&store, &seen, Command::NoteInclusionLost(block(1_002)), MORNING_MS).await?;
     let again = store.unincluded(0, None, 10).await?;

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod clocks;
+mod crowds;
 mod failures;
 mod forks;
 mod kit;
