@@ -1,7 +1,7 @@
 //! `payoutd reconcile`: the store held against the solidified chain; with `--adopt`, what an older copy of the store has paid is
 //! taken over. The first is a look, the second works in the store and wants the daemon down.
 
-use std::{cell::Cell, io::IsTerminal, sync::Arc, time::Instant};
+use std::{cell::Cell, collections::BTreeSet, io::IsTerminal, sync::Arc, time::Instant};
 
 use payoutd_actors::{
     domain::{
@@ -184,13 +184,22 @@ fn show(
         terminal.line("")?;
         return terminal.line(terminal.on_stdout(Ink::Good, "nothing differs"));
     }
-    show_findings(terminal, findings)?;
+    // What a person decides stands above already, with the same words.
+    let undecided: BTreeSet<_> =
+        adoption.iter().flat_map(|adoption| &adoption.undecided).map(|one| one.txid).collect();
+    let untold: Vec<_> = findings
+        .iter()
+        .filter(|finding| !finding.txid.is_some_and(|txid| undecided.contains(&txid)))
+        .collect();
+    if !untold.is_empty() {
+        show_findings(terminal, &untold)?;
+    }
     let differences = if findings.len() == 1 { "difference" } else { "differences" };
     terminal.line("")?;
     terminal.line(terminal.on_stdout(Ink::Bad, format_args!("{} {differences}", findings.len())))
 }
 
-fn show_findings(terminal: &Terminal, findings: &[Finding]) -> Result<(), Failure> {
+fn show_findings(terminal: &Terminal, findings: &[&Finding]) -> Result<(), Failure> {
     let headings =
         [("found", Side::Left), ("payout", Side::Left), ("txid", Side::Left), ("detail", Side::Left)];
     let mut rows = Rows::new(terminal, headings);

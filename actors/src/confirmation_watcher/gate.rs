@@ -48,9 +48,12 @@ pub(super) async fn look(desk: &Rc<Desk>, eyes: &Eyes, facts: &HouseFacts) -> Re
 
 fn stand(desk: &Desk, until_ms: Option<i64>) {
     desk.gate_until_ms.set(until_ms);
-    desk.view.borrow_mut().restore_gate = until_ms.map(|until_ms| match until_ms {
-        NOT_KNOWN_YET => "shut; until when shows when the clock and the chain agree".to_owned(),
-        until_ms => format!("shut until the solidified chain is past {until_ms} (unix ms)"),
+    let known_ms = until_ms.filter(|until_ms| *until_ms != NOT_KNOWN_YET);
+    let mut view = desk.view.borrow_mut();
+    view.restore_gate_until_ms = known_ms;
+    view.restore_gate = until_ms.map(|_| match known_ms {
+        None => "shut; until when shows when the clock and the chain agree".to_owned(),
+        Some(_) => "shut until the solidified chain is past its end".to_owned(),
     });
 }
 

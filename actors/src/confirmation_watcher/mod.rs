@@ -131,6 +131,8 @@ pub struct WatcherView {
     pub waiting_for_second_source: u64,
     /// While the restore gate is shut: until when nothing is signed.
     pub restore_gate: Option<String>,
+    /// While the restore gate is shut and its end is known: the chain's time after which it opens, unix ms.
+    pub restore_gate_until_ms: Option<i64>,
     /// What went wrong in the last round.
     pub trouble: Option<String>,
     /// Payouts settled since it was hired.

@@ -39,8 +39,9 @@ const FORMAT: Key<OneOf<LogFormat>> = Key {
 const FILTER: Key<Filter> = Key {
     name: "log.filter",
     form: Filter,
-    fallback: Fallback::Is("\"info\""),
-    about: "Which lines are written. Secrets are in none of them, at any level.",
+    fallback: Fallback::Is("\"info,actix_server=warn\""),
+    about: "Which lines are written; the web server's talk about its own threads is left out. Secrets are in none of them, at any \
+            level.",
 };
 
 impl Log {
