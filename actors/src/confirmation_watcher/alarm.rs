@@ -53,7 +53,7 @@ pub(super) async fn raise(desk: &Desk, alarm: Alarm, about: &str, payout: Option
     }
     desk.view.borrow_mut().alarms += 1;
     metrics::counter!(metrics_names::ALARMS_TOTAL, "alarm" => alarm.word()).increment(1);
-    error!(alarm = alarm.word(), about, payout = ?payout, %facts, "alarm");
+    error!(alarm = alarm.word(), about, payout = payout.map(tracing::field::display), %facts, "alarm");
     let Ok(body) = Body::of(&facts) else { return };
     let change = HouseChange::Alarm { kind: alarm.word(), payout_id: payout.map(|id| id.to_string()), body };
     if let Err(fault) = desk.tools.house.change(vec![change], desk.tools.clock.now_ms()).await {

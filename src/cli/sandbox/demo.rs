@@ -115,17 +115,16 @@ pub(super) async fn follow(
     }
 }
 
+/// The payouts as they stand, in the order in which they were ordered.
 async fn read(ledger: &Ledger, ids: &[PayoutId]) -> Result<Vec<Payout>, Failure> {
-    let mut payouts = Vec::with_capacity(ids.len());
+    let mut found = BTreeMap::new();
     for some in ids.chunks(ASKED_AT_ONCE) {
-        let found = ledger.payouts().find_many(some).await;
-        payouts.extend(
-            found
-                .map_err(|fault| Failure::because(Exit::Unavailable, "the store does not answer", &fault))?,
-        );
+        let payouts = ledger.payouts().find_many(some).await;
+        let payouts = payouts
+            .map_err(|fault| Failure::because(Exit::Unavailable, "the store does not answer", &fault))?;
+        found.extend(payouts.into_iter().map(|payout| (payout.id, payout)));
     }
-    payouts.sort_by_key(|payout| payout.id);
-    Ok(payouts)
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
 fn tell_steps(

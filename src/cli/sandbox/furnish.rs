@@ -51,7 +51,8 @@ fn configuration(network: &Description, wallet: &str, officer: Address, http: So
          account_hourly_usdt = \"1000000\"\naccount_daily_usdt = \"1000000\"\n\n\
          [transfer]\nlifetime_s = 15\n\n[breaker]\nrecovery_s = 2\n\n\
          [worker]\nlook_every_ms = 200\nresend_every_ms = 3000\n\n[watcher]\nlook_every_ms = 100\n\n\
-         [treasurer]\nlook_every_ms = 1000\n\n[log]\nfilter = \"error\"\n",
+         [treasurer]\nlook_every_ms = 1000\n\n[log]\n# The web server also serves the network, whose weather breaks lines on purpose.\n\
+         filter = \"error,actix_http=off\"\n",
         token = folder::TOKEN,
         wallet_key = folder::WALLET_KEY,
         journal_key = folder::JOURNAL_KEY,
