@@ -95,7 +95,8 @@ impl Ledger {
         if steps.is_empty() {
             return Ok(outcomes.into_iter().flatten().collect());
         }
-        let mut written = steps.clone().into_iter().zip(self.payouts.commit(steps, gate).await?);
+        let written = self.payouts.commit(&steps, gate).await?;
+        let mut written = steps.into_iter().zip(written);
         Ok(outcomes.into_iter().map(|early| early.unwrap_or_else(|| outcome_of(written.next()))).collect())
     }
 
@@ -132,18 +133,18 @@ fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Re
         Ok(event) => event,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let after = match apply(payout.clone(), &event, now_ms) {
+    let (version_before, before) = (payout.version, payout.standing());
+    let after = match apply(payout, &event, now_ms) {
         Ok(after) => after,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
     if let Some(broken) = invariants::broken_by(&after) {
         return Err(StoreFault::Corrupt(format!("payout {}: {broken}", after.id)));
     }
-    let draft = journal_draft(Some(&payout), &after, &event).map_err(|why| {
+    let draft = journal_draft(Some(before), &after, &event).map_err(|why| {
         StoreFault::Corrupt(format!("payout {}: its record can not be written: {why}", after.id))
     })?;
-    let (version_before, stage_before) = (payout.version, payout.stage);
-    Ok(Ok(Step { version_before, stage_before, reservation_before: payout.reservation, after, event, draft }))
+    Ok(Ok(Step { version_before, before, after, event, draft }))
 }
 
 fn outcome_of(written: Option<(Step, StepResult)>) -> Outcome {

@@ -47,14 +47,25 @@ pub async fn receipts_of(node: &dyn ChainNode, block: &Block) -> Result<Vec<Tran
     Ok(infos)
 }
 
-/// What of a block, with its receipts, is outgoing; in the block's order.
+/// The transactions of a block by which tokens left the wallet, by their receipts.
 #[must_use]
-pub fn outgoing_of(block: &Block, infos: &[TransactionInfo], policy: &HousePolicy) -> Vec<Outgoing> {
-    let moved: BTreeMap<TxId, TransferLog> = infos
-        .iter()
-        .filter_map(|info| Some((info.txid, left_the_wallet(info, policy.token, policy.wallet)?)))
-        .collect();
-    let outgoing = block.transactions.iter().filter_map(|transaction| {
+pub fn moved_by(infos: &[TransactionInfo], policy: &HousePolicy) -> BTreeMap<TxId, TransferLog> {
+    let moved =
+        |info: &TransactionInfo| Some((info.txid, left_the_wallet(info, policy.token, policy.wallet)?));
+    infos.iter().filter_map(moved).collect()
+}
+
+/// What of a block is outgoing and not among `ours`, in the block's order. Ours are passed over before anything of them is
+/// read: to recover who signed a transaction costs more than all else that is done with it.
+#[must_use]
+pub fn outgoing_of(
+    block: &Block,
+    moved: &BTreeMap<TxId, TransferLog>,
+    policy: &HousePolicy,
+    ours: &BTreeSet<TxId>,
+) -> Vec<Outgoing> {
+    let unknown = block.transactions.iter().filter(|transaction| !ours.contains(&transaction.txid()));
+    let outgoing = unknown.filter_map(|transaction| {
         let moved = moved.get(&transaction.txid()).copied();
         let own = OwnTransfer::of(transaction, policy.wallet, policy.token);
         (moved.is_some() || own.is_some()).then(|| Outgoing { txid: transaction.txid(), moved, own })

@@ -38,7 +38,7 @@ async fn the_child() {
             steps.push(kit::step(&payout, kit::sign(&payout, MORNING_MS), MORNING_MS).unwrap());
         }
         let ids: Vec<PayoutId> = steps.iter().map(|step| step.after.id).collect();
-        let results = store.commit(steps, Gate::NotPaused).await.unwrap();
+        let results = store.commit(&steps, Gate::NotPaused).await.unwrap();
         assert!(results.iter().all(|result| *result == StepResult::Taken));
         let mut out = std::io::stdout().lock();
         for id in ids {

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use super::eyes::Eyes;
-use crate::domain::payout::{BlockRef, Command, Payout};
+use crate::domain::payout::{BlockRef, Command, Payout, Stage};
 use crate::domain::tron::block::Block;
 use crate::domain::tron::{BlockId, TxId};
 use crate::ledger::Outcome;
@@ -131,36 +131,51 @@ async fn note_included(desk: &Rc<Desk>, block: &Block) -> Result<(), String> {
         return Ok(());
     }
     let at = BlockRef { number: block.number(), id: block.id };
-    note(desk, txids, at).await
+    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+    let here: BTreeSet<TxId> = txids.into_iter().collect();
+    note(desk, standing_in(ours, &here), at).await.map(|_| ())
+}
+
+/// Those whose live transfer is one of a block's.
+pub(super) fn standing_in(ours: Vec<Payout>, here: &BTreeSet<TxId>) -> Vec<Payout> {
+    let stands = |payout: &Payout| payout.live_attempt().is_some_and(|live| here.contains(&live.txid));
+    ours.into_iter().filter(stands).collect()
 }
 
 /// How often somebody who was overtaken reads again.
 const TRIES_MAX: u32 = 5;
 
-/// Notes which live transfers stand in a block. Whom somebody else moved meanwhile (the worker notes its sends at the same
-/// time) is read again: a block is not read a second time.
-pub(super) async fn note(desk: &Rc<Desk>, txids: Vec<TxId>, at: BlockRef) -> Result<(), String> {
+/// Notes that the live transfers of these payouts stand in a block; answers the payouts as they are then. Whom somebody else
+/// moved meanwhile (the worker notes its sends at the same time) is read again: a block is not read a second time.
+pub(super) async fn note(desk: &Rc<Desk>, live: Vec<Payout>, at: BlockRef) -> Result<Vec<Payout>, String> {
     let ledger = &desk.tools.ledger;
-    let mut wanted: BTreeSet<TxId> = txids.into_iter().collect();
+    let said = |fault: crate::ports::StoreFault| fault.to_string();
+    let mut noted = Vec::with_capacity(live.len());
+    let mut wanted = live;
     for _ in 0..TRIES_MAX {
-        let txids: Vec<TxId> = wanted.iter().copied().collect();
-        let ours = ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
-        let live = ours.into_iter().filter_map(|payout| {
-            let txid = payout.live_attempt().map(|attempt| attempt.txid)?;
-            wanted.contains(&txid).then_some((txid, payout))
-        });
-        let (live, batch): (Vec<TxId>, Vec<_>) =
-            live.map(|(txid, payout)| (txid, (payout, Command::NoteInclusion(at)))).unzip();
-        if batch.is_empty() {
-            return Ok(());
+        let known = |payout: &Payout| payout.live_attempt().and_then(|live| live.block) == Some(at);
+        let (known, new): (Vec<Payout>, Vec<Payout>) =
+            wanted.into_iter().partition(|payout| payout.stage == Stage::Included && known(payout));
+        noted.extend(known);
+        if new.is_empty() {
+            return Ok(noted);
         }
-        let outcomes = ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await;
-        let outcomes = outcomes.map_err(|fault| fault.to_string())?;
-        let lost = live.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Lost));
-        wanted = lost.map(|(txid, _)| txid).collect();
-        if wanted.is_empty() {
-            return Ok(());
+        let txids: Vec<TxId> = new.iter().filter_map(|payout| Some(payout.live_attempt()?.txid)).collect();
+        let batch = new.into_iter().map(|payout| (payout, Command::NoteInclusion(at))).collect();
+        let outcomes = ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(said)?;
+        let mut lost = BTreeSet::new();
+        for (txid, outcome) in txids.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Done(payout, _) => noted.push(*payout),
+                Outcome::Lost => drop(lost.insert(txid)),
+                Outcome::Refused(_) => {}
+            }
         }
+        if lost.is_empty() {
+            return Ok(noted);
+        }
+        let again: Vec<TxId> = lost.iter().copied().collect();
+        wanted = standing_in(ledger.payouts().find_by_txids(&again).await.map_err(said)?, &lost);
     }
     Err(format!("{} payouts of block {} are being moved by somebody else", wanted.len(), at.number))
 }

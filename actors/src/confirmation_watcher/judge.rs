@@ -40,13 +40,30 @@ enum Second {
     Differs(String),
 }
 
-/// Judges what is due, block by block. A block that can not be judged now keeps no other waiting.
-pub(super) async fn judge(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> {
-    let Some(solid) = desk.last_solid.get() else { return Ok(Found::Nothing) };
-    let head = eyes.lead().head.number();
-    let confirmed = (head + 1).saturating_sub(desk.tools.settings.confirmations_min);
-    let last = solid.block.number.min(confirmed);
-    let due = due(desk, last).await?;
+/// Judges a block that was just read as solidified, with the receipts that came with it, if it has its confirmations: the usual
+/// way. What can not be closed now is due in later rounds.
+pub(super) async fn judge_read(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    block: BlockRef,
+    payouts: Vec<Payout>,
+    infos: Vec<TransactionInfo>,
+) -> Result<(), String> {
+    if payouts.is_empty() || block.number > last_confirmed(desk, eyes) {
+        return Ok(());
+    }
+    judge_shown(desk, eyes, block, show(block, payouts, infos)).await.map(|_| ())
+}
+
+/// The last block that has its confirmations.
+fn last_confirmed(desk: &Desk, eyes: &Eyes) -> u64 {
+    (eyes.lead().head.number() + 1).saturating_sub(desk.tools.settings.confirmations_min)
+}
+
+/// Judges what is due up to a block, block by block: what could not be judged when its block was read. A block that can not be
+/// judged now keeps no other waiting.
+pub(super) async fn judge(desk: &Rc<Desk>, eyes: &Eyes, upto: u64) -> Result<Found, String> {
+    let due = due(desk, upto.min(last_confirmed(desk, eyes))).await?;
     let full = due.len() >= desk.tools.settings.judged_max as usize;
     let mut by_block: BTreeMap<BlockRef, Vec<Payout>> = BTreeMap::new();
     for payout in due {
@@ -109,7 +126,19 @@ async fn judge_block(
     if !stands(desk, eyes.lead(), block).await? {
         return Ok(Judged::default());
     }
-    let shown = show(eyes.lead(), block, payouts).await?;
+    let lead = &eyes.lead().node;
+    let infos = lead.transaction_infos(View::Solid, block.number).await;
+    let infos = infos.map_err(|fault| format!("{}: {fault}", lead.name()))?;
+    judge_shown(desk, eyes, block, show(block, payouts, infos)).await
+}
+
+/// Closes what a second source says the same of.
+async fn judge_shown(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    block: BlockRef,
+    shown: Vec<Shown>,
+) -> Result<Judged, String> {
     if shown.is_empty() {
         return Ok(Judged::default());
     }
@@ -185,17 +214,16 @@ fn note_closed(desk: &Desk, outcomes: Vec<crate::ledger::Outcome>) -> u64 {
     closed
 }
 
-/// What the node that is read shows of a block's payouts.
-async fn show(eye: &Eye, block: BlockRef, payouts: Vec<Payout>) -> Result<Vec<Shown>, String> {
-    let said = |fault: crate::ports::ChainFault| format!("{}: {fault}", eye.node.name());
-    let mut infos = by_txid(eye.node.transaction_infos(View::Solid, block.number).await.map_err(said)?);
+/// What the receipts of the node that is read show of a block's payouts.
+fn show(block: BlockRef, payouts: Vec<Payout>, infos: Vec<TransactionInfo>) -> Vec<Shown> {
+    let mut infos = by_txid(infos);
     let shown = payouts.into_iter().filter_map(|payout| {
         let attempt = payout.live_attempt()?.clone();
         let info = infos.remove(&attempt.txid).filter(|info| info.block_number == block.number)?;
         let verdict = verdict_on(&attempt, &info)?;
         Some(Shown { payout, attempt, info, verdict, block })
     });
-    Ok(shown.collect())
+    shown.collect()
 }
 
 /// An attempt's own bytes judge it, not today's configuration. `None`: the answer is about something else.

@@ -231,11 +231,12 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     };
     let gate = gate::look(desk, &eyes, &facts).await;
     let mut trouble = gate.err().or(head::follow(desk, &eyes).await.err());
+    let read_before = desk.last_solid.get().map_or(0, |mark| mark.block.number);
     let read = solid::read(desk, &eyes).await;
     if read.is_ok() {
         trouble = trouble.or(gate::show_sight(desk, &eyes).await.err());
     }
-    let judged = judge::judge(desk, &eyes).await;
+    let judged = judge::judge(desk, &eyes, read_before).await;
     let buried = absence::bury(desk, &eyes).await;
     if let Some(trouble) = trouble {
         return Err(trouble);

@@ -6,11 +6,13 @@
 use super::Desk;
 use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
-use super::head::{lose_all_in, note};
+use super::head::{lose_all_in, note, standing_in};
+use super::judge::judge_read;
 use super::strangers;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Payout};
 use crate::domain::tron::block::{Block, DoctoredBlock};
 use crate::domain::tron::{BlockId, TxId};
+use crate::outgoing::receipts_of;
 use crate::ports::{BlockMark, HouseChange, View};
 use crate::rounds::Found;
 use serde_json::json;
@@ -105,36 +107,33 @@ async fn note_read(desk: &Rc<Desk>, mark: BlockMark) -> Result<(), String> {
     Ok(())
 }
 
-/// Notes what of ours a solidified block holds, and what it does not hold although the head's view said so.
+/// Notes what of ours a solidified block holds, and what it does not hold although the head's view said so; looks for what is
+/// nobody's; judges at once whatever has its confirmations.
 async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
     let at = BlockRef { number: block.number(), id: block.id };
+    lose_what_is_not_here(desk, at).await?;
+    if block.transactions.is_empty() {
+        return Ok(());
+    }
     let txids: Vec<TxId> = block.transactions.iter().map(|transaction| transaction.txid()).collect();
-    let distinct: BTreeSet<TxId> = txids.iter().copied().collect();
-    if distinct.len() < txids.len() {
+    let here: BTreeSet<TxId> = txids.iter().copied().collect();
+    if here.len() < txids.len() {
         stop_for_twins(desk, &txids, at).await?;
     }
-    let ours = match txids.is_empty() {
-        true => Vec::new(),
-        false => {
-            desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?
+    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+    let mut known = BTreeSet::new();
+    for payout in &ours {
+        for attempt in payout.attempts.iter().filter(|attempt| here.contains(&attempt.txid)) {
+            inspect_seen(desk, eyes, payout, attempt, at).await?;
+            known.insert(attempt.txid);
         }
-    };
-    let mut live_here = Vec::new();
-    for payout in ours {
-        for attempt in payout.attempts.iter().filter(|attempt| distinct.contains(&attempt.txid)) {
-            inspect_seen(desk, eyes, &payout, attempt, at).await?;
-        }
-        let live = payout.live_attempt().map(|attempt| attempt.txid);
-        live_here.extend(live.filter(|txid| distinct.contains(txid)));
     }
-    if !live_here.is_empty() {
-        note(desk, live_here, at).await?;
-    }
-    lose_what_is_not_here(desk, at).await?;
-    if !txids.is_empty() {
-        strangers::look(desk, eyes, block).await?;
-    }
-    Ok(())
+    let included = note(desk, standing_in(ours, &here), at).await?;
+    let node = &eyes.lead().node;
+    let infos =
+        receipts_of(node.as_ref(), block).await.map_err(|fault| format!("{}: {fault}", node.name()))?;
+    strangers::look(desk, eyes, block, &infos, &known).await?;
+    judge_read(desk, eyes, at, included, infos).await
 }
 
 /// Our own txid twice in one block.
@@ -182,7 +181,12 @@ async fn stands(eyes: &Eyes, seen: BlockRef) -> Result<bool, String> {
     Ok(block.is_some_and(|block| block.id == seen.id))
 }
 
-/// The head's view put these into a block of this number; the block that was solidified is another one.
+/// The head's view put some into another block of this number than the one that was solidified.
 async fn lose_what_is_not_here(desk: &Rc<Desk>, at: BlockRef) -> Result<(), String> {
-    lose_all_in(desk, at.number, |block| block != at).await
+    let payouts = desk.tools.ledger.payouts();
+    let seen = payouts.seen_blocks(at.number).await.map_err(|fault| fault.to_string())?;
+    match seen.iter().any(|id| *id != at.id) {
+        true => lose_all_in(desk, at.number, |block| block != at).await,
+        false => Ok(()),
+    }
 }

@@ -8,9 +8,9 @@ use super::alarm::{Alarm, raise};
 use super::eyes::Eyes;
 use crate::domain::payout::BlockRef;
 use crate::domain::stranger::OwnTransfer;
-use crate::domain::tron::TxId;
 use crate::domain::tron::block::Block;
-use crate::outgoing::{Outgoing, outgoing_of, receipts_of, stranger_of};
+use crate::domain::tron::{TransactionInfo, TxId};
+use crate::outgoing::{Outgoing, moved_by, outgoing_of, stranger_of};
 use crate::payout_worker::PauseHouse;
 use crate::ports::{ChainFault, View};
 use serde_json::json;
@@ -20,14 +20,19 @@ use std::rc::Rc;
 /// Blocks of one call, as java-tron bounds it.
 const BLOCKS_A_CALL: u64 = 100;
 
-/// Looks for strangers in a solidified block.
-pub(super) async fn look(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
+/// Looks for strangers in a solidified block, given its receipts and which of its transactions are transfers of the store's
+/// payouts.
+pub(super) async fn look(
+    desk: &Rc<Desk>,
+    eyes: &Eyes,
+    block: &Block,
+    infos: &[TransactionInfo],
+    ours: &BTreeSet<TxId>,
+) -> Result<(), String> {
     let node = &eyes.lead().node;
     let said = |fault: ChainFault| format!("{}: {fault}", node.name());
-    let infos = receipts_of(node.as_ref(), block).await.map_err(said)?;
-    let mut outgoing = outgoing_of(block, &infos, &desk.tools.policy);
-    let known = known_among(desk, outgoing.iter().map(|one| one.txid).collect()).await?;
-    outgoing.retain(|one| !known.contains(&one.txid));
+    let policy = &desk.tools.policy;
+    let outgoing = outgoing_of(block, &moved_by(infos, policy), policy, ours);
     if outgoing.is_empty() {
         return Ok(());
     }

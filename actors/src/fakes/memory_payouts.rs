@@ -6,7 +6,7 @@ use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::limits::{LimitBook, LimitRules};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Event, Payout, Reason, Reservation, Settlement, Stage};
-use crate::domain::tron::TxId;
+use crate::domain::tron::{BlockId, TxId};
 use crate::ports::birth::born;
 use crate::ports::{
     Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
@@ -27,9 +27,10 @@ impl Payouts for MemoryStore {
         self.write(|cabinet| admit(cabinet, batch, rules, now_ms, all_or_none)).await
     }
 
-    async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
+    async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
         self.write(|cabinet| {
-            let results: Vec<StepResult> = steps.into_iter().map(|step| take(cabinet, step, gate)).collect();
+            let results: Vec<StepResult> =
+                steps.iter().map(|step| take(cabinet, step.clone(), gate)).collect();
             let changed = results.contains(&StepResult::Taken);
             Ok((results, changed))
         })
@@ -104,6 +105,10 @@ impl Payouts for MemoryStore {
 
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
         self.read(|cabinet| reads::included_between(cabinet, first, last, limit)).await
+    }
+
+    async fn seen_blocks(&self, number: u64) -> Result<Vec<BlockId>, StoreFault> {
+        self.read(|cabinet| reads::seen_blocks(cabinet, number)).await
     }
 
     async fn held_for(
@@ -210,7 +215,7 @@ fn admit(
 fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
     let at_ms = step.after.updated_at_ms.max(cabinet.facts.latest_ms);
     let gains =
-        step.reservation_before == Reservation::None && step.after.reservation == Reservation::Reserved;
+        step.before.reservation == Reservation::None && step.after.reservation == Reservation::Reserved;
     if !stands(cabinet, &step) || (gate == Gate::NotPaused && cabinet.facts.pause.is_some()) {
         return StepResult::Lost;
     }
@@ -238,8 +243,8 @@ fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
 fn stands(cabinet: &Cabinet, step: &Step) -> bool {
     let Some(Kept { payout, .. }) = cabinet.payouts.get(&step.after.id) else { return false };
     let same = payout.version == step.version_before
-        && payout.stage == step.stage_before
-        && payout.reservation == step.reservation_before;
+        && payout.stage == step.before.stage
+        && payout.reservation == step.before.reservation;
     let may_be_filed = match &step.event {
         Event::TransferSigned { attempt } | Event::TransferAdopted { attempt } => {
             let dead = |one: &crate::domain::payout::Attempt| one.outcome == AttemptOutcome::Expired;
@@ -252,7 +257,7 @@ fn stands(cabinet: &Cabinet, step: &Step) -> bool {
 
 fn move_money(cabinet: &mut Cabinet, step: &Step) {
     let (account, amount) = (&step.after.account, step.after.order.amount);
-    match (step.reservation_before, step.after.reservation) {
+    match (step.before.reservation, step.after.reservation) {
         (Reservation::None, Reservation::Reserved) => cabinet.limits.set_aside(account, amount),
         (Reservation::Reserved, Reservation::Settled) => {
             cabinet.limits.settle(account, amount, step.after.updated_at_ms);

@@ -7,6 +7,7 @@ use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{
     Attempt, AttemptOutcome, EventName, Payout, Reason, Reservation, Settlement, Stage,
 };
+use crate::domain::tron::BlockId;
 use crate::ports::{InFlight, LiveTransfer, PayoutFilter, StageCount, StoreFault, Urgency};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +114,12 @@ pub(super) fn included_between(cabinet: &Cabinet, first: u64, last: u64, limit: 
     found.sort_unstable();
     let ids = found.into_iter().take(count(limit)).map(|(_, id)| id);
     ids.filter_map(|id| cabinet.payouts.get(&id)).map(|kept| kept.payout.clone()).collect()
+}
+
+pub(super) fn seen_blocks(cabinet: &Cabinet, number: u64) -> Vec<BlockId> {
+    let seen = live(cabinet).filter_map(|(_, attempt)| attempt.block);
+    let ids: BTreeSet<BlockId> = seen.filter(|block| block.number == number).map(|block| block.id).collect();
+    ids.into_iter().collect()
 }
 
 pub(super) fn held_for(

@@ -231,11 +231,11 @@ mod tests {
         let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
         assert!(store.is_away());
         let step = kit::step(&payout, kit::sign(&payout, kit::MORNING_MS), kit::MORNING_MS).unwrap();
-        assert!(matches!(store.commit(vec![step.clone()], Gate::Open).await, Err(StoreFault::Away(_))));
+        assert!(matches!(store.commit(&[step.clone()], Gate::Open).await, Err(StoreFault::Away(_))));
         assert!(matches!(store.find(payout.id).await, Err(StoreFault::Away(_))));
         store.heal();
         assert_eq!(store.find(payout.id).await.unwrap(), Some(payout));
-        assert_eq!(store.commit(vec![step], Gate::Open).await.unwrap(), [StepResult::Taken]);
+        assert_eq!(store.commit(&[step], Gate::Open).await.unwrap(), [StepResult::Taken]);
         assert_eq!(store.writes(), 2);
     }
 
@@ -246,7 +246,7 @@ mod tests {
         let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
         let step = kit::step(&payout, kit::sign(&payout, kit::MORNING_MS), kit::MORNING_MS).unwrap();
         let after = step.after.clone();
-        assert!(matches!(store.commit(vec![step], Gate::Open).await, Err(StoreFault::Away(_))));
+        assert!(matches!(store.commit(&[step], Gate::Open).await, Err(StoreFault::Away(_))));
         store.heal();
         assert_eq!(store.find(payout.id).await.unwrap(), Some(after));
     }

@@ -8,8 +8,8 @@ use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::JournalDraft;
 use crate::domain::limits::{LimitBook, LimitRules};
 use crate::domain::money::MicroUsdt;
-use crate::domain::payout::{Event, Payout, Reason, Reservation, Settlement, Stage};
-use crate::domain::tron::{RefBlock, TxId};
+use crate::domain::payout::{Event, Payout, Reason, Settlement, Stage, Standing};
+use crate::domain::tron::{BlockId, RefBlock, TxId};
 use async_trait::async_trait;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -56,10 +56,8 @@ pub enum Admitted {
 pub struct Step {
     /// The version that must still stand; else the step is lost.
     pub version_before: u32,
-    /// Where the payout stood.
-    pub stage_before: Stage,
-    /// What had become of its money: with `after.reservation` it says what moves between the books of the limits.
-    pub reservation_before: Reservation,
+    /// How the payout stood: with `after.reservation` it says what moves between the books of the limits.
+    pub before: Standing,
     /// The payout after the event (its version is `version_before + 1`).
     pub after: Payout,
     /// What happened.
@@ -178,7 +176,7 @@ pub trait Payouts: Send + Sync {
     ) -> Result<Vec<Admitted>, StoreFault>;
 
     /// Writes a batch of steps in one transaction. The answers keep the batch's order.
-    async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault>;
+    async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault>;
 
     /// One payout, whole.
     async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault>;
@@ -235,6 +233,9 @@ pub trait Payouts: Send + Sync {
 
     /// Payouts whose live transfer was seen in a block with a number in the range (inclusive), oldest block first.
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
+
+    /// The ids of the blocks of one number in which live transfers were seen: more than one after a fork.
+    async fn seen_blocks(&self, number: u64) -> Result<Vec<BlockId>, StoreFault>;
 
     /// Held payouts that time may release, most urgent and oldest first; those behind a place, where a page came before.
     async fn held_for(

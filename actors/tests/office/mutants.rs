@@ -114,16 +114,9 @@ impl WeakNode {
         let Some(before) = found.into_iter().find(|payout| payout.live_attempt().is_some()) else { return };
         let event = event(&before);
         let Ok(after) = apply(before.clone(), &event, before.updated_at_ms) else { return };
-        let draft = journal_draft(Some(&before), &after, &event).unwrap();
-        let step = Step {
-            version_before: before.version,
-            stage_before: before.stage,
-            reservation_before: before.reservation,
-            after,
-            event,
-            draft,
-        };
-        let _ = payouts.commit(vec![step], Gate::Open).await;
+        let draft = journal_draft(Some(before.standing()), &after, &event).unwrap();
+        let step = Step { version_before: before.version, before: before.standing(), after, event, draft };
+        let _ = payouts.commit(&[step], Gate::Open).await;
     }
 }
 
@@ -261,7 +254,7 @@ impl Payouts for ShortSighted {
         self.0.admit(batch, rules, now_ms, all_or_none).await
     }
 
-    async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
+    async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
         self.0.commit(steps, gate).await
     }
 
@@ -309,6 +302,10 @@ impl Payouts for ShortSighted {
         limit: u32,
     ) -> Result<Vec<LiveTransfer>, StoreFault> {
         self.0.unincluded(expires_after_ms, after, limit).await
+    }
+
+    async fn seen_blocks(&self, number: u64) -> Result<Vec<BlockId>, StoreFault> {
+        self.0.seen_blocks(number).await
     }
 
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault> {

@@ -60,9 +60,9 @@ impl<'a> Books<'a> {
 
     /// A payout has taken a step.
     pub(super) fn step(&mut self, step: &'a Step) {
-        self.stands(&step.after, step.stage_before, -1);
+        self.stands(&step.after, step.before.stage, -1);
         self.stands(&step.after, step.after.stage, 1);
-        self.moves(&step.after, step.reservation_before);
+        self.moves(&step.after, step.before.reservation);
     }
 
     /// One payout more, or fewer, in a stage; in flight it has a transfer that is not buried: its last.

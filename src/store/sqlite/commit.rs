@@ -134,7 +134,7 @@ async fn with_room(
     let mut limits = reads::limit_book(connection, Some(&accounts), at_ms).await?;
     let mut finds_room = |step: &Step| {
         let gains =
-            step.reservation_before == Reservation::None && step.after.reservation == Reservation::Reserved;
+            step.before.reservation == Reservation::None && step.after.reservation == Reservation::Reserved;
         !gains || limits.reserve(&step.after.account, step.after.order.amount, rules, at_ms).is_ok()
     };
     Ok(steps.iter().enumerate().filter(|(_, step)| finds_room(step)).map(|(place, _)| place).collect())
@@ -163,7 +163,7 @@ async fn standing(
     let mut txids = BTreeSet::new();
     for step in round.iter().map(|place| &steps[*place]) {
         let row = guards.row().display(step.after.id).whole(step.version_before);
-        row.text(step.stage_before.word()).text(step.reservation_before.word()).end();
+        row.text(step.before.stage.word()).text(step.before.reservation.word()).end();
         match filing(step) {
             Some(attempt) if txids.insert(attempt.txid) => {
                 filings.row().blob(attempt.txid.as_bytes()).display(step.after.id).end();
@@ -286,8 +286,8 @@ fn push_move(rows: &mut Rows, step: &Step, seq: i64) {
     rows.row()
         .display(after.id)
         .whole(step.version_before)
-        .text(step.stage_before.word())
-        .text(step.reservation_before.word())
+        .text(step.before.stage.word())
+        .text(step.before.reservation.word())
         .text(after.stage.word())
         .maybe_text(after.reason.map(payoutd_actors::domain::payout::Reason::word))
         .text(after.reservation.word())

@@ -10,7 +10,7 @@ use payoutd_actors::{
         limits::{LimitBook, LimitRules},
         money::MicroUsdt,
         payout::{Payout, Reason, Settlement, Stage},
-        tron::TxId,
+        tron::{BlockId, TxId},
     },
     ports::{
         Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step,
@@ -49,8 +49,8 @@ impl Payouts for SqliteStore {
         self.take_in(batch, rules, now_ms, all_or_none).await
     }
 
-    async fn commit(&self, steps: Vec<Step>, gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
-        self.take_steps(&steps, gate).await
+    async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
+        self.take_steps(steps, gate).await
     }
 
     async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault> {
@@ -158,6 +158,12 @@ impl Payouts for SqliteStore {
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
         let (first, last) = (block_number(first), block_number(last));
         self.whole(sqlx::query(sql::INCLUDED_BETWEEN).bind(first).bind(last).bind(limit)).await
+    }
+
+    async fn seen_blocks(&self, number: u64) -> Result<Vec<BlockId>, StoreFault> {
+        let question = sqlx::query(sql::SEEN_BLOCKS).bind(block_number(number));
+        let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
+        rows.iter().map(|row| Ok(BlockId::new(Cells::of(row).hash()?))).collect()
     }
 
     async fn held_for(

@@ -168,6 +168,8 @@ pub(super) const INCLUDED_BETWEEN: &str = payouts!(
       ORDER BY f.block_number, f.payout_id LIMIT ?3) AS seen CROSS JOIN payout AS p ON p.id = seen.payout_id",
     "ORDER BY seen.block_number, p.id"
 );
+pub(super) const SEEN_BLOCKS: &str = "SELECT DISTINCT t.block_id FROM transfer AS t \
+     WHERE t.outcome = 'pending' AND t.block_number IS NOT NULL AND t.block_number = ?1";
 pub(super) const IN_BLOCKS: &str = payouts!(
     "(SELECT f.payout_id FROM transfer AS f \
       WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN ?1 AND ?2 \
@@ -207,7 +209,7 @@ pub(super) const LIMIT_BOOK_OF: &str =
 
 /// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
 #[cfg(test)]
-pub(super) const HOT: [(&str, &str); 20] = [
+pub(super) const HOT: [(&str, &str); 21] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
@@ -226,6 +228,7 @@ pub(super) const HOT: [(&str, &str); 20] = [
     ("expired", EXPIRED),
     ("unincluded", UNINCLUDED),
     ("included_between", INCLUDED_BETWEEN),
+    ("seen_blocks", SEEN_BLOCKS),
     ("in_blocks", IN_BLOCKS),
     ("counts", COUNTS),
 ];

@@ -53,7 +53,7 @@ async fn a_thousand_settled(store: &SqliteStore) {
                 steps.push(kit::step(&payout, command, MORNING_MS).unwrap());
             }
             let expected = vec![StepResult::Taken; steps.len()];
-            assert_eq!(store.commit(steps, Gate::NotPaused).await.unwrap(), expected);
+            assert_eq!(store.commit(&steps, Gate::NotPaused).await.unwrap(), expected);
         }
     }
 }

@@ -26,4 +26,4 @@ pub use command::{CONFIRMATIONS_FLOOR, Command, Refusal, decide};
 pub use event::{AbsenceProof, Attempt, AttemptOutcome, BlockRef, Event, EventName, Settlement};
 pub use record::{ORDER_DIGEST_PURPOSE, Posting, journal_draft, order_digest, postings};
 pub use stage::{HoldReason, Reason, Reservation, Stage};
-pub use step::{NoSuchStep, Payout, apply, arrow};
+pub use step::{NoSuchStep, Payout, Standing, apply, arrow};

@@ -2,7 +2,7 @@
 
 use super::event::{Attempt, Event};
 use super::stage::Reservation;
-use super::step::Payout;
+use super::step::{Payout, Standing};
 use crate::domain::identity::{AccountId, PayoutId};
 use crate::domain::journal::{Body, BodyError, JournalDraft};
 use crate::domain::order::Order;
@@ -55,9 +55,9 @@ pub fn order_digest(key: &[u8; 32], id: PayoutId, account: &AccountId, order: &O
     mac.finalize().into_bytes().into()
 }
 
-/// The journal's draft of a step: `before` is absent for a payout's first event.
+/// The journal's draft of a step: `before` is how the payout stood, absent for its first event.
 pub fn journal_draft(
-    before: Option<&Payout>,
+    before: Option<Standing>,
     after: &Payout,
     event: &Event,
 ) -> Result<JournalDraft, BodyError> {
@@ -67,7 +67,7 @@ pub fn journal_draft(
     }
     body.insert("to".into(), after.stage.word().into());
     body.insert("version".into(), after.version.into());
-    let reserved_before = before.map_or(Reservation::None, |payout| payout.reservation);
+    let reserved_before = before.map_or(Reservation::None, |before| before.reservation);
     let postings = postings(reserved_before, after.reservation, after.order.amount.micro());
     if !postings.is_empty() {
         body.insert("postings".into(), json!(postings));
@@ -80,7 +80,7 @@ pub fn journal_draft(
         at_ms: after.updated_at_ms,
         kind: event.name().word(),
         payout_id: Some(after.id.to_string()),
-        body: Body::of(&Value::Object(body))?,
+        body: Body::from_value(&Value::Object(body))?,
     })
 }
 

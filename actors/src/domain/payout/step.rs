@@ -39,6 +39,15 @@ pub struct Payout {
     pub settled_at_ms: Option<i64>,
 }
 
+/// How a payout stood: its stage, and what had become of its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Where it stood.
+    pub stage: Stage,
+    /// What had become of the money set aside for it.
+    pub reservation: Reservation,
+}
+
 /// An arrow that the life cycle does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a payout that is {} takes no {}", stage.word(), event.word())]
@@ -50,6 +59,12 @@ pub struct NoSuchStep {
 }
 
 impl Payout {
+    /// How it stands.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        Standing { stage: self.stage, reservation: self.reservation }
+    }
+
     /// The transfer that may still be, or become, part of the chain.
     #[must_use]
     pub fn live_attempt(&self) -> Option<&Attempt> {

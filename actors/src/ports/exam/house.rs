@@ -18,13 +18,13 @@ pub async fn a_paused_house_files_no_transfer(hall: &impl Hall) -> Told {
     let store = hall.reopened(store).await?;
     assert_eq!(store.facts().await?.pause, Some(pause));
     let filing = vec![step(&waiting, sign(&waiting, MORNING_MS), MORNING_MS)?];
-    assert_eq!(store.commit(filing.clone(), Gate::NotPaused).await?, [StepResult::Lost]);
+    assert_eq!(store.commit(&filing, Gate::NotPaused).await?, [StepResult::Lost]);
     go(&store, &sent, Command::NoteBroadcast { nodes: 1 }, MORNING_MS).await?;
     admit(&store, payout(3)).await?;
 
     store.change(vec![HouseChange::Resume { reason: "all is well".to_owned() }], MORNING_MS + 1).await?;
     assert_eq!(store.facts().await?.pause, None);
-    assert_eq!(store.commit(filing, Gate::NotPaused).await?, [StepResult::Taken]);
+    assert_eq!(store.commit(&filing, Gate::NotPaused).await?, [StepResult::Taken]);
     let records = store.records(1, 100).await?;
     let told: Vec<&str> =
         records.iter().map(|record| record.kind.as_ref()).filter(|kind| kind.starts_with("house")).collect();

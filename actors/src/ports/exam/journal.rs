@@ -19,7 +19,7 @@ pub async fn the_journal_has_no_gaps_and_every_hash_is_right(hall: &impl Hall) -
             let sign = step(&payout, sign(&payout, MORNING_MS), MORNING_MS)?;
             let cancel = step(&payout, Command::Cancel(Reason::CancelledBySender), MORNING_MS)?;
             let (one, other) =
-                join(store.commit(vec![sign], Gate::Open), store.commit(vec![cancel], Gate::NotPaused)).await;
+                join(store.commit(&[sign], Gate::Open), store.commit(&[cancel], Gate::NotPaused)).await;
             Ok::<_, Trouble>([one?, other?].concat().iter().filter(|one| **one == StepResult::Taken).count())
         }
     });
@@ -151,7 +151,7 @@ pub async fn the_admissions_own_word_goes_with_what_is_payable(hall: &impl Hall)
     let held = store.held_for(&[Reason::LimitHourly], None, 10).await?;
     let release = Command::Release { by: "time".to_owned() };
     let released = step(&held[0], release, MORNING_MS)?;
-    store.commit(vec![released], Gate::RoomUnder(AMPLE)).await?;
+    store.commit(&[released], Gate::RoomUnder(AMPLE)).await?;
     let again =
         go(&store, &kit::found(&store, payout(1).id).await?, Command::Hold(Reason::Operator), MORNING_MS)
             .await?;

@@ -150,15 +150,8 @@ pub fn bury(payout: &Payout) -> Result<Command, Trouble> {
 pub fn step(payout: &Payout, command: Command, now_ms: i64) -> Result<Step, Trouble> {
     let event = decide(payout, command, now_ms)?;
     let after = apply(payout.clone(), &event, now_ms)?;
-    let draft = journal_draft(Some(payout), &after, &event)?;
-    Ok(Step {
-        version_before: payout.version,
-        stage_before: payout.stage,
-        reservation_before: payout.reservation,
-        after,
-        event,
-        draft,
-    })
+    let draft = journal_draft(Some(payout.standing()), &after, &event)?;
+    Ok(Step { version_before: payout.version, before: payout.standing(), after, event, draft })
 }
 
 /// Takes one new payout in; it must be new.
@@ -179,7 +172,7 @@ pub async fn go(
 ) -> Result<Payout, Trouble> {
     let step = step(payout, command, now_ms)?;
     let after = step.after.clone();
-    match store.commit(vec![step], Gate::Open).await?.as_slice() {
+    match store.commit(&[step], Gate::Open).await?.as_slice() {
         [StepResult::Taken] => Ok(after),
         other => Err(format!("a step was to be taken, and the answer is {other:?}").into()),
     }

@@ -134,18 +134,18 @@ pub async fn what_is_held_is_released_only_into_room(hall: &impl Hall) -> Told {
         held.iter().map(|payout| step(payout, command(), MORNING_MS)).collect()
     };
     let lost = StepResult::Lost;
-    let results = store.commit(release(&held)?, Gate::RoomUnder(rules)).await?;
+    let results = store.commit(&release(&held)?, Gate::RoomUnder(rules)).await?;
     assert_eq!(results, [lost; 3]);
 
     go(&store, &first, Command::Cancel(Reason::CancelledBySender), MORNING_MS).await?;
-    let results = store.commit(release(&held)?, Gate::RoomUnder(rules)).await?;
+    let results = store.commit(&release(&held)?, Gate::RoomUnder(rules)).await?;
     assert_eq!(results, [StepResult::Taken, StepResult::Taken, lost]);
     assert_eq!(used(&store, HOUR_MS, MORNING_MS).await?, usdt(80).micro());
 
     // Whoever kept a reservation while held needs no second one.
     let second = found(&store, held[0].id).await?;
     let aside = go(&store, &second, Command::Hold(Reason::Operator), MORNING_MS).await?;
-    assert_eq!(store.commit(release(&[aside])?, Gate::RoomUnder(rules)).await?, [StepResult::Taken]);
+    assert_eq!(store.commit(&release(&[aside])?, Gate::RoomUnder(rules)).await?, [StepResult::Taken]);
     assert_eq!(used(&store, HOUR_MS, MORNING_MS).await?, usdt(80).micro());
     Ok(())
 }
@@ -194,7 +194,7 @@ pub async fn every_reservation_ends_once_and_the_books_can_be_counted_anew(hall:
                 };
                 steps.push(step);
             }
-            let results = store.commit(steps.clone(), Gate::RoomUnder(AMPLE)).await?;
+            let results = store.commit(&steps, Gate::RoomUnder(AMPLE)).await?;
             for (step, result) in steps.iter().zip(results) {
                 let ends = step.event.name() == EventName::PayoutSettled
                     || step.event.name() == EventName::TransferMismatched;

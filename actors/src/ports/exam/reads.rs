@@ -285,6 +285,8 @@ pub async fn transfers_are_found_by_their_block(hall: &impl Hall) -> Told {
     assert_eq!(store.included_between(1_001, 1_006, 2).await?, of(&[3, 5]));
     assert_eq!(store.included_between(1_004, 1_004, 10).await?, of(&[2]));
     assert_eq!(store.included_between(1_010, 2_000, 10).await?, []);
+    assert_eq!(store.seen_blocks(1_004).await?.len(), 1);
+    assert_eq!(store.seen_blocks(2_000).await?, []);
 
     assert_eq!(store.in_blocks(1_001, 1_006, None, 10).await?, of(&[1, 2, 3, 4, 5]));
     assert_eq!(store.in_blocks(1_001, 1_006, Some(now[2].id), 2).await?, of(&[3, 4]));

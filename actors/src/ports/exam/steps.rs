@@ -13,15 +13,8 @@ fn forced(payout: &Payout, attempt: Attempt) -> Result<Step, super::Trouble> {
     let event = Event::TransferSigned { attempt: Box::new(attempt) };
     let admitted = Payout { stage: Stage::Admitted, ..payout.clone() };
     let after = apply(admitted, &event, MORNING_MS)?;
-    let draft = journal_draft(Some(payout), &after, &event)?;
-    Ok(Step {
-        version_before: payout.version,
-        stage_before: payout.stage,
-        reservation_before: payout.reservation,
-        after,
-        event,
-        draft,
-    })
+    let draft = journal_draft(Some(payout.standing()), &after, &event)?;
+    Ok(Step { version_before: payout.version, before: payout.standing(), after, event, draft })
 }
 
 /// A batch of 20 in which every third has moved on loses those, and writes the others with gapless records.
@@ -36,7 +29,7 @@ pub async fn a_batch_loses_the_row_that_fails_its_guard_and_not_its_others(hall:
         }
     }
     let afters: Vec<Payout> = steps.iter().map(|step| step.after.clone()).collect();
-    let results = store.commit(steps, Gate::NotPaused).await?;
+    let results = store.commit(&steps, Gate::NotPaused).await?;
     for ((n, result), after) in (0..20).zip(&results).zip(afters) {
         let now = found(&store, after.id).await?;
         if n % 3 == 0 {
@@ -58,7 +51,7 @@ pub async fn a_second_live_transfer_is_refused_by_the_store_itself(hall: &impl H
     let bystander = admit(&store, payout(2)).await?;
     let results = store
         .commit(
-            vec![
+            &[
                 forced(&first, transfer(&first, MORNING_MS))?,
                 step(&bystander, sign(&bystander, MORNING_MS), MORNING_MS)?,
             ],
@@ -70,7 +63,7 @@ pub async fn a_second_live_transfer_is_refused_by_the_store_itself(hall: &impl H
 
     let settled = go(&store, &first, settle(&first, 1_001)?, MORNING_MS).await?;
     let after_the_end = forced(&settled, transfer(&settled, MORNING_MS))?;
-    assert_eq!(store.commit(vec![after_the_end], Gate::Open).await?, [StepResult::Lost]);
+    assert_eq!(store.commit(&[after_the_end], Gate::Open).await?, [StepResult::Lost]);
     assert_eq!(found(&store, first.id).await?, settled);
     Ok(())
 }
@@ -82,11 +75,11 @@ pub async fn a_transaction_id_belongs_to_one_transfer_for_ever(hall: &impl Hall)
     let third = admit(&store, payout(3)).await?;
     let stolen = transfer(&first, MORNING_MS);
     let at_once = vec![forced(&first, stolen.clone())?, forced(&second, stolen.clone())?];
-    assert_eq!(store.commit(at_once, Gate::Open).await?, [StepResult::Taken, StepResult::Lost]);
+    assert_eq!(store.commit(&at_once, Gate::Open).await?, [StepResult::Taken, StepResult::Lost]);
     let first = found(&store, first.id).await?;
     let first = go(&store, &first, bury(&first)?, MORNING_MS).await?;
     let later = vec![forced(&third, stolen)?];
-    assert_eq!(store.commit(later, Gate::Open).await?, [StepResult::Lost]);
+    assert_eq!(store.commit(&later, Gate::Open).await?, [StepResult::Lost]);
     assert_eq!(found(&store, second.id).await?, second);
     assert_eq!(found(&store, third.id).await?, third);
     assert_eq!(store.find_by_txids(&[first.attempts[0].txid]).await?, [first]);
@@ -104,7 +97,7 @@ pub async fn of_many_who_step_at_once_one_wins(hall: &impl Hall) -> Told {
                 _ => Command::Cancel(Reason::CancelledBySender),
             };
             let (store, step) = (store.clone(), step(&payout, command, MORNING_MS));
-            async move { Ok::<_, super::Trouble>(store.commit(vec![step?], Gate::NotPaused).await?) }
+            async move { Ok::<_, super::Trouble>(store.commit(&[step?], Gate::NotPaused).await?) }
         });
         let mut taken = 0;
         for result in join_all(racers).await {
@@ -150,7 +143,7 @@ pub async fn steps_of_one_payout_in_one_batch_take_turns(hall: &impl Hall) -> To
     let seen = step(&sent.after, Command::NoteInclusion(block(1_003)), MORNING_MS)?;
     let after = seen.after.clone();
     let batch = vec![signed.clone(), signed, sent, seen];
-    let results = store.commit(batch, Gate::Open).await?;
+    let results = store.commit(&batch, Gate::Open).await?;
     assert_eq!(results, [StepResult::Taken, StepResult::Lost, StepResult::Taken, StepResult::Taken]);
     assert_eq!(found(&store, payout.id).await?, after);
     assert_eq!(store.last_seq().await?, 4);
@@ -165,7 +158,7 @@ pub async fn a_lost_step_leaves_no_trace(hall: &impl Hall) -> Told {
     let held = go(&store, &payout, Command::Hold(Reason::Operator), MORNING_MS).await?;
     let before = (store.last_seq().await?, store.counts().await?, store.limit_book(MORNING_MS).await?);
     let txid = stale.after.attempts[0].txid;
-    assert_eq!(store.commit(vec![stale], Gate::Open).await?, [StepResult::Lost]);
+    assert_eq!(store.commit(&[stale], Gate::Open).await?, [StepResult::Lost]);
     let after = (store.last_seq().await?, store.counts().await?, store.limit_book(MORNING_MS).await?);
     assert_eq!(after, before);
     assert_eq!(all(&store).await?, [held]);
@@ -184,9 +177,9 @@ pub async fn a_payout_that_nobody_knows_takes_no_step(hall: &impl Hall) -> Told 
         step(&known, sign(&known, MORNING_MS), MORNING_MS)?,
         step(&unknown, Command::Cancel(Reason::Deadline), MORNING_MS)?,
     ];
-    let results = store.commit(batch, Gate::Open).await?;
+    let results = store.commit(&batch, Gate::Open).await?;
     assert_eq!(results, [StepResult::Lost, StepResult::Taken, StepResult::Lost]);
     assert_eq!(store.find(unknown.id).await?, None);
-    assert_eq!(store.commit(Vec::new(), Gate::Open).await?, []);
+    assert_eq!(store.commit(&[], Gate::Open).await?, []);
     Ok(())
 }
