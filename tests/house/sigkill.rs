@@ -53,13 +53,22 @@ async fn killed_at_any_instant_under_load_every_order_is_paid_exactly_once() {
     let mut daemon = Daemon::open(&desk).await;
     daemon.until("every order is answered", async |_| shop.all_answered().then_some(())).await;
     let ordered = shop.close();
-    daemon.until_stage("settled", ordered.len() as u64).await;
+    let look = async |caller: &Caller| settled_or_paused(caller, ordered.len()).await;
+    let paused = daemon.until("every order is settled", look).await;
     the_book_agrees(&ordered, &network).await;
+    assert_eq!(paused, None);
     the_house_agrees(&ordered, &desk, daemon).await;
 }
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
+}
+
+/// Whether the waiting is over: all are settled, or the house has stopped itself, and why.
+async fn settled_or_paused(caller: &Caller, ordered: usize) -> Option<Option<String>> {
+    let stats = caller.get("/v1/stats").await.json();
+    let paused = stats["pause"]["reason"].as_str().map(str::to_owned);
+    (paused.is_some() || stats["stages"]["settled"]["payouts"] == ordered).then_some(paused)
 }
 
 /// One life: it ends while the house opens, or some time after it has taken in a new order.
@@ -202,16 +211,17 @@ async fn the_book_agrees(ordered: &[Ordered], network: &Network) {
     for row in &paid {
         rows.entry((&row.to, row.micro_usdt)).or_default().push(&row.txid);
     }
-    let mut wrong = Vec::new();
+    let (mut wrong, mut unpaid) = (Vec::new(), Vec::new());
     for order in ordered {
         match rows.remove(&(order.recipient.as_str(), order.micro_usdt)).as_deref() {
             Some([_]) => {}
             Some(several) => wrong.push(format!("{order:?} was paid {} times: {several:?}", several.len())),
-            None => wrong.push(format!("{order:?} was not paid")),
+            None => unpaid.push(format!("{order:?} was not paid")),
         }
     }
     wrong.extend(rows.into_iter().map(|row| format!("nobody ordered {row:?}")));
     wrong.extend(paid.iter().filter(|row| !row.solid).map(|row| format!("settled, and not solid: {row:?}")));
+    wrong.extend(unpaid);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -231,7 +231,10 @@ mod tests {
         let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
         assert!(store.is_away());
         let step = kit::step(&payout, kit::sign(&payout, kit::MORNING_MS), kit::MORNING_MS).unwrap();
-        assert!(matches!(store.commit(std::slice::from_ref(&step), Gate::Open).await, Err(StoreFault::Away(_))));
+        assert!(matches!(
+            store.commit(std::slice::from_ref(&step), Gate::Open).await,
+            Err(StoreFault::Away(_))
+        ));
         assert!(matches!(store.find(payout.id).await, Err(StoreFault::Away(_))));
         store.heal();
         assert_eq!(store.find(payout.id).await.unwrap(), Some(payout));
