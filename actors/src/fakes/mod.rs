@@ -1,5 +1,6 @@
 //! A world to practise in: the simulated chain, a store in memory, a clock that belongs to the test.
 
+mod disguise;
 mod memory_house;
 mod memory_journal;
 mod memory_payouts;
@@ -14,6 +15,7 @@ mod sim_node;
 mod sim_tronscan;
 mod test_clock;
 
+pub use disguise::Disguise;
 pub use memory_store::{MemorySnapshot, MemoryStore};
 pub use pocket_entropy::PocketEntropy;
 pub use pocket_keeper::PocketKeeper;

@@ -12,7 +12,7 @@ use crate::domain::tron::abi::RevertReason;
 use crate::domain::tron::broadcast::BroadcastCode;
 use crate::domain::tron::{
     Block, BlockHeader, BlockId, BlockTransaction, ContractResult, Log, SignedTransfer, TransactionInfo,
-    TxId, execution::Receipt,
+    TrialFailure, TxId, execution::Receipt,
 };
 use crate::ledger::OnFile;
 use crate::ports::{
@@ -229,11 +229,16 @@ impl ChainNode for SimNode {
         let call = self.ask(view, |view| view.constant_call(caller, contract, &call_data, 0))?;
         Ok(match call {
             Ok(call) => {
-                let failure = call.reverted.then(|| RevertReason::decode(&call.output).to_string());
+                let words = || RevertReason::decode(&call.output).to_string();
+                let failure = call.reverted.then(|| TrialFailure::Refused(words()));
                 TrialRun { energy_used: call.energy_used, returned: call.output, failure }
             }
-            Err(refused @ (CallRefused::NoContract | CallRefused::Died { .. })) => {
-                TrialRun { energy_used: 0, returned: Vec::new(), failure: Some(refused.to_string()) }
+            Err(refused @ CallRefused::NoContract) => {
+                return Err(ChainFault::Garbled(format!("the call was not run: {refused}")));
+            }
+            Err(CallRefused::Died { words }) => {
+                let failure = TrialFailure::of_exception(words.to_owned());
+                TrialRun { energy_used: 0, returned: Vec::new(), failure: Some(failure) }
             }
         })
     }

@@ -5,7 +5,7 @@
 
 use crate::domain::address::Address;
 use crate::domain::tron::broadcast::BroadcastCode;
-use crate::domain::tron::{Block, BlockId, SignedTransfer, TransactionInfo, TxId};
+use crate::domain::tron::{Block, BlockId, SignedTransfer, TransactionInfo, TrialFailure, TxId};
 use crate::ledger::OnFile;
 use async_trait::async_trait;
 use thiserror::Error;
@@ -91,8 +91,8 @@ pub struct TrialRun {
     pub energy_used: u64,
     /// What the call returned.
     pub returned: Vec<u8>,
-    /// Set where it would fail, with the contract's words if it gave any.
-    pub failure: Option<String>,
+    /// Set where it did not end well.
+    pub failure: Option<TrialFailure>,
 }
 
 /// One TRON node.

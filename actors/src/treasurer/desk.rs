@@ -8,7 +8,7 @@ use crate::domain::funds::{FeeNeed, Funds, Promised, fee_limit_sun};
 use crate::domain::money::{MicroUsdt, Sun};
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::Reason;
-use crate::domain::tron::abi;
+use crate::domain::tron::{TrialFailure, abi};
 use crate::ports::{ChainFault, ChainNode, InFlight, TrialRun, View};
 use std::future::Future;
 use tracing::warn;
@@ -286,14 +286,17 @@ impl Desk {
         Ok(energy)
     }
 
-    /// "It would fail" is said only when every configured node says so.
+    /// "It would fail" is said only when every configured node has the contract's own word for it.
     async fn trial(&self, contract: Address, call_data: Vec<u8>) -> Result<u64, EnergyUnknown> {
         let caller = self.tools.policy.wallet;
         let mut silent = None;
         for node in &self.tools.nodes {
             match node.trial_run(View::Head, caller, contract, call_data.clone()).await {
                 Ok(TrialRun { failure: None, energy_used, .. }) => return Ok(energy_used),
-                Ok(TrialRun { failure: Some(_), .. }) => {}
+                Ok(TrialRun { failure: Some(TrialFailure::Refused(_)), .. }) => {}
+                Ok(TrialRun { failure: Some(TrialFailure::GaveUp(why)), .. }) => {
+                    silent = Some(format!("{}: {why}", node.name()));
+                }
                 Err(fault) => silent = Some(format!("{}: {fault}", node.name())),
             }
         }

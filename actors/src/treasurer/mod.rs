@@ -5,6 +5,8 @@
 
 mod desk;
 mod preflight;
+#[cfg(test)]
+mod tests;
 mod wallet;
 
 use crate::domain::address::Address;

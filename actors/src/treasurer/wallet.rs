@@ -3,7 +3,7 @@
 
 use crate::domain::address::Address;
 use crate::domain::order::HousePolicy;
-use crate::domain::tron::{Uint256, abi};
+use crate::domain::tron::{TrialFailure, Uint256, abi};
 use crate::ports::{ChainFault, ChainNode, ChainParameters, View};
 
 /// The wallet as one node tells it.
@@ -72,14 +72,27 @@ pub(super) async fn terms(node: &dyn ChainNode, policy: &HousePolicy) -> Result<
     Ok(Terms { parameters, token_stop })
 }
 
-/// A token that lacks a switch (the call fails) has not pulled it.
+/// Whether a switch is pulled. A token that refuses the question lacks the switch, and has not pulled it. Whatever is neither an
+/// answer nor a refusal (a node without time, half a word) is not known: it is a fault of the node, and nobody is paid on it.
 pub(super) async fn flag(
     node: &dyn ChainNode,
     policy: &HousePolicy,
     call_data: Vec<u8>,
 ) -> Result<bool, ChainFault> {
     let run = node.trial_run(View::Solid, policy.wallet, policy.token, call_data).await?;
-    Ok(run.failure.is_none() && run.returned.iter().any(|byte| *byte != 0))
+    match run.failure {
+        None => Ok(word_of(&run.returned)? != Uint256::ZERO),
+        Some(TrialFailure::Refused(_)) => Ok(false),
+        Some(TrialFailure::GaveUp(why)) => {
+            Err(ChainFault::Garbled(format!("a question to the token was not answered: {why}")))
+        }
+    }
+}
+
+fn word_of(returned: &[u8]) -> Result<Uint256, ChainFault> {
+    let word = returned.get(..32).and_then(|bytes| bytes.try_into().ok());
+    word.map(Uint256::from_word)
+        .ok_or_else(|| ChainFault::Garbled("an answer of less than 32 bytes".to_owned()))
 }
 
 /// A number larger than anything that can be paid counts as the largest that can.
@@ -93,10 +106,5 @@ async fn ask_number(
     if let Some(failure) = run.failure {
         return Err(ChainFault::Garbled(format!("a balance can not be read: {failure}")));
     }
-    let word: [u8; 32] = run
-        .returned
-        .get(..32)
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| ChainFault::Garbled("a balance of less than 32 bytes".to_owned()))?;
-    Ok(Uint256::from_word(word).to_u64().unwrap_or(u64::MAX))
+    Ok(word_of(&run.returned)?.to_u64().unwrap_or(u64::MAX))
 }

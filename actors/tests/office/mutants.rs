@@ -3,7 +3,6 @@
 
 use crate::simulation::run_all;
 use async_trait::async_trait;
-use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use payoutd_actors::domain::limits::{LimitBook, LimitRules};
 use payoutd_actors::domain::money::MicroUsdt;
@@ -11,14 +10,13 @@ use payoutd_actors::domain::payout::{
     AbsenceProof, BlockRef, Event, Payout, Reason, Settlement, Stage, apply, journal_draft,
 };
 use payoutd_actors::domain::tron::broadcast::BroadcastCode;
-use payoutd_actors::domain::tron::{Block, BlockId, SignedTransfer, TransactionInfo, TxId};
-use payoutd_actors::fakes::SharedChain;
+use payoutd_actors::domain::tron::{BlockId, SignedTransfer, TxId};
+use payoutd_actors::fakes::{Disguise, SharedChain};
 use payoutd_actors::ledger::OnFile;
 use payoutd_actors::office::World;
 use payoutd_actors::ports::{
-    AccountView, Admitted, BroadcastReply, ChainFault, ChainNode, ChainParameters, Gate, InFlight,
-    LiveTransfer, NewPayout, PayoutFilter, Payouts, ResourceView, StageCount, Step, StepResult, StoreFault,
-    TrialRun, Urgency, View,
+    Admitted, BroadcastReply, ChainFault, ChainNode, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter,
+    Payouts, StageCount, Step, StepResult, StoreFault, Urgency, View,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,10 +101,6 @@ fn weak(
 }
 
 impl WeakNode {
-    fn view(&self, view: View) -> View {
-        if self.weakness == Weakness::HeadForSolid { View::Head } else { view }
-    }
-
     /// Writes what the rules would have refused.
     async fn forge(&self, transfer: &SignedTransfer, event: impl FnOnce(&Payout) -> Event) {
         let Some(payouts) = &self.payouts else { return };
@@ -125,9 +119,13 @@ fn no_block(timestamp: i64) -> (BlockRef, i64) {
 }
 
 #[async_trait]
-impl ChainNode for WeakNode {
-    fn name(&self) -> &str {
-        self.inner.name()
+impl Disguise for WeakNode {
+    fn node(&self) -> &dyn ChainNode {
+        self.inner.as_ref()
+    }
+
+    fn view(&self, view: View) -> View {
+        if self.weakness == Weakness::HeadForSolid { View::Head } else { view }
     }
 
     async fn broadcast(&self, transfer: &OnFile<SignedTransfer>) -> Result<BroadcastReply, ChainFault> {
@@ -164,52 +162,6 @@ impl ChainNode for WeakNode {
             _ => {}
         }
         answer
-    }
-
-    async fn now_block(&self, view: View) -> Result<Block, ChainFault> {
-        self.inner.now_block(self.view(view)).await
-    }
-
-    async fn block(&self, view: View, number: u64) -> Result<Option<Block>, ChainFault> {
-        self.inner.block(self.view(view), number).await
-    }
-
-    async fn blocks(&self, view: View, first: u64, last: u64) -> Result<Vec<Block>, ChainFault> {
-        self.inner.blocks(self.view(view), first, last).await
-    }
-
-    async fn transaction_infos(&self, view: View, number: u64) -> Result<Vec<TransactionInfo>, ChainFault> {
-        self.inner.transaction_infos(self.view(view), number).await
-    }
-
-    async fn transaction_info(&self, view: View, txid: &TxId) -> Result<Option<TransactionInfo>, ChainFault> {
-        self.inner.transaction_info(self.view(view), txid).await
-    }
-
-    async fn genesis_id(&self) -> Result<BlockId, ChainFault> {
-        self.inner.genesis_id().await
-    }
-
-    async fn account(&self, view: View, address: Address) -> Result<AccountView, ChainFault> {
-        self.inner.account(view, address).await
-    }
-
-    async fn resources(&self, address: Address) -> Result<ResourceView, ChainFault> {
-        self.inner.resources(address).await
-    }
-
-    async fn parameters(&self) -> Result<ChainParameters, ChainFault> {
-        self.inner.parameters().await
-    }
-
-    async fn trial_run(
-        &self,
-        view: View,
-        caller: Address,
-        contract: Address,
-        call_data: Vec<u8>,
-    ) -> Result<TrialRun, ChainFault> {
-        self.inner.trial_run(view, caller, contract, call_data).await
     }
 }
 

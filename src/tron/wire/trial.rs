@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use payoutd_actors::domain::tron::abi::RevertReason;
+use payoutd_actors::domain::tron::{TrialFailure, abi::RevertReason};
 use payoutd_actors::ports::{ChainFault, TrialRun};
 use serde::Deserialize;
 
@@ -41,22 +41,24 @@ struct TransactionWire {
 /// The answer to a trial run.
 ///
 /// A revert says `result.result: true` all the same and shows in `ret: FAILED`. Code `OTHER_ERROR` is how the machine's
-/// other exceptions are told, an old contract's failed `assert` among them: an answer too. With any other code nothing was
-/// run (no such contract, a node without `vm.supportConstant`), which says nothing about the call.
+/// other exceptions are told: an old contract's failed `assert` is an answer too, a timeout says nothing about the call. With
+/// any other code nothing was run (no such contract, a node without `vm.supportConstant`).
 pub(in crate::tron) fn read_trial(body: &[u8]) -> Result<TrialRun, ChainFault> {
     let trial: TrialWire<'_> = due(body)?;
     let message = trial.result.message.text();
     let code = trial.result.code.as_deref().unwrap_or("SUCCESS");
-    let failed = match (code, trial.result.result) {
+    let returned = trial.constant_result.into_iter().next().unwrap_or_default().0;
+    let failure = match (code, trial.result.result) {
         ("SUCCESS", true) => {
             let failed = |ret: &RetWire| ret.0.is_none_or(|ret| ret.ret != 0);
-            trial.transaction.ret.iter().any(failed) || !message.is_empty()
+            match trial.transaction.ret.iter().any(failed) {
+                true => Some(TrialFailure::Refused(failure(&returned, message))),
+                false => (!message.is_empty()).then_some(TrialFailure::GaveUp(message)),
+            }
         }
-        ("OTHER_ERROR", false) => true,
+        ("OTHER_ERROR", false) => Some(TrialFailure::of_exception(message)),
         _ => return Err(ChainFault::Garbled(format!("the call was not run: {} {message}", words(code)))),
     };
-    let returned = trial.constant_result.into_iter().next().unwrap_or_default().0;
-    let failure = failed.then(|| failure(&returned, message));
     Ok(TrialRun { energy_used: trial.energy_used, returned, failure })
 }
 
@@ -84,7 +86,8 @@ mod tests {
             hex_of("REVERT opcode executed")
         );
         let run = read_trial(body.as_bytes()).unwrap();
-        assert_eq!((run.energy_used, run.failure.as_deref()), (867, Some("REVERT opcode executed")));
+        let refused = TrialFailure::Refused("REVERT opcode executed".to_owned());
+        assert_eq!((run.energy_used, run.failure), (867, Some(refused)));
     }
 
     #[test]
@@ -97,7 +100,8 @@ mod tests {
     #[test]
     fn a_call_that_was_not_run_is_not_a_call_that_fails() {
         let code = |code: &str| format!(r#"{{"result":{{"code":"{code}","message":"{}"}}}}"#, hex_of("why"));
-        assert_eq!(read_trial(code("OTHER_ERROR").as_bytes()).unwrap().failure.as_deref(), Some("why"));
+        let gave_up = Some(TrialFailure::GaveUp("why".to_owned()));
+        assert_eq!(read_trial(code("OTHER_ERROR").as_bytes()).unwrap().failure, gave_up);
         for unrun in ["CONTRACT_VALIDATE_ERROR", "SERVER_BUSY", "A_CODE_OF_TOMORROW"] {
             assert!(matches!(read_trial(code(unrun).as_bytes()), Err(ChainFault::Garbled(_))), "{unrun}");
         }

@@ -19,6 +19,7 @@ pub mod key;
 pub mod proof;
 pub mod protobuf;
 pub mod transaction;
+pub mod trial;
 pub mod uint256;
 pub mod wire;
 
@@ -30,4 +31,5 @@ pub use hash::{BlockId, Hash32, RefBlock, TxId};
 pub use key::{PrivateKey, Signature};
 pub use proof::{Mismatch, Ordered, ProofOfPayment, Verdict};
 pub use transaction::{DecodedTransfer, KycClearance, PayoutCall, SignedTransfer, TransferTerms, Unsigned};
+pub use trial::TrialFailure;
 pub use uint256::Uint256;

@@ -2,13 +2,10 @@
 //! cuts the line to a node for good.
 
 use async_trait::async_trait;
-use payoutd_actors::domain::address::Address;
-use payoutd_actors::domain::tron::{Block, BlockId, SignedTransfer, TransactionInfo, TxId};
-use payoutd_actors::fakes::MemoryStore;
+use payoutd_actors::domain::tron::{SignedTransfer, TxId};
+use payoutd_actors::fakes::{Disguise, MemoryStore};
 use payoutd_actors::ledger::OnFile;
-use payoutd_actors::ports::{
-    AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View,
-};
+use payoutd_actors::ports::{BroadcastReply, ChainFault, ChainNode};
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -17,6 +14,9 @@ use std::time::Duration;
 
 /// How often a life looks whether it is over.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// How long somebody waits for an answer that never comes.
+const NUMB: Duration = Duration::from_secs(30);
 
 /// Burns at a send. (Writes are cut by the store itself: `fail_after` and `lose_answer_of`.)
 #[derive(Debug, Default)]
@@ -28,6 +28,7 @@ pub(crate) struct Fuse {
     armed: AtomicBool,
     sent: Mutex<BTreeSet<TxId>>,
     cut: Mutex<BTreeSet<String>>,
+    numb: Mutex<BTreeSet<String>>,
 }
 
 impl Fuse {
@@ -74,6 +75,11 @@ impl Fuse {
         self.cut.lock().unwrap().insert(node.to_owned());
     }
 
+    /// Makes the line to a node numb: whatever it is asked or sent is never answered, and whoever asks waits until he gives up.
+    pub(crate) fn make_numb(&self, node: &str) {
+        self.numb.lock().unwrap().insert(node.to_owned());
+    }
+
     /// Resolves when the life is over.
     pub(super) async fn burnt(&self, store: &MemoryStore) {
         loop {
@@ -112,27 +118,32 @@ impl FusedNode {
     pub(crate) fn new(inner: Arc<dyn ChainNode>, fuse: Arc<Fuse>, store: MemoryStore) -> Self {
         Self { inner, fuse, store }
     }
+}
 
-    /// The dead neither speak nor hear; over a line that is cut nobody does.
-    async fn alive(&self) -> Result<(), ChainFault> {
+#[async_trait]
+impl Disguise for FusedNode {
+    fn node(&self) -> &dyn ChainNode {
+        self.inner.as_ref()
+    }
+
+    /// The dead neither speak nor hear; over a line that is cut nobody does, and over one that is numb nobody does in time.
+    async fn before(&self) -> Result<(), ChainFault> {
         if self.fuse.is_burnt(&self.store) {
             pending::<()>().await;
         }
-        if self.fuse.cut.lock().unwrap().contains(self.inner.name()) {
+        let name = self.inner.name();
+        if self.fuse.numb.lock().unwrap().contains(name) {
+            tokio::time::sleep(NUMB).await;
+            return Err(ChainFault::Silent("timed out".to_owned()));
+        }
+        if self.fuse.cut.lock().unwrap().contains(name) {
             return Err(ChainFault::Silent("the line is cut".to_owned()));
         }
         Ok(())
     }
-}
-
-#[async_trait]
-impl ChainNode for FusedNode {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
 
     async fn broadcast(&self, transfer: &OnFile<SignedTransfer>) -> Result<BroadcastReply, ChainFault> {
-        self.alive().await?;
+        self.before().await?;
         self.fuse.sends.fetch_add(1, Ordering::Relaxed);
         self.fuse.sent.lock().unwrap().insert(transfer.get().txid());
         if self.fuse.counts_down(&self.fuse.burns_before_send) {
@@ -145,61 +156,5 @@ impl ChainNode for FusedNode {
             return pending().await;
         }
         answer
-    }
-
-    async fn now_block(&self, view: View) -> Result<Block, ChainFault> {
-        self.alive().await?;
-        self.inner.now_block(view).await
-    }
-
-    async fn block(&self, view: View, number: u64) -> Result<Option<Block>, ChainFault> {
-        self.alive().await?;
-        self.inner.block(view, number).await
-    }
-
-    async fn blocks(&self, view: View, first: u64, last: u64) -> Result<Vec<Block>, ChainFault> {
-        self.alive().await?;
-        self.inner.blocks(view, first, last).await
-    }
-
-    async fn transaction_infos(&self, view: View, number: u64) -> Result<Vec<TransactionInfo>, ChainFault> {
-        self.alive().await?;
-        self.inner.transaction_infos(view, number).await
-    }
-
-    async fn transaction_info(&self, view: View, txid: &TxId) -> Result<Option<TransactionInfo>, ChainFault> {
-        self.alive().await?;
-        self.inner.transaction_info(view, txid).await
-    }
-
-    async fn genesis_id(&self) -> Result<BlockId, ChainFault> {
-        self.alive().await?;
-        self.inner.genesis_id().await
-    }
-
-    async fn account(&self, view: View, address: Address) -> Result<AccountView, ChainFault> {
-        self.alive().await?;
-        self.inner.account(view, address).await
-    }
-
-    async fn resources(&self, address: Address) -> Result<ResourceView, ChainFault> {
-        self.alive().await?;
-        self.inner.resources(address).await
-    }
-
-    async fn parameters(&self) -> Result<ChainParameters, ChainFault> {
-        self.alive().await?;
-        self.inner.parameters().await
-    }
-
-    async fn trial_run(
-        &self,
-        view: View,
-        caller: Address,
-        contract: Address,
-        call_data: Vec<u8>,
-    ) -> Result<TrialRun, ChainFault> {
-        self.alive().await?;
-        self.inner.trial_run(view, caller, contract, call_data).await
     }
 }
