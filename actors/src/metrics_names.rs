@@ -53,6 +53,7 @@ metrics! {
     CREATION_TO_CONFIRMATION_SECONDS = Histogram "payoutd_creation_to_confirmation_seconds": "from a payout's admission to its proved settlement",
     // ---- sending and watching
     BROADCAST_REPLIES_TOTAL = Counter "payoutd_broadcast_replies_total": "nodes' answers to broadcasts, by node and code",
+    SENDS_LEFT_OUT_TOTAL = Counter "payoutd_sends_left_out_total": "transfers left out of a node's full line, to be sent again, by node",
     PAYOUT_EVENTS_TOTAL = Counter "payoutd_payout_events_total": "events of payouts, by event",
     PAYOUTS = Gauge "payoutd_payouts": "payouts by stage",
     OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage",

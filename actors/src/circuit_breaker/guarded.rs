@@ -10,6 +10,7 @@ use crate::ports::{
 };
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A dependency behind its breaker.
@@ -31,10 +32,38 @@ impl<N: ?Sized> Guarded<N> {
         call: impl Future<Output = Result<T, ChainFault>> + Send,
     ) -> Result<T, ChainFault> {
         self.breaker.permit()?;
-        let began = Instant::now();
+        let under_way = UnderWay { breaker: Some(&self.breaker), began: Instant::now() };
         let result = call.await;
-        self.breaker.report(&result, began.elapsed());
+        under_way.came_back(&result);
         result
+    }
+}
+
+/// How long a call was waited for when it counts as silence that its caller gave it up. Sooner than that it was not needed any
+/// more, which says nothing of the dependency.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
+
+/// A call that was let through: it comes back, or its caller gives it up.
+struct UnderWay<'a> {
+    breaker: Option<&'a SharedBreaker>,
+    began: Instant,
+}
+
+impl UnderWay<'_> {
+    fn came_back<T>(mut self, result: &Result<T, ChainFault>) {
+        if let Some(breaker) = self.breaker.take() {
+            breaker.report(result, self.began.elapsed());
+        }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let waited = self.began.elapsed();
+        if let Some(breaker) = self.breaker.take().filter(|_| waited >= GIVEN_UP_AFTER) {
+            let silent = ChainFault::Silent("nobody waits for it any longer".to_owned());
+            breaker.report::<()>(&Err(silent), waited);
+        }
     }
 }
 

@@ -260,3 +260,45 @@ async fn a_breaker_shows_itself() {
     assert_eq!(view.state["faults_in_a_row"], 2);
     assert_eq!(view.state["last_fault_at_ms"], town.clock.now_ms());
 }
+
+/// An index that never answers.
+struct SilentIndex;
+
+#[async_trait]
+impl SecondOpinion for SilentIndex {
+    fn name(&self) -> &str {
+        "index"
+    }
+
+    async fn outgoing(
+        &self,
+        _: Address,
+        _: Address,
+        _: i64,
+        _: i64,
+    ) -> Result<Vec<IndexedTransfer>, ChainFault> {
+        std::future::pending().await
+    }
+}
+
+/// Callers who do not wait for long are heard by the breaker too: a dependency that hangs is left alone. Who leaves at once has
+/// only changed his mind.
+#[actix::test]
+async fn a_dependency_that_is_given_up_again_and_again_is_left_alone() {
+    tokio::time::pause();
+    let breaker = SharedBreaker::new("index", BreakerRules::default(), None, Arc::new(TestClock::default()));
+    let inner: Arc<dyn SecondOpinion> = Arc::new(SilentIndex);
+    let index = Guarded::new(inner, breaker.clone());
+    for _ in 0..10 {
+        let asked = index.outgoing(Address::ZERO, Address::ZERO, 0, 1);
+        assert!(tokio::time::timeout(Duration::from_millis(100), asked).await.is_err());
+    }
+    assert_eq!(breaker.breaker(), Breaker::Closed { faults: 0 });
+    for _ in 0..5 {
+        let asked = index.outgoing(Address::ZERO, Address::ZERO, 0, 1);
+        assert!(tokio::time::timeout(Duration::from_secs(3), asked).await.is_err());
+    }
+    assert_eq!(breaker.breaker().word(), "open");
+    let asked = index.outgoing(Address::ZERO, Address::ZERO, 0, 1).await;
+    assert!(matches!(asked, Err(ChainFault::BreakerOpen { .. })));
+}

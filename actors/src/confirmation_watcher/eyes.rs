@@ -8,6 +8,7 @@ use crate::ports::{BlockMark, ChainFault, ChainNode, HouseChange, HouseFacts, Vi
 use serde_json::json;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One node's newest blocks.
 pub(super) struct Eye {
@@ -34,7 +35,7 @@ pub(super) fn mark_of(block: &Block) -> BlockMark {
 
 /// Looks at every node; at least one must answer. The first start pins the chain and notes where the store was born.
 pub(super) async fn open(desk: &Rc<Desk>, facts: &HouseFacts) -> Result<Eyes, String> {
-    let looks = desk.tools.nodes.iter().map(|node| look_through(desk, node.clone(), facts));
+    let looks = desk.tools.nodes.iter().map(|node| look_in_time(desk, node.clone(), facts));
     let mut open = Vec::new();
     let mut why = "no node is configured".to_owned();
     for look in futures_util::future::join_all(looks).await {
@@ -59,6 +60,15 @@ pub(super) async fn open(desk: &Rc<Desk>, facts: &HouseFacts) -> Result<Eyes, St
 
 /// Blocks by which the node that is read may be behind another.
 const LAG_BLOCKS_MAX: u64 = 5;
+
+/// How long a look may take: a node that hangs is as good as away, and keeps the house from seeing through no other.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+async fn look_in_time(desk: &Rc<Desk>, node: Arc<dyn ChainNode>, facts: &HouseFacts) -> Result<Eye, String> {
+    let name = node.name().to_owned();
+    let look = tokio::time::timeout(PATIENCE, look_through(desk, node, facts)).await;
+    look.unwrap_or_else(|_| Err(format!("{name}: it does not answer in time")))
+}
 
 async fn look_through(desk: &Rc<Desk>, node: Arc<dyn ChainNode>, facts: &HouseFacts) -> Result<Eye, String> {
     let said = |fault: ChainFault| format!("{}: {fault}", node.name());

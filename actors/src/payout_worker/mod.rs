@@ -6,6 +6,7 @@
 
 mod adopt;
 mod build;
+mod resend;
 mod round;
 mod send;
 mod switch;
@@ -22,6 +23,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use send::Sender;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,11 +43,13 @@ pub struct WorkerSettings {
     pub transfer_lifetime_ms: i64,
     /// Sends under way to one node at a time.
     pub sends_per_node_max: usize,
+    /// Transfers that wait for one node; what comes on top is left out of its line, and sent again later.
+    pub waiting_per_node_max: usize,
     /// How long after it was signed an unseen transfer is sent again, and how often from then on, ms.
     pub resend_every_ms: u64,
     /// Transfers that one round sends again.
     pub resend_batch_max: u32,
-    /// Transfers that are filed but not yet sent, at most, before signing waits.
+    /// Transfers that are filed and that no node has answered yet, at most, before signing waits.
     pub unsent_max: usize,
     /// A sight of the chain that is older than this signs nothing, ms.
     pub sight_stale_ms: i64,
@@ -58,6 +62,7 @@ impl Default for WorkerSettings {
             look_every_ms: 1_000,
             transfer_lifetime_ms: 300_000,
             sends_per_node_max: 32,
+            waiting_per_node_max: 2_000,
             resend_every_ms: 20_000,
             resend_batch_max: 200,
             unsent_max: 2_000,
@@ -122,8 +127,12 @@ pub struct WorkerView {
     pub filed: u64,
     /// Payouts held, cancelled or left for later since it was hired.
     pub put_aside: u64,
-    /// Transfers filed and not yet sent.
+    /// Transfers filed that no node has answered yet.
     pub unsent: usize,
+    /// Transfers that wait for each node.
+    pub waiting: BTreeMap<String, usize>,
+    /// Transfers that were left out of a node's line because it was full, since it was hired: they are sent again.
+    pub sends_left_out: u64,
     /// Sends answered since it was hired.
     pub sends_answered: u64,
     /// Sends that met silence or a fault since it was hired.
@@ -174,7 +183,7 @@ impl PayoutWorker {
 
     fn resend(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        self.resend.run(ctx, move || send::resend(desk.clone()));
+        self.resend.run(ctx, move || resend::round(desk.clone()));
     }
 }
 
@@ -248,7 +257,7 @@ impl Handler<ResumeHouse> for PayoutWorker {
     }
 }
 
-/// F-P26: no round begins any more, and what was handed to the sender is sent and noted. Whatever is left is on file.
+/// F-P26: no round begins any more, and what was handed to the sender is answered and noted. Whatever is left is on file.
 impl Handler<Drain> for PayoutWorker {
     type Result = ResponseFuture<()>;
 
@@ -267,7 +276,7 @@ impl Handler<ShowView> for PayoutWorker {
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
         let mut view = self.desk.view.borrow().clone();
-        view.unsent = self.desk.sender.unsent();
+        (view.unsent, view.waiting) = (self.desk.sender.unsent(), self.desk.sender.waiting());
         ActorView::of(NAME, &view)
     }
 }

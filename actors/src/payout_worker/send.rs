@@ -1,126 +1,215 @@
-//! Sending what is on file: to every node at once, and again until it is seen or dead (F-N02, F-N23).
+//! Sending what is on file: to every node at once, each on a line of its own, so that a slow one keeps nobody waiting but itself
+//! (F-N02, F-N23).
 //!
-//! The answers are advice: they decide what is noted and logged, never whether another transfer may be made.
+//! The answers are advice: they decide what is noted and logged, never whether another transfer may be made. A line that is full
+//! takes nothing more: what it left out is on file, and sent again.
 
 use super::{Desk, WorkerTools};
-use crate::domain::payout::{Command, Payout};
-use crate::domain::tron::SignedTransfer;
+use crate::domain::payout::{Command, Payout, Stage};
 use crate::domain::tron::broadcast::{BroadcastCode, ReplyClass};
+use crate::domain::tron::{SignedTransfer, TxId};
 use crate::ledger::{Filed, OnFile};
 use crate::metrics_names;
-use crate::ports::{BroadcastReply, ChainFault, ChainNode, Gate, LiveTransfer, View};
-use crate::rounds::Found;
+use crate::ports::{BroadcastReply, ChainFault, ChainNode, Gate};
+use crate::rounds::{Held, InHand};
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 /// Notes of a broadcast that are written in one transaction.
 const NOTES_MAX: usize = 200;
 
-/// How often a leaving worker looks whether everything is sent.
-const IDLE_LOOK: Duration = Duration::from_millis(10);
-
-/// Sends to each node with its own bound, and gathers what is to be noted.
+/// One line for each node, and what is to be noted of the sends.
 pub(crate) struct Sender {
-    per_node: Vec<Arc<Semaphore>>,
-    unsent: Cell<usize>,
-    to_note: RefCell<Vec<Payout>>,
-    noting: Cell<bool>,
+    lines: Vec<Line>,
+    unsent: InHand,
+    to_note: RefCell<Vec<(Payout, Held)>>,
+    notes: InHand,
+    writing: InHand,
+}
+
+/// A node's own line: what waits for it, and how many sends to it are under way.
+struct Line {
+    node: Arc<dyn ChainNode>,
+    waiting: RefCell<VecDeque<Rc<Letter>>>,
+    /// Whose turn is still to come: nothing waits twice.
+    listed: RefCell<BTreeSet<TxId>>,
+    under_way: InHand,
+}
+
+/// A filed transfer on its way to all nodes.
+struct Letter {
+    filed: Filed,
+    filed_at: Instant,
+    /// It was never sent before, as far as anybody knows: a pause keeps it in the house.
+    is_first: bool,
+    begun: Cell<bool>,
+    noted: Cell<bool>,
+    /// Counts as unsent until a node has answered, or no line has it any more.
+    unsent: RefCell<Option<Held>>,
+}
+
+impl Letter {
+    fn txid(&self) -> TxId {
+        self.filed.transfer.get().txid()
+    }
 }
 
 impl Sender {
     pub(super) fn new(tools: &WorkerTools) -> Self {
-        let bound = tools.settings.sends_per_node_max;
-        let per_node = tools.nodes.iter().map(|_| Arc::new(Semaphore::new(bound))).collect();
-        Self { per_node, unsent: Cell::new(0), to_note: RefCell::default(), noting: Cell::new(false) }
-    }
-
-    /// Resolves when everything that was handed over is sent and noted.
-    pub(super) async fn idle(&self) {
-        while self.unsent() > 0 || self.noting.get() {
-            tokio::time::sleep(IDLE_LOOK).await;
+        let line = |node: &Arc<dyn ChainNode>| Line {
+            node: node.clone(),
+            waiting: RefCell::default(),
+            listed: RefCell::default(),
+            under_way: InHand::default(),
+        };
+        Self {
+            lines: tools.nodes.iter().map(line).collect(),
+            unsent: InHand::default(),
+            to_note: RefCell::default(),
+            notes: InHand::default(),
+            writing: InHand::default(),
         }
     }
 
+    /// Resolves when everything that was handed over has been answered by some node, or given up by all lines, and is noted.
+    pub(super) async fn idle(&self) {
+        self.unsent.none().await;
+        self.notes.none().await;
+    }
+
+    /// Transfers that no node has answered yet.
     pub(super) fn unsent(&self) -> usize {
-        self.unsent.get()
+        self.unsent.count()
+    }
+
+    /// How many transfers wait for each node.
+    pub(super) fn waiting(&self) -> BTreeMap<String, usize> {
+        let waiting = |line: &Line| (line.node.name().to_owned(), line.waiting.borrow().len());
+        self.lines.iter().map(waiting).collect()
     }
 
     /// Sends newly filed transfers to every node at once.
     pub(super) fn send_first(&self, desk: &Rc<Desk>, filed: Vec<Filed>) {
         for filed in filed {
-            self.unsent.set(self.unsent.get() + 1);
-            let (desk, filed_at) = (desk.clone(), Instant::now());
-            actix::spawn(async move {
-                send_to_all(&desk, filed, filed_at).await;
-                let sender = &desk.sender;
-                sender.unsent.set(sender.unsent.get().saturating_sub(1));
-            });
+            self.post(desk, filed, true);
+        }
+    }
+
+    /// Sends a transfer again, to every node whose line does not have it anyway. One that no node was ever seen to take may be a
+    /// first send.
+    pub(super) fn send_again(&self, desk: &Rc<Desk>, filed: Filed) {
+        let is_first = filed.payout.stage == Stage::Signed;
+        self.post(desk, filed, is_first);
+    }
+
+    fn post(&self, desk: &Rc<Desk>, filed: Filed, is_first: bool) {
+        let unsent = RefCell::new(Some(self.unsent.take(1)));
+        let (begun, noted, filed_at) = (Cell::new(false), Cell::new(false), Instant::now());
+        let letter = Rc::new(Letter { filed, filed_at, is_first, begun, noted, unsent });
+        for (place, line) in self.lines.iter().enumerate() {
+            if line.take(&letter, desk) {
+                line.serve(desk, place);
+            }
         }
     }
 
     /// Notes that a transfer may have been taken. Notes are gathered while one transaction is being written.
     fn note(&self, desk: &Rc<Desk>, payout: Payout) {
-        self.to_note.borrow_mut().push(payout);
-        if self.noting.replace(true) {
+        self.to_note.borrow_mut().push((payout, self.notes.take(1)));
+        if self.writing.count() > 0 {
             return;
         }
-        let desk = desk.clone();
+        let (desk, writing) = (desk.clone(), self.writing.take(1));
         actix::spawn(async move {
+            let _writing = writing;
             loop {
-                let batch: Vec<Payout> = {
+                let batch: Vec<(Payout, Held)> = {
                     let mut waiting = desk.sender.to_note.borrow_mut();
                     let count = waiting.len().min(NOTES_MAX);
                     waiting.drain(..count).collect()
                 };
                 if batch.is_empty() {
-                    break;
+                    return;
                 }
                 write_notes(&desk, batch).await;
             }
-            desk.sender.noting.set(false);
         });
     }
 }
 
-/// A note that can not be written is no harm: the payout stays signed, is sent again, and noted then.
-async fn write_notes(desk: &Desk, batch: Vec<Payout>) {
-    let nodes = u32::try_from(desk.tools.nodes.len()).unwrap_or(u32::MAX);
-    let batch = batch.into_iter().map(|payout| (payout, Command::NoteBroadcast { nodes })).collect();
-    if let Err(fault) = desk.tools.ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await {
-        warn!(%fault, "broadcasts can not be noted");
+impl Line {
+    /// Puts a letter in the line. `false`: it has it already, or is full.
+    fn take(&self, letter: &Rc<Letter>, desk: &Desk) -> bool {
+        if self.listed.borrow().contains(&letter.txid()) {
+            return false;
+        }
+        if self.waiting.borrow().len() >= desk.tools.settings.waiting_per_node_max {
+            let node = self.node.name();
+            debug!(node, txid = %letter.txid(), "left out: the node's line is full");
+            metrics::counter!(metrics_names::SENDS_LEFT_OUT_TOTAL, "node" => node.to_owned()).increment(1);
+            let mut view = desk.view.borrow_mut();
+            view.sends_left_out = view.sends_left_out.saturating_add(1);
+            return false;
+        }
+        self.listed.borrow_mut().insert(letter.txid());
+        self.waiting.borrow_mut().push_back(letter.clone());
+        true
+    }
+
+    fn next(&self) -> Option<Rc<Letter>> {
+        let letter = self.waiting.borrow_mut().pop_front()?;
+        self.listed.borrow_mut().remove(&letter.txid());
+        Some(letter)
+    }
+
+    /// Sends from this line, at most so many at a time.
+    fn serve(&self, desk: &Rc<Desk>, place: usize) {
+        if self.under_way.count() >= desk.tools.settings.sends_per_node_max {
+            return;
+        }
+        let (desk, under_way) = (desk.clone(), self.under_way.take(1));
+        actix::spawn(async move {
+            let _under_way = under_way;
+            let Some(line) = desk.sender.lines.get(place) else { return };
+            while let Some(letter) = line.next() {
+                deliver(&desk, line, &letter).await;
+            }
+        });
     }
 }
 
-/// Sends one transfer to all nodes at once; it is noted at the first answer that may mean that it was taken.
-async fn send_to_all(desk: &Rc<Desk>, filed: Filed, filed_at: Instant) {
-    let filed = Rc::new(filed);
-    let (begun, noted) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
-    let sends = desk.tools.nodes.iter().zip(&desk.sender.per_node).map(|(node, bound)| {
-        let (desk, filed, noted, node, bound) =
-            (desk.clone(), filed.clone(), noted.clone(), node.clone(), bound.clone());
-        let begun = begun.clone();
-        async move {
-            let Ok(_permit) = bound.acquire_owned().await else { return };
-            // The last moment at which a pause can still keep this transfer in the house.
-            if desk.switch.is_pulled() {
-                return;
-            }
-            if !begun.replace(true) {
-                metrics::histogram!(metrics_names::SUBMISSION_QUEUE_DWELL_SECONDS).record(filed_at.elapsed());
-            }
-            let may_have_it = send_to(&desk, node.as_ref(), &filed.transfer).await;
-            if may_have_it && !noted.replace(true) {
-                observe_broadcast(&desk, &filed.payout);
-                desk.sender.note(&desk, filed.payout.clone());
-            }
-        }
-    });
-    futures_util::future::join_all(sends).await;
+/// Sends one transfer to one node; it is noted at the first answer that may mean that it was taken.
+async fn deliver(desk: &Rc<Desk>, line: &Line, letter: &Letter) {
+    // The last moment at which a pause, or the worker's end, can still keep this transfer in the house.
+    if letter.is_first && desk.switch.is_pulled() {
+        return;
+    }
+    if letter.is_first && !letter.begun.replace(true) {
+        metrics::histogram!(metrics_names::SUBMISSION_QUEUE_DWELL_SECONDS).record(letter.filed_at.elapsed());
+    }
+    let sent = send_to(desk, line.node.as_ref(), &letter.filed.transfer).await;
+    if sent.may_have_it && letter.filed.payout.stage == Stage::Signed && !letter.noted.replace(true) {
+        observe_broadcast(desk, &letter.filed.payout);
+        desk.sender.note(desk, letter.filed.payout.clone());
+    }
+    if sent.answered {
+        letter.unsent.borrow_mut().take();
+    }
+}
+
+/// A note that can not be written is no harm: the payout stays signed, is sent again, and noted then.
+async fn write_notes(desk: &Desk, batch: Vec<(Payout, Held)>) {
+    let nodes = u32::try_from(desk.tools.nodes.len()).unwrap_or(u32::MAX);
+    let (payouts, _in_hand): (Vec<Payout>, Vec<Held>) = batch.into_iter().unzip();
+    let batch = payouts.into_iter().map(|payout| (payout, Command::NoteBroadcast { nodes })).collect();
+    if let Err(fault) = desk.tools.ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await {
+        warn!(%fault, "broadcasts can not be noted");
+    }
 }
 
 /// F-P18: from the order's admission to the first node that may have its transfer.
@@ -130,8 +219,15 @@ fn observe_broadcast(desk: &Desk, payout: &Payout) {
     metrics::histogram!(metrics_names::CREATION_TO_BROADCAST_SECONDS).record(took);
 }
 
-/// Sends to one node. `true`: the node may have it now.
-async fn send_to(desk: &Desk, node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>) -> bool {
+/// What came of one send.
+struct Sent {
+    /// The node may have it now.
+    may_have_it: bool,
+    /// It said something.
+    answered: bool,
+}
+
+async fn send_to(desk: &Desk, node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>) -> Sent {
     let began = Instant::now();
     let answer = node.broadcast(transfer).await;
     metrics::histogram!(metrics_names::SUBMIT_SECONDS).record(began.elapsed());
@@ -139,14 +235,14 @@ async fn send_to(desk: &Desk, node: &dyn ChainNode, transfer: &OnFile<SignedTran
     match answer {
         Ok(reply) => {
             view.sends_answered = view.sends_answered.saturating_add(1);
-            read_reply(node, transfer, &reply)
+            Sent { may_have_it: read_reply(node, transfer, &reply), answered: true }
         }
         // It never left: the breaker kept it in the house.
-        Err(ChainFault::BreakerOpen { .. }) => false,
+        Err(ChainFault::BreakerOpen { .. }) => Sent { may_have_it: false, answered: false },
         Err(fault) => {
             view.sends_unanswered = view.sends_unanswered.saturating_add(1);
             debug!(node = node.name(), txid = %transfer.get().txid(), %fault, "sent, and no answer that says anything");
-            true
+            Sent { may_have_it: true, answered: false }
         }
     }
 }
@@ -167,79 +263,4 @@ fn read_reply(node: &dyn ChainNode, transfer: &OnFile<SignedTransfer>, reply: &B
             false
         }
     }
-}
-
-/// Sends again what is on file, unseen and not expired: each transfer after a look for it in the head view of each node.
-pub(super) async fn resend(desk: Rc<Desk>) -> Found {
-    let Some(sight) = *desk.tools.sight.borrow() else { return Found::Nothing };
-    desk.has_resent.set(true);
-    let (head_ms, settings) = (sight.head.timestamp_ms, &desk.tools.settings);
-    let signed_until_ms =
-        desk.tools.clock.now_ms().saturating_sub(i64::try_from(settings.resend_every_ms / 2).unwrap_or(0));
-    let mut after = None;
-    loop {
-        let page =
-            match desk.tools.ledger.payouts().unincluded(head_ms, after, settings.resend_batch_max).await {
-                Ok(page) => page,
-                Err(fault) => {
-                    warn!(%fault, "what is to be sent again can not be read");
-                    return Found::Nothing;
-                }
-            };
-        let Some(last) = page.last() else { return Found::Nothing };
-        after = Some(last.payout_id);
-        let full = page.len() >= settings.resend_batch_max as usize;
-        let due: Vec<LiveTransfer> =
-            page.into_iter().filter(|live| live.signed_at_ms <= signed_until_ms).collect();
-        resend_page(&desk, due).await;
-        if !full {
-            return Found::Nothing;
-        }
-    }
-}
-
-async fn resend_page(desk: &Rc<Desk>, due: Vec<LiveTransfer>) {
-    let ids: Vec<_> = due.iter().map(|live| live.payout_id).collect();
-    if ids.is_empty() {
-        return;
-    }
-    let filed = match desk.tools.ledger.on_file(&ids).await {
-        Ok(filed) => filed,
-        Err(fault) => return warn!(%fault, "what is on file can not be read"),
-    };
-    let sends = filed.into_iter().map(|filed| resend_one(desk, filed));
-    futures_util::future::join_all(sends).await;
-}
-
-/// A transfer that no node has ever been seen to take is a first send, which a pause forbids; any other goes out again.
-async fn resend_one(desk: &Rc<Desk>, filed: Filed) {
-    if seen_anywhere(desk, &filed).await {
-        return;
-    }
-    let first = filed.payout.stage == crate::domain::payout::Stage::Signed;
-    let noted = Rc::new(Cell::new(false));
-    let sends = desk.tools.nodes.iter().zip(&desk.sender.per_node).map(|(node, bound)| {
-        let (filed, noted) = (&filed, noted.clone());
-        async move {
-            let Ok(_permit) = bound.clone().acquire_owned().await else { return };
-            if first && desk.switch.is_pulled() {
-                return;
-            }
-            if send_to(desk, node.as_ref(), &filed.transfer).await && first && !noted.replace(true) {
-                desk.sender.note(desk, filed.payout.clone());
-            }
-        }
-    });
-    futures_util::future::join_all(sends).await;
-}
-
-/// Defence in depth (a network was seen to execute the same bytes six times): what stands in a block is never sent again.
-async fn seen_anywhere(desk: &Desk, filed: &Filed) -> bool {
-    let txid = filed.transfer.get().txid();
-    for node in &desk.tools.nodes {
-        if let Ok(Some(_)) = node.transaction_info(View::Head, &txid).await {
-            return true;
-        }
-    }
-    false
 }

@@ -10,7 +10,9 @@ use crate::domain::order::{Order, Route};
 use crate::domain::payout::Reason;
 use crate::domain::tron::{TrialFailure, abi};
 use crate::ports::{ChainFault, ChainNode, InFlight, TrialRun, View};
+use std::cell::Cell;
 use std::future::Future;
+use std::time::Duration;
 use tracing::warn;
 
 /// Bytes that a signed USDT transfer takes at most without a memo, bandwidth's surcharge included.
@@ -28,8 +30,13 @@ const PROBE_AMOUNT: MicroUsdt = MicroUsdt::new(1);
 /// let go. Until then it may be counted twice, never not at all.
 const PROMISE_MS: i64 = 15_000;
 
+/// How long one node is waited for before the next is asked.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 pub(super) struct Desk {
     tools: TreasurerTools,
+    /// The node that answered last.
+    answers: Cell<usize>,
     look: Option<(WalletLook, i64)>,
     terms: Option<(Terms, i64)>,
     in_flight: InFlight,
@@ -46,6 +53,7 @@ impl Desk {
     pub(super) fn new(tools: TreasurerTools) -> Self {
         Self {
             tools,
+            answers: Cell::new(0),
             look: None,
             terms: None,
             in_flight: InFlight::default(),
@@ -118,16 +126,26 @@ impl Desk {
         }
     }
 
-    /// Asks the nodes one after the other until one answers.
+    /// The nodes in the order in which they are asked: the one that answered last is asked first.
+    fn in_turn(&self) -> impl Iterator<Item = (usize, &dyn ChainNode)> {
+        let nodes = &self.tools.nodes;
+        let first = self.answers.get().min(nodes.len());
+        (first..nodes.len()).chain(0..first).map(|place| (place, nodes[place].as_ref()))
+    }
+
+    /// Asks the nodes one after the other until one answers, and none of them for ever.
     async fn ask<'a, T, F, Fut>(&'a self, question: F) -> Result<T, String>
     where
         F: Fn(&'a dyn ChainNode) -> Fut,
         Fut: Future<Output = Result<T, ChainFault>>,
     {
         let mut why = "no node is configured".to_owned();
-        for node in &self.tools.nodes {
-            match question(node.as_ref()).await {
-                Ok(answer) => return Ok(answer),
+        for (place, node) in self.in_turn() {
+            match patiently(question(node)).await {
+                Ok(answer) => {
+                    self.answers.set(place);
+                    return Ok(answer);
+                }
                 Err(fault) => why = format!("{}: {fault}", node.name()),
             }
         }
@@ -290,9 +308,12 @@ impl Desk {
     async fn trial(&self, contract: Address, call_data: Vec<u8>) -> Result<u64, EnergyUnknown> {
         let caller = self.tools.policy.wallet;
         let mut silent = None;
-        for node in &self.tools.nodes {
-            match node.trial_run(View::Head, caller, contract, call_data.clone()).await {
-                Ok(TrialRun { failure: None, energy_used, .. }) => return Ok(energy_used),
+        for (place, node) in self.in_turn() {
+            match patiently(node.trial_run(View::Head, caller, contract, call_data.clone())).await {
+                Ok(TrialRun { failure: None, energy_used, .. }) => {
+                    self.answers.set(place);
+                    return Ok(energy_used);
+                }
                 Ok(TrialRun { failure: Some(TrialFailure::Refused(_)), .. }) => {}
                 Ok(TrialRun { failure: Some(TrialFailure::GaveUp(why)), .. }) => {
                     silent = Some(format!("{}: {why}", node.name()));
@@ -319,6 +340,12 @@ impl Desk {
             blocked_by: self.trouble.clone().or(stop),
         }
     }
+}
+
+/// A node that does not answer in time is one that does not answer: another is asked.
+async fn patiently<T>(answer: impl Future<Output = Result<T, ChainFault>>) -> Result<T, ChainFault> {
+    let late = |_| Err(ChainFault::Silent("it does not answer in time".to_owned()));
+    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(late)
 }
 
 enum EnergyUnknown {

@@ -9,6 +9,7 @@ mod failures;
 mod forks;
 mod kit;
 mod liars;
+mod lines;
 mod nodes;
 mod pauses;
 mod people;
