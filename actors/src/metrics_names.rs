@@ -57,6 +57,7 @@ metrics! {
     PAYOUT_EVENTS_TOTAL = Counter "payoutd_payout_events_total": "events of payouts, by event",
     PAYOUTS = Gauge "payoutd_payouts": "payouts by stage",
     OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage",
+    NODES_PUT_ASIDE_TOTAL = Counter "payoutd_nodes_put_aside_total": "times that a node was found wanting and another one read in its place, by node",
     ALARMS_TOTAL = Counter "payoutd_alarms_total": "what a person must hear of, by alarm",
     // ---- dependencies (F000-18)
     CIRCUIT_BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",

@@ -26,6 +26,8 @@ pub(crate) enum Alarm {
     SourcesDisagree,
     /// A node shows a block that does not prove itself.
     DoctoredBlock,
+    /// The node that was read lies, hangs or stands still: another one is read.
+    NodePutAside,
     /// A node is on another chain.
     ForeignChain,
 }
@@ -40,6 +42,7 @@ impl Alarm {
             Self::Mismatched => "alarm_mismatched",
             Self::SourcesDisagree => "alarm_sources_disagree",
             Self::DoctoredBlock => "alarm_doctored_block",
+            Self::NodePutAside => "alarm_node_put_aside",
             Self::ForeignChain => "alarm_foreign_chain",
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Desk;
 use super::alarm::{Alarm, raise};
+use super::lead::aside_until_ms;
 use crate::domain::payout::BlockRef;
 use crate::domain::tron::block::Block;
 use crate::ports::{BlockMark, ChainFault, ChainNode, HouseChange, HouseFacts, View};
@@ -9,6 +10,7 @@ use serde_json::json;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::warn;
 
 /// One node's newest blocks.
 pub(super) struct Eye {
@@ -47,14 +49,23 @@ pub(super) async fn open(desk: &Rc<Desk>, facts: &HouseFacts) -> Result<Eyes, St
     if open.is_empty() {
         return Err(why);
     }
-    // A node that is far behind another is not the one to read.
-    let furthest = open.iter().map(|eye| eye.solid.block.number).max().unwrap_or(0);
-    open.sort_by_key(|eye| eye.solid.block.number.saturating_add(LAG_BLOCKS_MAX) < furthest);
+    // Neither one that was found wanting is the one to read, nor one that is far behind another.
+    let aside = |eye: &Eye| aside_until_ms(desk, eye.node.name());
+    let well = open.iter().filter(|eye| aside(eye) == 0);
+    let furthest = well.map(|eye| eye.solid.block.number).max().unwrap_or(0);
+    let lags = |eye: &Eye| eye.solid.block.number.saturating_add(LAG_BLOCKS_MAX) < furthest;
+    open.sort_by_cached_key(|eye| (aside(eye), lags(eye)));
     let eyes = Eyes { open };
     settle_in(desk, &eyes, facts).await?;
     let mut view = desk.view.borrow_mut();
     view.head_number = eyes.lead().head.number();
-    view.reading_from = Some(eyes.lead().node.name().to_owned());
+    let reading_from = eyes.lead().node.name().to_owned();
+    if view.reading_from.as_ref().is_some_and(|before| *before != reading_from) {
+        warn!(node = reading_from, before = view.reading_from, "another node is read from now on");
+    }
+    view.reading_from = Some(reading_from);
+    view.put_aside = desk.put_aside.borrow().clone();
+    view.put_aside.retain(|name, _| aside_until_ms(desk, name) > 0);
     Ok(eyes)
 }
 

@@ -129,7 +129,15 @@ async fn judge_block(
     let lead = &eyes.lead().node;
     let infos = lead.transaction_infos(View::Solid, block.number).await;
     let infos = infos.map_err(|fault| format!("{}: {fault}", lead.name()))?;
-    judge_shown(desk, eyes, block, show(block, payouts, infos)).await
+    let due = payouts.len();
+    let shown = show(block, payouts, infos);
+    let missing = due.saturating_sub(shown.len());
+    let judged = judge_shown(desk, eyes, block, shown).await?;
+    if missing > 0 && judged.closed == 0 {
+        let node = lead.name();
+        return Err(format!("{node}: it shows no receipt of {missing} transfers in block {}", block.number));
+    }
+    Ok(judged)
 }
 
 /// Closes what a second source says the same of.
@@ -238,18 +246,19 @@ fn by_txid(infos: Vec<TransactionInfo>) -> BTreeMap<TxId, TransactionInfo> {
 
 /// The index where there is one and it can know (it lists payments, not failures), else the second node.
 async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
-    let mut looks: Vec<Second> = match &desk.tools.second {
-        Some(index) => index_look(index.as_ref(), shown).await,
-        None => shown.iter().map(|_| Second::Silent).collect(),
-    };
-    let index_is_enough =
-        |shown: &Shown| desk.tools.second.is_some() && matches!(shown.verdict, Verdict::Paid(_));
-    if shown.iter().all(index_is_enough) {
+    let Some(index) = &desk.tools.second else { return node_look(desk, eyes, block, shown, None).await };
+    let listed = index_look(index.as_ref(), shown).await;
+    let of_index = shown.iter().map(|shown| match &listed {
+        Some(listed) => compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid)),
+        None => Second::Silent,
+    });
+    let mut looks: Vec<Second> = of_index.collect();
+    if shown.iter().all(|shown| matches!(shown.verdict, Verdict::Paid(_))) {
         return looks;
     }
-    let node_looks = node_look(desk, eyes, block, shown).await;
+    let node_looks = node_look(desk, eyes, block, shown, listed.as_ref()).await;
     for ((look, shown), node_look) in looks.iter_mut().zip(shown).zip(node_looks) {
-        if !index_is_enough(shown) {
+        if matches!(look, Second::Silent) && !matches!(shown.verdict, Verdict::Paid(_)) {
             *look = node_look;
         }
     }
@@ -257,54 +266,61 @@ async fn second_look(desk: &Rc<Desk>, eyes: &Eyes, block: BlockRef, shown: &[Sho
 }
 
 /// The index is asked by page, for each wallet and token that these attempts were made for: today's configuration may name others.
-async fn index_look(index: &dyn SecondOpinion, shown: &[Shown]) -> Vec<Second> {
+/// `None`: it did not answer, which says nothing of anything.
+async fn index_look(index: &dyn SecondOpinion, shown: &[Shown]) -> Option<BTreeMap<TxId, IndexedTransfer>> {
     let times = || shown.iter().map(|shown| shown.info.block_timestamp_ms);
-    let (Some(from_ms), Some(to_ms)) = (times().min(), times().max()) else { return Vec::new() };
+    let (from_ms, to_ms) = (times().min()?, times().max()?);
     let books: BTreeSet<(Address, Address)> =
         shown.iter().map(|shown| (shown.attempt.owner, shown.attempt.token)).collect();
     let mut listed: BTreeMap<TxId, IndexedTransfer> = BTreeMap::new();
     for (wallet, token) in books {
-        let rows = index.outgoing(wallet, token, from_ms, to_ms).await.unwrap_or_default();
+        let rows = index.outgoing(wallet, token, from_ms, to_ms).await.ok()?;
         listed.extend(rows.into_iter().map(|row| (row.txid, row)));
     }
-    shown
-        .iter()
-        .map(|shown| compare_with_index(index.name(), shown, listed.get(&shown.attempt.txid)))
-        .collect()
+    Some(listed)
 }
 
 fn compare_with_index(name: &str, shown: &Shown, row: Option<&IndexedTransfer>) -> Second {
-    let Some(row) = row else { return Second::Silent };
-    if !row.confirmed {
-        return Second::Silent;
-    }
+    let Some(row) = row.filter(|row| row.confirmed) else { return Second::Silent };
     let order = &shown.payout.order;
-    let same = row.succeeded
+    let paid = row.succeeded
         && row.token == shown.attempt.token
         && row.from == shown.attempt.owner
         && row.to == order.recipient
         && row.amount == Some(order.amount)
         && row.block_number == shown.block.number;
+    let same = match shown.verdict {
+        Verdict::Paid(_) => paid,
+        Verdict::Failed(_) => !row.succeeded && row.block_number == shown.block.number,
+        // What it lists of a mismatch is not all that happened.
+        Verdict::Mismatched(_) => return Second::Silent,
+    };
     if same { Second::Agrees(name.to_owned()) } else { Second::Differs(format!("{name} lists {row:?}")) }
 }
 
-/// Any other node that shows the same block with the same verdict agrees. Where the operator wrote that one source is
-/// enough, or the only other one is an index that does not list failures, the node that is read is believed.
-async fn node_look(desk: &Desk, eyes: &Eyes, block: BlockRef, shown: &[Shown]) -> Vec<Second> {
+/// Any other node that shows the same block with the same verdict agrees. Where the operator wrote that one source is enough, the
+/// node that is read is believed. Where the only other one is an index, which does not list failures, it must at least have
+/// answered, had its time to list a payment, and list none.
+async fn node_look(
+    desk: &Desk,
+    eyes: &Eyes,
+    block: BlockRef,
+    shown: &[Shown],
+    listed: Option<&BTreeMap<TxId, IndexedTransfer>>,
+) -> Vec<Second> {
     if desk.tools.nodes.len() < 2 {
-        let alone = desk.tools.single_source || desk.tools.second.is_some();
-        return shown
-            .iter()
-            .map(
-                |_| {
-                    if alone {
-                        Second::Agrees("one node, by configuration".to_owned())
-                    } else {
-                        Second::Silent
-                    }
-                },
-            )
-            .collect();
+        let patience_ms = desk.tools.settings.second_source_patience_ms;
+        let had_its_time = |shown: &Shown| {
+            eyes.lead().solid.timestamp_ms.saturating_sub(shown.info.block_timestamp_ms) >= patience_ms
+        };
+        let alone = |shown: &Shown| match (&desk.tools.second, listed) {
+            (None, _) => desk.tools.single_source,
+            (Some(_), None) => false,
+            (Some(_), Some(_)) => had_its_time(shown),
+        };
+        let by_configuration = || Second::Agrees("one node, by configuration".to_owned());
+        let looks = shown.iter().map(|shown| if alone(shown) { by_configuration() } else { Second::Silent });
+        return looks.collect();
     }
     for eye in eyes.open.iter().skip(1).filter(|eye| eye.solid.block.number >= block.number) {
         let Ok(Some(theirs)) = eye.node.block(View::Solid, block.number).await else { continue };

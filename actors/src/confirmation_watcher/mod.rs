@@ -10,6 +10,7 @@ mod eyes;
 mod gate;
 mod head;
 mod judge;
+mod lead;
 mod solid;
 mod strangers;
 mod verify;
@@ -58,6 +59,10 @@ pub struct WatcherSettings {
     pub unknown_after_ms: i64,
     /// How long a lagging second source is waited for before it is said aloud, ms.
     pub second_source_patience_ms: i64,
+    /// How long the node that is read may fail before another one is read, ms.
+    pub lead_patience_ms: i64,
+    /// How long a node that was found wanting is not read, if another can be, ms.
+    pub put_aside_ms: i64,
     /// How often each node's genesis block and the prices are asked again, ms.
     pub recheck_every_ms: i64,
     /// The store has slept for longer than this behind the chain: what left the wallet since is read before anything is signed, ms.
@@ -78,6 +83,8 @@ impl Default for WatcherSettings {
             walk_blocks_max: 3_000,
             unknown_after_ms: 120_000,
             second_source_patience_ms: 120_000,
+            lead_patience_ms: 30_000,
+            put_aside_ms: 3_600_000,
             recheck_every_ms: 600_000,
             restore_gap_ms: 60_000,
             longest_lifetime_ms: 300_000,
@@ -92,7 +99,7 @@ pub struct WatcherTools {
     pub ledger: Ledger,
     /// How far the chain is read.
     pub house: Arc<dyn House>,
-    /// The nodes; the first that answers is read, all are walked.
+    /// The nodes; the first that can be read is read, all are walked.
     pub nodes: Vec<Arc<dyn ChainNode>>,
     /// The index that is the second pair of eyes; without one, the second node is.
     pub second: Option<Arc<dyn SecondOpinion>>,
@@ -127,6 +134,8 @@ pub struct WatcherView {
     pub solid_timestamp_ms: i64,
     /// The node that is read now.
     pub reading_from: Option<String>,
+    /// Nodes that are not read for now, because they lied, hung or stood still, and until when (unix ms).
+    pub put_aside: BTreeMap<String, i64>,
     /// Payouts that are solidified and wait for the second pair of eyes.
     pub waiting_for_second_source: u64,
     /// While the restore gate is shut: until when nothing is signed.
@@ -154,6 +163,10 @@ pub(crate) struct Desk {
     pub(crate) linked: Cell<Option<BlockMark>>,
     /// The nodes' standing: their genesis was compared at this moment.
     pub(crate) vetted: RefCell<BTreeMap<String, i64>>,
+    /// Nodes that are not read for now, and until when, unix ms.
+    pub(crate) put_aside: RefCell<BTreeMap<String, i64>>,
+    /// Since when the node that is read fails in every round, unix ms.
+    pub(crate) lead_fails_since_ms: Cell<Option<i64>>,
     pub(crate) byte_price: Cell<Option<(u64, i64)>>,
     /// The restore gate: nothing is signed before the solidified chain is past this moment, unix ms.
     pub(crate) gate_until_ms: Cell<Option<i64>>,
@@ -184,6 +197,8 @@ impl ConfirmationWatcher {
             last_solid: Cell::new(None),
             linked: Cell::new(None),
             vetted: RefCell::default(),
+            put_aside: RefCell::default(),
+            lead_fails_since_ms: Cell::new(None),
             byte_price: Cell::new(None),
             gate_until_ms: Cell::new(None),
             read_first: Cell::new(0),
@@ -238,6 +253,7 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     }
     let judged = judge::judge(desk, &eyes, read_before).await;
     let buried = absence::bury(desk, &eyes).await;
+    lead::judge_round(desk, &eyes, [read.as_ref().err(), judged.as_ref().err()]).await;
     if let Some(trouble) = trouble {
         return Err(trouble);
     }

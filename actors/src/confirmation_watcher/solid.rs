@@ -8,10 +8,11 @@ use super::alarm::{Alarm, raise, stop_the_house};
 use super::eyes::{Eyes, mark_of};
 use super::head::{lose_all_in, note, standing_in};
 use super::judge::judge_read;
+use super::lead::{Weighed, put_aside, weigh};
 use super::strangers;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Payout};
+use crate::domain::tron::TxId;
 use crate::domain::tron::block::{Block, DoctoredBlock};
-use crate::domain::tron::{BlockId, TxId};
 use crate::outgoing::receipts_of;
 use crate::ports::{BlockMark, HouseChange, View};
 use crate::rounds::Found;
@@ -56,45 +57,33 @@ pub(super) async fn read(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> 
     Ok(if until < target { Found::More } else { Found::Nothing })
 }
 
-/// G5 and G7 of TRON's rules: a solidified chain grows at its end and nowhere else. Answers the block on which this one
-/// stands: the last one that was read, or, where a node had lied about that one, the one that every node shows now.
+/// G5 and G7 of TRON's rules: a solidified chain grows at its end and nowhere else. Where it does not, either what was read was a
+/// lie, or this node is not to be read.
 async fn check_link(desk: &Rc<Desk>, eyes: &Eyes, last: BlockMark, block: &Block) -> Result<(), String> {
     let Err(doctored) = block.check_follows(last.block.number, last.block.id, Some(last.timestamp_ms)) else {
         return Ok(());
     };
     let node = eyes.lead().node.name();
-    let facts = json!({ "node": node, "why": doctored.to_string() });
-    raise(desk, Alarm::DoctoredBlock, &format!("{node} {}", block.id), None, facts).await;
-    if let DoctoredBlock::Parent { named, .. } = doctored
-        && block.check_id().is_ok()
-    {
-        stand_on_what_all_show(desk, eyes, last.block.number, named).await?;
+    let why = format!("{node}: {doctored}");
+    let other_parent = matches!(doctored, DoctoredBlock::Parent { .. }) && block.check_id().is_ok();
+    if other_parent && let Weighed::WasALie(shown, liars) = weigh(desk, eyes, last.block).await {
+        // Where all agree against what was read, nobody stands by it any more: it is told with the name of who is read.
+        let told_by = if liars.is_empty() { vec![node.to_owned()] } else { liars };
+        for node in told_by {
+            tell_of_lie(desk, &node, block, &format!("it showed {} for {}", last.block.id, shown.id)).await;
+        }
+        read_block(desk, eyes, &shown).await?;
+        note_read(desk, mark_of(&shown)).await?;
+        return Err(format!("block {} was not the one that was read: {}", last.block.number, shown.id));
     }
-    Err(format!("{node}: {doctored}"))
+    tell_of_lie(desk, node, block, &doctored.to_string()).await;
+    put_aside(desk, eyes, &why).await;
+    Err(why)
 }
 
-/// What is solidified is never undone: if every node shows another block of the number that was read last, what was read
-/// was a lie, and reading goes on from what they show. Nobody was settled or buried by that block alone: both need a
-/// second source.
-async fn stand_on_what_all_show(
-    desk: &Rc<Desk>,
-    eyes: &Eyes,
-    number: u64,
-    id: BlockId,
-) -> Result<(), String> {
-    if eyes.open.len() < desk.tools.nodes.len() {
-        return Ok(());
-    }
-    let mut shown = None;
-    for eye in &eyes.open {
-        match eye.node.block(View::Solid, number).await {
-            Ok(Some(block)) if block.id == id && block.check_id().is_ok() => shown = Some(block),
-            _ => return Ok(()),
-        }
-    }
-    let Some(block) = shown else { return Ok(()) };
-    read_block(desk, eyes, &block).await?;
-    note_read(desk, mark_of(&block)).await
+async fn tell_of_lie(desk: &Desk, node: &str, block: &Block, why: &str) {
+    let facts = json!({ "node": node, "why": why });
+    raise(desk, Alarm::DoctoredBlock, &format!("{node} {}", block.id), None, facts).await;
 }
 
 async fn note_read(desk: &Rc<Desk>, mark: BlockMark) -> Result<(), String> {

@@ -20,6 +20,11 @@ pub trait Disguise: Send + Sync {
         Ok(())
     }
 
+    /// Asked before blocks are, when there is more than one.
+    async fn before_blocks(&self) -> Result<(), ChainFault> {
+        Ok(())
+    }
+
     /// Which view is really asked.
     fn view(&self, view: View) -> View {
         view
@@ -74,6 +79,7 @@ impl<D: Disguise> ChainNode for D {
 
     async fn blocks(&self, view: View, first: u64, last: u64) -> Result<Vec<Block>, ChainFault> {
         self.before().await?;
+        self.before_blocks().await?;
         let blocks = self.node().blocks(self.view(view), first, last).await?;
         Ok(blocks.into_iter().map(|block| self.shown(view, block)).collect())
     }

@@ -5,6 +5,7 @@ use super::stage::{Reason, Reservation, Stage};
 use super::step::{NoSuchStep, Payout, arrow};
 use crate::domain::money::MicroUsdt;
 use crate::domain::tron::TxId;
+use std::collections::BTreeSet;
 use thiserror::Error;
 
 /// A command to one payout. It may be refused.
@@ -263,8 +264,9 @@ fn must_prove_payment(payout: &Payout, proof: &Settlement) -> Result<(), Refusal
     if proof.confirmations < CONFIRMATIONS_FLOOR {
         return Err(Refusal::ProofDoesNotHold("fewer than 19 confirmations"));
     }
-    if proof.sources.is_empty() {
-        return Err(Refusal::ProofDoesNotHold("no source"));
+    let sources: BTreeSet<&String> = proof.sources.iter().collect();
+    if sources.len() < 2 {
+        return Err(Refusal::ProofDoesNotHold("fewer than two sources"));
     }
     Ok(())
 }

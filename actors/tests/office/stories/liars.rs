@@ -9,13 +9,13 @@ use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::PayoutId;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::payout::{AttemptOutcome, Stage};
-use payoutd_actors::domain::tron::TxId;
+use payoutd_actors::domain::tron::{ContractResult, TransactionInfo, TxId};
 use payoutd_actors::fakes::sim_chain::{
     BroadcastWeather as W, DoctoredBlock, TronScanWeather, WeatherOrder, genesis,
 };
-use payoutd_actors::fakes::{SharedChain, SimTronScan, look};
+use payoutd_actors::fakes::{Disguise, SharedChain, SimTronScan, look};
 use payoutd_actors::office::World;
-use payoutd_actors::ports::{ChainFault, IndexedTransfer, Payouts, SecondOpinion};
+use payoutd_actors::ports::{ChainFault, ChainNode, IndexedTransfer, Payouts, SecondOpinion, View};
 use std::sync::Arc;
 
 /// F-N05: TronScan calls everything confirmed, at once. Nothing is settled before it is solid (the watchman of `until` asserts
@@ -183,25 +183,164 @@ fn a_node_that_leaves_us_out_of_its_list_buries_nobody() {
     assert_eq!((payout.stage, payout.attempts.len()), (Stage::Settled, 1), "{:?}", history(&town, payout.id));
 }
 
-/// The node that is read makes the block anew without our transfer, id and all: the next block does not stand on it. Nothing
-/// is buried on such a chain; a person is told which node, takes it out, and the payout settles.
+/// The node that is read makes the block anew without our transfer, id and all: the next block does not stand on it. It
+/// contradicts itself, so another one is read; nothing is buried, and with the index as the second source the payout settles.
 #[test]
-fn a_node_that_makes_a_block_anew_without_us_buries_nobody() {
+fn a_node_that_makes_a_block_anew_without_us_is_not_read_any_more() {
     let mut town = Town::new(74);
     let told = town.live(async |life: &Life| {
         settle_in(life).await;
         let payout = pay(life, 1).await;
         let txid = signed(life, payout.id).await;
         look(&life.chain).order(&hides(0, txid, true)).unwrap();
-        life.pass(300_000).await;
-        let payout = life.payout(payout.id).await;
-        assert_eq!((payout.stage, payout.attempts.len()), (Stage::Unknown, 1), "{:?}", payout.reason);
-        payout
+        let payout = until_stage(life, payout.id, Stage::Settled).await;
+        let later = pay(life, 2).await;
+        until_stage(life, later.id, Stage::Settled).await;
+        (payout, watchers_view(life).await)
     });
-    let alarms = lines(&town, "alarm_doctored_block");
-    assert!(!alarms.is_empty() && alarms.iter().all(|alarm| alarm.body["node"] == "sim-0"), "{alarms:?}");
+    judge(&town).unwrap();
+    let (payout, view) = told.unwrap();
+    assert_eq!(payout.attempts.len(), 1);
+    assert_eq!(view["reading_from"], "sim-1", "{view}");
+    assert!(view["put_aside"]["sim-0"].is_number(), "{view}");
+    for kind in ["alarm_doctored_block", "alarm_node_put_aside"] {
+        let alarms = lines(&town, kind);
+        assert!(!alarms.is_empty() && alarms.iter().all(|alarm| alarm.body["node"] == "sim-0"), "{alarms:?}");
+    }
+}
+
+async fn watchers_view(life: &Life) -> serde_json::Value {
+    let views = life.office.staff().views().await;
+    views.into_iter().find(|view| view.name == "confirmation_watcher").unwrap().state
+}
+
+/// The same without an index: the house reads the other node and goes on, but on the block that one of two nodes denies nobody
+/// settles and nobody is buried.
+#[test]
+fn on_the_word_of_one_node_against_another_nobody_settles_and_nobody_is_buried() {
+    let mut town = Town::new(76);
+    town.with_index = false;
+    let told = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        let txid = signed(life, payout.id).await;
+        look(&life.chain).order(&hides(0, txid, true)).unwrap();
+        life.pass(120_000).await;
+        let later = pay(life, 2).await;
+        until_stage(life, later.id, Stage::Settled).await;
+        life.pass(120_000).await;
+        life.payout(payout.id).await
+    });
+    let payout = told.unwrap();
+    assert!(!payout.stage.is_final() && payout.attempts.len() == 1, "{:?} {:?}", payout.stage, payout.reason);
+    assert_eq!(payout.attempts[0].outcome, AttemptOutcome::Pending);
+    let id = payout.id;
     town.tamper = Some(without_the_first_node);
-    let id = told.unwrap().id;
+    town.rules.single_source = true;
+    let payout = town.live(async |life: &Life| until_stage(life, id, Stage::Settled).await).unwrap();
+    judge(&town).unwrap();
+    assert_eq!(payout.attempts.len(), 1);
+}
+
+fn with_the_first_node_alone(mut world: World, _: &SharedChain) -> World {
+    world.nodes.truncate(1);
+    world
+}
+
+/// With no other node to read the house stops there, and says so: it settles nothing, buries nothing, and signs nothing more.
+#[test]
+fn a_single_node_that_contradicts_itself_stops_the_house_loudly() {
+    let mut town = Town::new(79);
+    town.tamper = Some(with_the_first_node_alone);
+    town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        let txid = signed(life, payout.id).await;
+        look(&life.chain).order(&hides(0, txid, true)).unwrap();
+        life.pass(200_000).await;
+        let payout = life.payout(payout.id).await;
+        assert!(!payout.stage.is_final() && payout.attempts.len() == 1, "{:?}", payout.stage);
+        let view = watchers_view(life).await;
+        assert!(view["trouble"].is_string() && view["put_aside"] == serde_json::json!({}), "{view}");
+    });
+    assert!(!lines(&town, "alarm_doctored_block").is_empty());
+}
+
+/// A node that answers who it is and how far the chain has come, and hangs when it is asked for blocks.
+struct HangsOverBlocks(Arc<dyn ChainNode>);
+
+#[async_trait]
+impl Disguise for HangsOverBlocks {
+    fn node(&self) -> &dyn ChainNode {
+        self.0.as_ref()
+    }
+
+    async fn before_blocks(&self) -> Result<(), ChainFault> {
+        Err(ChainFault::Garbled("half a list of blocks".to_owned()))
+    }
+}
+
+fn with_a_first_node_that_hangs_over_blocks(mut world: World, _: &SharedChain) -> World {
+    world.nodes[0] = Arc::new(HangsOverBlocks(world.nodes[0].clone()));
+    world
+}
+
+/// The node that is read knows the head and gives no blocks: after a while the other one is read, and payouts settle.
+#[test]
+fn a_node_that_can_not_be_read_is_not_read_for_ever() {
+    let mut town = Town::new(77);
+    town.tamper = Some(with_a_first_node_that_hangs_over_blocks);
+    let told = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        let payout = to_its_end(life, payout.id).await;
+        (payout, watchers_view(life).await)
+    });
+    judge(&town).unwrap();
+    let (payout, view) = told.unwrap();
+    assert_eq!(payout.stage, Stage::Settled);
+    assert_eq!(view["reading_from"], "sim-1", "{view}");
+    assert_eq!(lines(&town, "alarm_node_put_aside").len(), 1);
+}
+
+/// A node that calls every transfer failed.
+struct SaysFailed(Arc<dyn ChainNode>);
+
+impl Disguise for SaysFailed {
+    fn node(&self) -> &dyn ChainNode {
+        self.0.as_ref()
+    }
+
+    fn told(&self, _: View, mut info: TransactionInfo) -> Option<TransactionInfo> {
+        info.receipt.result = Some(ContractResult::Revert);
+        info.result_failed = true;
+        info.logs.clear();
+        Some(info)
+    }
+}
+
+fn with_one_node_that_says_failed(mut world: World, _: &SharedChain) -> World {
+    world.nodes.truncate(1);
+    world.nodes[0] = Arc::new(SaysFailed(world.nodes[0].clone()));
+    world
+}
+
+/// One node and an index: the node says of a payment that it failed. If it were believed, whoever orders again pays twice. The
+/// index lists the payment, so nobody is believed, and a person hears of it.
+#[test]
+fn a_single_node_that_calls_a_payment_failed_is_not_believed_against_the_index() {
+    let mut town = Town::new(78);
+    town.tamper = Some(with_one_node_that_says_failed);
+    let told = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        until_stage(life, payout.id, Stage::Included).await;
+        stays(life, payout.id, Stage::Included, 300_000).await;
+        payout.id
+    });
+    assert!(!lines(&town, "alarm_sources_disagree").is_empty());
+    town.tamper = None;
+    let id = told.unwrap();
     let payout = town.live(async |life: &Life| until_stage(life, id, Stage::Settled).await).unwrap();
     judge(&town).unwrap();
     assert_eq!(payout.attempts.len(), 1);
