@@ -2,10 +2,9 @@
 
 use super::{
     Json,
-    client::Client,
+    door::Door,
     exit::Exit,
     failure::Failure,
-    place::Place,
     table::{Rows, Side},
     terminal::{Ink, Terminal},
 };
@@ -23,14 +22,14 @@ pub struct Args {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 impl Args {
     /// Asks, and shows.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         super::wait(async {
-            let client = Client::of(&self.place)?;
+            let client = self.door.client()?;
             let told: ActorsBody = client.get("/v1/admin/actors", &[]).await?;
             if self.json.json {
                 terminal.json(&told)?;

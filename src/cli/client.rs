@@ -1,4 +1,4 @@
-//! A client of the daemon's API on this machine: address and token come from the daemon's own configuration.
+//! A client of the daemon's API: address and token come from the daemon's own configuration, or are named.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -59,14 +59,26 @@ impl Client {
         let token = http.token_file.http_token();
         let token =
             token.map_err(|why| Failure::new(Exit::NoInput, format_args!("http.token_file: {why}")))?;
-        let client = reqwest::Client::builder()
+        Self::through(format!("http://{}", reachable(http.listen)), token)
+    }
+
+    /// The client of the daemon at an address.
+    ///
+    /// # Errors
+    /// When this system can not make one.
+    pub fn at(url: &reqwest::Url, token: Secret) -> Result<Self, Failure> {
+        Self::through(url.as_str().trim_end_matches('/').to_owned(), token)
+    }
+
+    fn through(base: String, token: Secret) -> Result<Self, Failure> {
+        let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
             .build()
             .map_err(|why| Failure::because(Exit::Software, "cannot make an HTTP client", &why))?;
-        Ok(Self { http: client, base: format!("http://{}", reachable(http.listen)), token })
+        Ok(Self { http, base, token })
     }
 
     /// Reads.
@@ -182,7 +194,10 @@ impl From<NoAnswer> for Failure {
                 Exit::Unavailable,
                 format_args!("nobody answers at {base}: is the daemon running?"),
             )
-            .next("start it with `payoutd run`, or name its configuration with --config FILE or --data DIR"),
+            .next(
+                "start it with `payoutd run`; or name its configuration with --config FILE or --data DIR, or its address with \
+                 --url URL --token-file FILE",
+            ),
             NoAnswer::Silent { cause } => {
                 Self::new(Exit::Unavailable, format_args!("the daemon did not answer: {cause}"))
             }
@@ -210,7 +225,7 @@ fn refused(problem: &ProblemBody) -> Failure {
     };
     let failure = Failure::new(exit, format_args!("{}{mistakes}", problem.detail));
     match problem.status {
-        401 => failure.next("the token in http.token_file is not the one that the daemon was started with"),
+        401 => failure.next("the token in that file is not the one that the daemon was started with"),
         500 => failure.next(format_args!("look for {} in the daemon's log", problem.instance)),
         _ => failure,
     }

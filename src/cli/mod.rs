@@ -11,6 +11,7 @@
 //! To add a command: a file with `Args` and `run(self, &Terminal) -> Result<Exit, Failure>`, one variant and one arm below.
 
 pub mod client;
+pub mod door;
 pub mod exit;
 pub mod failure;
 pub mod keys;

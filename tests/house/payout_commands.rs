@@ -167,3 +167,38 @@ async fn a_daemon_that_is_down_or_a_wrong_token_is_said_with_the_next_step() {
     let nobody = desk.run(&["actors"]).await;
     assert_eq!((nobody.status.code(), text(&nobody).contains("payoutd run")), (Some(69), true), "{nobody:?}");
 }
+
+/// From a machine without the daemon's configuration: an address and a token are enough, and what is wrong with them is said.
+#[actix_web::test]
+async fn an_address_and_a_token_are_enough_for_a_client() {
+    let desk = Desk::open().await;
+    let (token, url) = (desk.folder.path().join("token"), format!("http://{}/", desk.door.address));
+    let run = async |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_payoutd"));
+        command.args(arguments).current_dir("/").env_remove("PAYOUTD_CONFIG");
+        actix_web::web::block(move || command.output().unwrap()).await.unwrap()
+    };
+    let token = token.to_str().unwrap();
+    let there = ["--url", &url, "--token-file", token];
+    let alice = ALICE.to_string();
+    let order = [&["payouts", "create", &alice, "1.5", "--key", "far", "--json"], there.as_slice()].concat();
+    let made = run(&order).await;
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|why| panic!("{why}: {made:?}"));
+    let id = made["id"].as_str().unwrap();
+    let shown = run(&[&["payouts", "show", id, "--json"], there.as_slice()].concat()).await;
+    assert_eq!(serde_json::from_slice::<Value>(&shown.stdout).unwrap(), made);
+
+    let listed = run(&["payouts", "list", "--url", &url]).await;
+    assert_eq!(listed.status.code(), Some(2), "{listed:?}");
+    assert!(text(&listed).contains("--token-file"), "{listed:?}");
+    let both = run(&[&["payouts", "list", "--config", "x.toml"], there.as_slice()].concat()).await;
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+    let missing = run(&["payouts", "list", "--url", &url, "--token-file", "/no/such/file"]).await;
+    assert_eq!(missing.status.code(), Some(66), "{missing:?}");
+    assert!(text(&missing).contains("/no/such/file"), "{missing:?}");
+    let odd = run(&["payouts", "list", "--url", "pay.example", "--token-file", token]).await;
+    assert_eq!(odd.status.code(), Some(2), "{odd:?}");
+    assert!(text(&odd).contains("https://pay.example"), "{odd:?}");
+    let help = run(&["payouts", "--help"]).await;
+    assert!(text(&help).contains("--token-file"), "{help:?}");
+}

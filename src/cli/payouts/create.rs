@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use super::{Client, Exit, Failure, PayoutBody, Terminal, show, watch};
 use crate::{
-    cli::{Json, client::NoAnswer, place::Place},
+    cli::{Json, client::NoAnswer, door::Door},
     http::payouts::body::{ClearanceBody, OrderBody},
 };
 
@@ -75,7 +75,7 @@ pub(super) struct Args {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -85,7 +85,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place)?;
+        let client = self.door.client()?;
         let order = self.order()?;
         let key = self.key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         let payout = send(&client, terminal, &key, &order).await?;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Client, Exit, Failure, PayoutBody, Terminal, path_of, show};
+use super::{Exit, Failure, PayoutBody, Terminal, path_of, show};
 use crate::{
-    cli::{Json, place::Place},
+    cli::{Json, door::Door},
     http::payouts::decide::{RejectBody, ResolveBody},
 };
 
@@ -19,7 +19,7 @@ struct Which {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 /// `payoutd payouts cancel ID`
@@ -101,7 +101,7 @@ async fn decide(
     verb: &str,
     body: Option<&impl Serialize>,
 ) -> Result<Exit, Failure> {
-    let client = Client::of(&which.place)?;
+    let client = which.door.client()?;
     let payout: PayoutBody = client.post(&path_of(&which.id, verb)?, body).await?;
     if which.json.json {
         terminal.json(&payout)?;

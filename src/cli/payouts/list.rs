@@ -1,10 +1,10 @@
 //! `payoutd payouts list`: a table for people, the API's page for scripts.
 
-use super::{Client, Exit, Failure, Terminal, ink, standing};
+use super::{Exit, Failure, Terminal, ink, standing};
 use crate::{
     cli::{
         Json,
-        place::Place,
+        door::Door,
         table::{Rows, Side},
     },
     http::payouts::{body::PayoutBody, list::PageBody},
@@ -53,12 +53,12 @@ pub(super) struct Args {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place)?;
+        let client = self.door.client()?;
         let mut cursor = self.cursor.clone();
         let mut shown = Vec::new();
         loop {

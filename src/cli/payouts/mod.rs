@@ -18,6 +18,10 @@ use super::{
 
 /// `payoutd payouts …`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each of these finds the daemon by its configuration on this machine (--config FILE), by a sandbox's folder (--data DIR), or,
+from any other machine, by its address and a file with the API's token:
+  payoutd payouts list --url https://pay.example:8443 --token-file ~/.payoutd-token")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

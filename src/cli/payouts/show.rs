@@ -2,11 +2,11 @@
 
 use payoutd_actors::domain::payout::AttemptOutcome;
 
-use super::{Client, Exit, Failure, PayoutBody, Terminal, ink, path_of, read, standing};
+use super::{Exit, Failure, PayoutBody, Terminal, ink, path_of, read, standing};
 use crate::{
     cli::{
         Json,
-        place::Place,
+        door::Door,
         sheet::Sheet,
         table::{Rows, Side},
         terminal::Ink,
@@ -25,7 +25,7 @@ pub(super) struct Args {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 /// `payoutd payouts verify ID`
@@ -40,12 +40,12 @@ pub(super) struct Verify {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place)?;
+        let client = self.door.client()?;
         let payout = read(&client, &self.id).await?;
         if self.json.json {
             terminal.json(&payout)?;
@@ -58,7 +58,7 @@ impl Args {
 
 impl Verify {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place)?;
+        let client = self.door.client()?;
         let told: VerificationBody = client.post(&path_of(&self.id, "/verify")?, None::<&()>).await?;
         if self.json.json {
             terminal.json(&told)?;

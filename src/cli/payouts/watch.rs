@@ -5,7 +5,7 @@ use std::time::Duration;
 use payoutd_actors::domain::payout::Stage;
 
 use super::{Client, Exit, Failure, PayoutBody, Terminal, ink, path_of, standing};
-use crate::cli::{Json, place::Place};
+use crate::cli::{Json, door::Door};
 
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,12 +26,12 @@ pub(super) struct Args {
     json: Json,
 
     #[command(flatten)]
-    place: Place,
+    door: Door,
 }
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = Client::of(&self.place)?;
+        let client = self.door.client()?;
         follow(&client, terminal, &self.id, self.json).await
     }
 }

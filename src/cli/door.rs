@@ -1,0 +1,70 @@
+//! Where the daemon's API is: what this machine's configuration says, or `--url URL --token-file FILE` from any other machine.
+
+use std::path::PathBuf;
+
+use reqwest::Url;
+
+use super::{client::Client, exit::Exit, failure::Failure, place::Place};
+use crate::config::SecretFile;
+
+/// `--config FILE`, `--data DIR`, or `--url URL --token-file FILE`.
+#[derive(Debug, clap::Args)]
+pub struct Door {
+    #[command(flatten)]
+    place: Place,
+
+    /// The API's address, where the daemon's configuration is not at hand (http://… or https://…; across a network https,
+    /// because the token travels with every request)
+    #[arg(long, value_name = "URL", value_parser = api_url, requires = "token_file", conflicts_with_all = ["config", "data"])]
+    url: Option<Url>,
+
+    /// The file with the API's token, readable by nobody else (chmod 600); with --url
+    #[arg(long, value_name = "FILE", requires = "url")]
+    token_file: Option<PathBuf>,
+}
+
+impl Door {
+    /// The client that goes through this door.
+    ///
+    /// # Errors
+    /// Exit 78 for a configuration with mistakes, 66 for a token that can not be read.
+    pub fn client(&self) -> Result<Client, Failure> {
+        let (Some(url), Some(file)) = (&self.url, &self.token_file) else { return Client::of(&self.place) };
+        let token = SecretFile::new(file.clone()).http_token();
+        let token = token.map_err(|why| Failure::new(Exit::NoInput, format_args!("--token-file: {why}")))?;
+        Client::at(url, token)
+    }
+}
+
+fn api_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|why| format!("{why}; write it with its scheme, like https://pay.example:8443"))?;
+    match (url.scheme(), url.username(), url.password(), url.query(), url.fragment()) {
+        ("http" | "https", "", None, None, None) if url.has_host() => Ok(url),
+        ("http" | "https", ..) => {
+            Err("name scheme, host and port only; the token comes from --token-file".to_owned())
+        }
+        (scheme, ..) => Err(format!("{scheme} is not spoken here; write http://… or https://…")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_scheme_a_host_and_a_port() {
+        for good in ["http://127.0.0.1:8080", "https://pay.example", "https://pay.example/behind/a/proxy"] {
+            assert!(api_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "127.0.0.1:8080",
+            "pay.example",
+            "ftp://pay.example",
+            "http://me:token@pay.example",
+            "http://a/?b",
+        ] {
+            assert!(api_url(bad).is_err(), "{bad}");
+        }
+    }
+}
