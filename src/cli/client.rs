@@ -225,7 +225,9 @@ fn refused(problem: &ProblemBody) -> Failure {
     };
     let failure = Failure::new(exit, format_args!("{}{mistakes}", problem.detail));
     match problem.status {
-        401 => failure.next("the token in that file is not the one that the daemon was started with"),
+        401 => failure.next(
+            "the token in http.token_file (or --token-file) is not the one that the daemon was started with",
+        ),
         500 => failure.next(format_args!("look for {} in the daemon's log", problem.instance)),
         _ => failure,
     }

@@ -1,5 +1,7 @@
 //! The fields of one JSON object, taken one by one, each mistake noted with its pointer; what nobody took is refused.
 
+use std::collections::BTreeSet;
+
 use payoutd_actors::domain::order::OrderProblem;
 use serde_json::{Map, Value};
 
@@ -24,6 +26,14 @@ impl Problems {
     /// Notes a mistake.
     pub fn note(&mut self, pointer: &str, detail: impl Into<String>) {
         self.list.push(OrderProblem::at(pointer, detail));
+    }
+
+    /// The fields of the object at a pointer that have some.
+    #[must_use]
+    pub fn fields_below(&self, at: &str) -> BTreeSet<String> {
+        let below =
+            self.list.iter().filter_map(|problem| problem.pointer.strip_prefix(at)?.strip_prefix('/'));
+        below.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect()
     }
 
     /// How many there are.

@@ -2,7 +2,7 @@
 //!
 //! Door-neutral: the same text is the same order over every door. All mistakes are found in one reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use payoutd_actors::domain::{
     address::Address,
@@ -30,8 +30,34 @@ const HEX_32: &str = "a string of 64 hex digits";
 pub enum NotAnOrder {
     /// It is no JSON: there is nothing to point into.
     Malformed(Malformed),
-    /// Its mistakes, by pointer.
-    Mistaken(Vec<OrderProblem>),
+    /// Its mistakes, by pointer, and what is sound of each order: a policy can still be asked of that.
+    Mistaken {
+        /// The mistakes of form.
+        problems: Vec<OrderProblem>,
+        /// The orders, as far as they could be read.
+        sound: Vec<SoundFields>,
+    },
+}
+
+/// What is sound of an order that has mistakes of form: the rest is filled in with something harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundFields {
+    /// The order, its mistaken fields filled in.
+    pub order: Order,
+    /// Its place in the text.
+    at: String,
+    /// The fields that are filled in, or that can not be judged without one that is.
+    filled_in: BTreeSet<String>,
+}
+
+impl SoundFields {
+    /// What a policy says of the order, as far as it is about a sound field; placed in the text.
+    #[must_use]
+    pub fn own(&self, problem: OrderProblem) -> Option<OrderProblem> {
+        let field = problem.pointer.split('/').nth(1).unwrap_or_default();
+        let is_own = !self.filled_in.contains(field);
+        is_own.then(|| OrderProblem::at(&format!("{}{}", self.at, problem.pointer), problem.detail))
+    }
 }
 
 impl From<Malformed> for NotAnOrder {
@@ -46,10 +72,11 @@ impl From<Malformed> for NotAnOrder {
 /// With every mistake in the text.
 pub fn read_one(bytes: &[u8]) -> Result<Order, NotAnOrder> {
     let (value, twice) = json::read(bytes)?;
-    let mut problems = Problems::beginning_with(twice);
-    match order(value, "", &mut problems) {
-        Some(order) if problems.is_empty() => Ok(order),
-        _ => Err(NotAnOrder::Mistaken(problems.into_list())),
+    let (mut problems, mut sound) = (Problems::beginning_with(twice), Vec::new());
+    sound.extend(order(value, "", &mut problems));
+    match sound.pop() {
+        Some(read) if problems.is_empty() => Ok(read.order),
+        read => Err(NotAnOrder::Mistaken { problems: problems.into_list(), sound: Vec::from_iter(read) }),
     }
 }
 
@@ -60,11 +87,14 @@ pub fn read_one(bytes: &[u8]) -> Result<Order, NotAnOrder> {
 pub fn read_batch(bytes: &[u8]) -> Result<Vec<Order>, NotAnOrder> {
     let (value, twice) = json::read(bytes)?;
     let mut problems = Problems::beginning_with(twice);
-    let orders = batch(value, &mut problems).unwrap_or_default();
-    if problems.is_empty() { Ok(orders) } else { Err(NotAnOrder::Mistaken(problems.into_list())) }
+    let sound = batch(value, &mut problems).unwrap_or_default();
+    if problems.is_empty() {
+        return Ok(sound.into_iter().map(|read| read.order).collect());
+    }
+    Err(NotAnOrder::Mistaken { problems: problems.into_list(), sound })
 }
 
-fn batch(value: Value, problems: &mut Problems) -> Option<Vec<Order>> {
+fn batch(value: Value, problems: &mut Problems) -> Option<Vec<SoundFields>> {
     let mut fields = Fields::of(value, "", problems)?;
     let payouts = fields.require("payouts");
     let orders = match payouts {
@@ -90,8 +120,12 @@ fn batch(value: Value, problems: &mut Problems) -> Option<Vec<Order>> {
     Some(orders)
 }
 
-fn order(value: Value, at: &str, problems: &mut Problems) -> Option<Order> {
-    let found_before = problems.len();
+/// Stands in the place of a recipient that can not be read, and of an amount.
+const SOMEBODY: Address = Address::from_evm([0x5a; 20]);
+const SOMETHING: MicroUsdt = MicroUsdt::new(1);
+
+/// An order, as far as it can be read; `None` where there is none at all.
+fn order(value: Value, at: &str, problems: &mut Problems) -> Option<SoundFields> {
     let mut fields = Fields::of(value, at, problems)?;
     let recipient = recipient(&mut fields);
     let amount = amount(&mut fields);
@@ -106,21 +140,24 @@ fn order(value: Value, at: &str, problems: &mut Problems) -> Option<Order> {
     let priority = fields.whole("priority", PRIORITY_MAX.into()).unwrap_or(0);
     let metadata = metadata(&mut fields);
     fields.refuse_the_rest();
-    if problems.len() > found_before {
-        return None;
+    let mut filled_in = problems.fields_below(at);
+    if filled_in.contains("recipient") || filled_in.contains("route") {
+        // A clearance is one for its recipient, on its route.
+        filled_in.insert("kyc".to_owned());
     }
-    Some(Order {
-        recipient: recipient?,
-        amount: amount?,
-        route: route?,
+    let order = Order {
+        recipient: recipient.unwrap_or(SOMEBODY),
+        amount: amount.unwrap_or(SOMETHING),
+        route: route.unwrap_or(Route::Transfer),
         reference,
         memo,
         kyc,
         not_before_ms,
         not_after_ms,
-        priority: u8::try_from(priority).ok()?,
+        priority: u8::try_from(priority).unwrap_or(0),
         metadata,
-    })
+    };
+    Some(SoundFields { order, at: at.to_owned(), filled_in })
 }
 
 fn recipient(fields: &mut Fields<'_>) -> Option<Address> {

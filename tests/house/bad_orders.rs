@@ -256,3 +256,32 @@ async fn five_equal_payouts_to_one_address_are_five_payouts() {
     ids.dedup();
     assert_eq!((ids.len(), door.office.taken()), (5, 5));
 }
+
+/// Mistakes of form and what the house refuses are told together: nobody corrects an order twice. What can not be judged because
+/// another field is wrong is not guessed.
+#[actix_web::test]
+async fn mistakes_of_form_and_of_policy_are_told_together() {
+    let door = OpenDoor::open().await;
+    let long = "x".repeat(1_000);
+    let body = json!({ "recipient": WALLET.to_string(), "amount": 25.5, "memo": long, "priority": 77, "color": "red" });
+    let answer = door.order("both", &body).await;
+    let mut pointers = answer.pointers();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["/amount", "/color", "/memo", "/priority", "/recipient"], "{}", answer.text);
+    assert!(answer.text.contains("the paying wallet itself"), "{}", answer.text);
+
+    // Too much, to somebody who can not be read, by a route with a clearance that nobody can hold against him.
+    let clearance =
+        json!({ "hash": "11".repeat(32), "expiry": 1, "v": 27, "r": "22".repeat(32), "s": "33".repeat(32) });
+    let body = json!({ "recipient": "T123", "amount": "700000", "route": "transfer", "kyc": clearance });
+    refused(&door.order("guess", &body).await, &["/recipient", "/amount"]);
+
+    let items = json!({ "payouts": [
+        { "recipient": TOKEN.to_string(), "amount": "1" },
+        { "recipient": ALICE.to_string(), "amount": "1e3", "reference": long },
+    ]});
+    let answer = door.batch("items", &items).await;
+    let expected = ["/payouts/1/amount", "/payouts/0/recipient", "/payouts/1/reference"];
+    refused(&answer, &expected);
+    assert_eq!(door.office.taken(), 0);
+}

@@ -29,6 +29,11 @@ pub struct AdmitPayouts {
     pub batch: bool,
 }
 
+/// Asks what the house would refuse of these orders, by their place. Nothing is taken in.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<(usize, OrderProblem)>")]
+pub struct ReviewOrders(pub Vec<Order>);
+
 /// Why a request was not taken in. Nothing of it was written.
 #[derive(Debug, Clone, Error)]
 pub enum AdmissionRefusal {
@@ -111,15 +116,19 @@ struct Prepared {
     problems: Vec<(usize, OrderProblem)>,
 }
 
-fn prepare(desk: &Desk, request: &AdmitPayouts) -> Result<Prepared, StoreFault> {
+/// What the house refuses of some orders, by their place.
+pub(super) fn review(desk: &Desk, orders: &[Order]) -> Vec<(usize, OrderProblem)> {
     let now_ms = desk.tools.clock.now_ms();
     let refusals = |order| desk.tools.policy.refusals(order, now_ms);
-    let problems: Vec<_> = request
-        .orders
-        .iter()
-        .enumerate()
-        .flat_map(|(index, order)| refusals(order).into_iter().map(move |problem| (index, problem)))
-        .collect();
+    let of_each = orders.iter().enumerate();
+    of_each
+        .flat_map(|(place, order)| refusals(order).into_iter().map(move |problem| (place, problem)))
+        .collect()
+}
+
+fn prepare(desk: &Desk, request: &AdmitPayouts) -> Result<Prepared, StoreFault> {
+    let now_ms = desk.tools.clock.now_ms();
+    let problems = review(desk, &request.orders);
     let digests = request_digests(&request.orders, request.batch)
         .map_err(|why| StoreFault::Corrupt(format!("an order can not be written down: {why}")))?;
     let new = |(index, (order, digest)): (usize, (&Order, [u8; 32]))| {

@@ -15,10 +15,10 @@ mod release;
 mod tests;
 
 pub use decide::{DecidePayout, Decision, DecisionRefusal};
-pub use intake::{AdmissionRefusal, AdmitPayouts};
+pub use intake::{AdmissionRefusal, AdmitPayouts, ReviewOrders};
 
 use crate::domain::limits::LimitRules;
-use crate::domain::order::HousePolicy;
+use crate::domain::order::{HousePolicy, OrderProblem};
 use crate::domain::payout::{ORDER_DIGEST_PURPOSE, Reason};
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
@@ -167,6 +167,14 @@ impl Handler<AdmitPayouts> for Admission {
         let desk = self.desk.clone();
         self.admit.run(ctx, move || intake::admit_some(desk.clone()));
         answer
+    }
+}
+
+impl Handler<ReviewOrders> for Admission {
+    type Result = Vec<(usize, OrderProblem)>;
+
+    fn handle(&mut self, ReviewOrders(orders): ReviewOrders, _: &mut Self::Context) -> Self::Result {
+        intake::review(&self.desk, &orders)
     }
 }
 

@@ -16,6 +16,7 @@ use payoutd_actors::{
         identity::{AccountId, PayoutId},
         journal::Checkpoint,
         limits::{LimitBook, LimitRules},
+        order::{Order, OrderProblem},
         payout::{Payout, Settlement, Stage},
     },
     guardian::{ActorView, Gone},
@@ -123,6 +124,9 @@ pub struct Shown {
 /// What the door asks of the office.
 #[async_trait]
 pub trait Office: Send + Sync {
+    /// What this house would refuse of these orders, by their place; nothing is taken in.
+    async fn review(&self, orders: Vec<Order>) -> Result<Vec<(usize, OrderProblem)>, Fault>;
+
     /// Takes in an order or a batch. The answers keep the request's order.
     async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted>;
 

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use payoutd_actors::{
-    admission::{Admission, AdmitPayouts, DecidePayout},
+    admission::{Admission, AdmitPayouts, DecidePayout, ReviewOrders},
     audit_writer::{AuditWriter, SealNow, SealTrouble},
     circuit_breaker::SharedBreaker,
     confirmation_watcher::{ConfirmationWatcher, Verification, VerifyPayout, VerifyRefused},
@@ -17,6 +17,7 @@ use payoutd_actors::{
         identity::{AccountId, PayoutId},
         journal::{Checkpoint, JournalPublicKey},
         limits::LimitRules,
+        order::{Order, OrderProblem},
         payout::{Payout, Stage},
     },
     guardian::{ActorView, Handle},
@@ -116,6 +117,10 @@ impl Staffed {
 
 #[async_trait]
 impl Office for Staffed {
+    async fn review(&self, orders: Vec<Order>) -> Result<Vec<(usize, OrderProblem)>, Fault> {
+        Ok(self.tools.admission.ask(ReviewOrders(orders)).await?)
+    }
+
     async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted> {
         let answer = self.tools.admission.ask(request).await;
         answer.map_err(|gone| NotAdmitted::Fault(gone.into()))?.map_err(NotAdmitted::Refused)

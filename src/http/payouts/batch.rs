@@ -34,7 +34,10 @@ pub async fn create_batch(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request.headers())?;
-    let orders = payout_order::read_batch(&body.0).map_err(not_an_order)?;
+    let orders = match payout_order::read_batch(&body.0) {
+        Ok(orders) => orders,
+        Err(why) => return Err(not_an_order(&door, why).await),
+    };
     let count = orders.len();
     let request = AdmitPayouts { account: caller.account, key, orders, batch: true };
     let admitted = door.office.admit(request).await;

@@ -59,7 +59,10 @@ pub async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request.headers())?;
-    let order = payout_order::read_one(&body.0).map_err(not_an_order)?;
+    let order = match payout_order::read_one(&body.0) {
+        Ok(order) => order,
+        Err(why) => return Err(not_an_order(&door, why).await),
+    };
     let request = AdmitPayouts { account: caller.account, key, orders: vec![order], batch: false };
     let admitted = door.office.admit(request).await.map_err(|why| not_admitted(why, |_| String::new()))?;
     let [(payout, replayed)] = <[_; 1]>::try_from(taken(admitted)?).map_err(|_| miscounted())?;
@@ -88,12 +91,21 @@ pub(super) fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
     IdempotencyKey::parse(text).map_err(|why| invalid(why.to_string()))
 }
 
-/// The problem of a text that is no order.
-pub(super) fn not_an_order(why: NotAnOrder) -> Problem {
-    match why {
-        NotAnOrder::Malformed(malformed) => Problem::new(Kind::MalformedRequest, malformed.to_string()),
-        NotAnOrder::Mistaken(mistakes) => Problem::mistakes(Kind::InvalidOrder, mistakes),
-    }
+/// The problem of a text that is no order. What the house would refuse of its sound fields is told along with the mistakes, so
+/// that nobody corrects an order twice; an office that does not answer leaves that for the next time.
+pub(super) async fn not_an_order(door: &Door, why: NotAnOrder) -> Problem {
+    let (mut mistakes, sound) = match why {
+        NotAnOrder::Malformed(malformed) => {
+            return Problem::new(Kind::MalformedRequest, malformed.to_string());
+        }
+        NotAnOrder::Mistaken { problems, sound } => (problems, sound),
+    };
+    let orders = sound.iter().map(|read| read.order.clone()).collect();
+    let refusals = door.office.review(orders).await.unwrap_or_default();
+    let own = |(place, refusal): (usize, OrderProblem)| sound.get(place)?.own(refusal);
+    let room = PROBLEMS_MAX.saturating_sub(mistakes.len());
+    mistakes.extend(refusals.into_iter().filter_map(own).take(room));
+    Problem::mistakes(Kind::InvalidOrder, mistakes)
 }
 
 /// The problem of orders that were not taken in; `at` gives the pointer of an item.

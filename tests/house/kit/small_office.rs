@@ -16,7 +16,7 @@ use payoutd_actors::{
         journal::Checkpoint,
         limits::{LimitBook, LimitRules},
         money::MicroUsdt,
-        order::{HousePolicy, Order},
+        order::{HousePolicy, Order, OrderProblem},
         payout::{Command, Payout, Reason, Reservation, Stage, apply, decide},
     },
     guardian::ActorView,
@@ -119,16 +119,22 @@ fn payout(account: &AccountId, key: IdempotencyKey, digest: [u8; 32], order: Ord
     }
 }
 
+fn refusals(orders: &[Order]) -> Vec<(usize, OrderProblem)> {
+    let of =
+        |(place, order)| policy().refusals(order, NOW_MS).into_iter().map(move |problem| (place, problem));
+    orders.iter().enumerate().flat_map(of).collect()
+}
+
 #[async_trait]
 impl Office for SmallOffice {
+    async fn review(&self, orders: Vec<Order>) -> Result<Vec<(usize, OrderProblem)>, Fault> {
+        drop(self.whole()?);
+        Ok(refusals(&orders))
+    }
+
     async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted> {
         let mut inner = self.whole().map_err(NotAdmitted::Fault)?;
-        let judged = request.orders.iter().enumerate();
-        let refusals: Vec<_> = judged
-            .flat_map(|(place, order)| {
-                policy().refusals(order, NOW_MS).into_iter().map(move |problem| (place, problem))
-            })
-            .collect();
+        let refusals = refusals(&request.orders);
         if !refusals.is_empty() {
             return Err(NotAdmitted::Refused(AdmissionRefusal::Invalid(refusals)));
         }
