@@ -402,3 +402,24 @@ async fn the_numbers_can_be_scraped() {
     door.office.breaks(Some(Fault::Away { who: "the store".to_owned(), retry_after_ms: 1 }));
     assert_eq!(send(door.stranger(Method::GET, "/metrics")).await.status, 200);
 }
+
+/// What is no HTTP never becomes a request: the framework refuses it with a bare status (docs/problems/malformed-request.md says
+/// so), hangs up, and the door stays open for everybody else.
+#[actix_web::test]
+async fn what_is_no_http_is_refused_and_hung_up_on() {
+    let door = OpenDoor::open().await;
+    for words in ["this is no HTTP\r\n\r\n", "GET /livez HTTP/1.1\r\nno header\r\n\r\n"] {
+        let address = door.address;
+        let answer = actix_web::web::block(move || {
+            use std::io::{Read, Write};
+            let mut line = std::net::TcpStream::connect(address).unwrap();
+            let (mut heard, _) = (Vec::new(), line.write_all(words.as_bytes()));
+            let _ = line.read_to_end(&mut heard);
+            String::from_utf8_lossy(&heard).into_owned()
+        });
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some("400"), "{answer:?}");
+        assert!(answer.ends_with("\r\n\r\n"), "no body: {answer:?}");
+    }
+    assert_eq!(door.get("/livez").await.status, 200);
+}
