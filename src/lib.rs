@@ -14,3 +14,8 @@ pub mod tron;
 pub mod wire;
 pub mod wiring;
 pub mod world;
+
+/// Payouts live and die by the thousand, here and in SQLite, which takes its memory from the same place: measured, glibc's
+/// allocator costs a quarter of all processor time more.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

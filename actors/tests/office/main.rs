@@ -16,3 +16,7 @@ mod restore;
 mod simulation;
 mod stories;
 mod town;
+
+/// The daemon's own allocator: ten thousand towns are built and torn down here.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

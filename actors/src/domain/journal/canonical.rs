@@ -140,7 +140,10 @@ fn push_array(out: &mut Vec<u8>, items: &[Value], depth: usize) -> Result<(), Bo
 fn push_object(out: &mut Vec<u8>, members: &Map<String, Value>, depth: usize) -> Result<(), BodyError> {
     let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
     // RFC 8785 §3.2.3: by UTF-16 code units, which differs from the order of UTF-8 bytes above U+FFFF.
-    sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    sorted.sort_by(|(a, _), (b, _)| match a.is_ascii() && b.is_ascii() {
+        true => a.as_bytes().cmp(b.as_bytes()),
+        false => a.encode_utf16().cmp(b.encode_utf16()),
+    });
     out.push(b'{');
     for (at, (name, value)) in sorted.into_iter().enumerate() {
         if at > 0 {
