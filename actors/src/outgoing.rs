@@ -9,7 +9,7 @@ use crate::domain::order::HousePolicy;
 use crate::domain::payout::BlockRef;
 use crate::domain::stranger::{OwnTransfer, Stranger};
 use crate::domain::tron::execution::TransferLog;
-use crate::domain::tron::{Block, RefBlock, TransactionInfo, TxId, Uint256};
+use crate::domain::tron::{Block, RefBlock, TransactionInfo, TransferKey, TxId, Uint256};
 use crate::ports::{ChainFault, ChainNode, View};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// Which.
-    pub txid: TxId,
+    pub key: TransferKey,
     /// What moved; `None` where it failed.
     pub moved: Option<TransferLog>,
     /// The wallet's own call, where it is one.
@@ -68,7 +68,7 @@ pub fn outgoing_of(
     let outgoing = unknown.filter_map(|transaction| {
         let moved = moved.get(&transaction.txid()).copied();
         let own = OwnTransfer::of(transaction, policy.wallet, policy.token);
-        (moved.is_some() || own.is_some()).then(|| Outgoing { txid: transaction.txid(), moved, own })
+        (moved.is_some() || own.is_some()).then(|| Outgoing { key: transaction.key(), moved, own })
     });
     outgoing.collect()
 }

@@ -28,7 +28,7 @@ const RECORD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, ha
 const MOVE: &str = "UPDATE payout SET stage = ?, reservation = ?, attempts = ?, version = ?, updated_at_ms = ?, settled_at_ms = ?, \
      last_seq = ? WHERE id = ? AND version = ? AND stage = ? AND reservation = ?;";
 const JUDGE: &str = "UPDATE transfer SET outcome = ?, block_number = ?, block_id = ? \
-     WHERE txid = ? AND payout_id = ? AND outcome = 'pending';";
+     WHERE expires_at_ms = ? AND txid = ? AND payout_id = ? AND outcome = 'pending';";
 const BOOKS: &str = "UPDATE reserved SET reserved_micro_usdt = reserved_micro_usdt + ? WHERE scope IN ('', 'house'); \
      UPDATE tally SET payouts = payouts + ?, amount_micro_usdt = amount_micro_usdt + ? WHERE stage = ?; \
      UPDATE tally SET payouts = payouts - ?, amount_micro_usdt = amount_micro_usdt - ? WHERE stage = ?; \
@@ -78,6 +78,7 @@ mod column {
     pub(super) const SETTLED: usize = 24;
     pub(super) const TXID: usize = 0;
     pub(super) const PAYOUT_ID: usize = 1;
+    pub(super) const EXPIRES: usize = 11;
     pub(super) const OUTCOME: usize = 14;
     pub(super) const BLOCK: usize = 15;
     pub(super) const BLOCK_ID: usize = 16;
@@ -290,7 +291,8 @@ impl Statements {
             let fates = batch.iter().fold(sqlx::query(self.fates), |query, Settled { transfer, .. }| {
                 let query =
                     bind(bind(query.bind(outcome), &transfer[column::BLOCK]), &transfer[column::BLOCK_ID]);
-                bind(bind(query, &transfer[column::TXID]), &transfer[column::PAYOUT_ID])
+                let query = bind(bind(query, &transfer[column::EXPIRES]), &transfer[column::TXID]);
+                bind(query, &transfer[column::PAYOUT_ID])
             });
             write(connection, fates).await;
         }

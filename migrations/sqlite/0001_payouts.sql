@@ -61,7 +61,7 @@ END;
 
 -- Transfers: every transaction that was ever signed, on file before its bytes leave (F-P02).
 CREATE TABLE transfer (
-    txid             BLOB    PRIMARY KEY NOT NULL CHECK (length(txid) = 32),
+    txid             BLOB    NOT NULL CHECK (length(txid) = 32),
     payout_id        TEXT    NOT NULL REFERENCES payout (id),
     attempt          INTEGER NOT NULL CHECK (attempt >= 1),
     raw_data         BLOB    NOT NULL,
@@ -78,6 +78,9 @@ CREATE TABLE transfer (
     outcome          TEXT    NOT NULL CHECK (outcome IN ('pending', 'settled', 'failed', 'expired', 'mismatched')),
     block_number     INTEGER,
     block_id         BLOB    CHECK (length(block_id) = 32),
+    -- A txid says its expiration too, so the two are as unique as the txid alone; in this order new rows stand beside each other in
+    -- the index, where txids alone are strewn over all of it.
+    PRIMARY KEY (expires_at_ms, txid),
     CHECK ((block_number IS NULL) = (block_id IS NULL))
 ) STRICT;
 

@@ -4,7 +4,7 @@ use super::Desk;
 use super::eyes::Eyes;
 use crate::domain::payout::{BlockRef, Command, Payout, Stage};
 use crate::domain::tron::block::Block;
-use crate::domain::tron::{BlockId, TxId};
+use crate::domain::tron::{BlockId, TransferKey, TxId};
 use crate::ledger::Outcome;
 use crate::ports::{Gate, StoreFault, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,13 +126,14 @@ async fn note_included(desk: &Rc<Desk>, block: &Block) -> Result<(), String> {
     if desk.recent.borrow().ids.get(&block.number()) == Some(&block.id) {
         return Ok(());
     }
-    let txids: Vec<_> = block.transactions.iter().map(|transaction| transaction.txid()).collect();
-    if txids.is_empty() {
+    let keys: Vec<_> = block.transactions.iter().map(|transaction| transaction.key()).collect();
+    if keys.is_empty() {
         return Ok(());
     }
     let at = BlockRef { number: block.number(), id: block.id };
-    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
-    let here: BTreeSet<TxId> = txids.into_iter().collect();
+    let ours =
+        desk.tools.ledger.payouts().find_by_transfers(&keys).await.map_err(|fault| fault.to_string())?;
+    let here: BTreeSet<TxId> = keys.into_iter().map(|key| key.txid).collect();
     note(desk, standing_in(ours, &here), at).await.map(|_| ())
 }
 
@@ -160,22 +161,23 @@ pub(super) async fn note(desk: &Rc<Desk>, live: Vec<Payout>, at: BlockRef) -> Re
         if new.is_empty() {
             return Ok(noted);
         }
-        let txids: Vec<TxId> = new.iter().filter_map(|payout| Some(payout.live_attempt()?.txid)).collect();
+        let keys: Vec<TransferKey> =
+            new.iter().filter_map(|payout| Some(payout.live_attempt()?.key())).collect();
         let batch = new.into_iter().map(|payout| (payout, Command::NoteInclusion(at))).collect();
         let outcomes = ledger.carry_out(batch, Gate::Open, desk.tools.clock.now_ms()).await.map_err(said)?;
-        let mut lost = BTreeSet::new();
-        for (txid, outcome) in txids.into_iter().zip(outcomes) {
+        let mut lost: Vec<TransferKey> = Vec::new();
+        for (key, outcome) in keys.into_iter().zip(outcomes) {
             match outcome {
                 Outcome::Done(payout, _) => noted.push(*payout),
-                Outcome::Lost => drop(lost.insert(txid)),
+                Outcome::Lost => lost.push(key),
                 Outcome::Refused(_) => {}
             }
         }
         if lost.is_empty() {
             return Ok(noted);
         }
-        let again: Vec<TxId> = lost.iter().copied().collect();
-        wanted = standing_in(ledger.payouts().find_by_txids(&again).await.map_err(said)?, &lost);
+        let again = ledger.payouts().find_by_transfers(&lost).await.map_err(said)?;
+        wanted = standing_in(again, &lost.into_iter().map(|key| key.txid).collect());
     }
     Err(format!("{} payouts of block {} are being moved by somebody else", wanted.len(), at.number))
 }

@@ -11,8 +11,8 @@ use super::judge::judge_read;
 use super::lead::{Weighed, put_aside, weigh};
 use super::strangers;
 use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Payout};
-use crate::domain::tron::TxId;
 use crate::domain::tron::block::{Block, DoctoredBlock};
+use crate::domain::tron::{TransferKey, TxId};
 use crate::outgoing::receipts_of;
 use crate::ports::{BlockMark, HouseChange, View};
 use crate::rounds::Found;
@@ -104,12 +104,13 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
     if block.transactions.is_empty() {
         return Ok(());
     }
-    let txids: Vec<TxId> = block.transactions.iter().map(|transaction| transaction.txid()).collect();
-    let here: BTreeSet<TxId> = txids.iter().copied().collect();
-    if here.len() < txids.len() {
-        stop_for_twins(desk, &txids, at).await?;
+    let keys: Vec<TransferKey> = block.transactions.iter().map(|transaction| transaction.key()).collect();
+    let here: BTreeSet<TxId> = keys.iter().map(|key| key.txid).collect();
+    if here.len() < keys.len() {
+        stop_for_twins(desk, &keys, at).await?;
     }
-    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+    let ours =
+        desk.tools.ledger.payouts().find_by_transfers(&keys).await.map_err(|fault| fault.to_string())?;
     let mut known = BTreeSet::new();
     for payout in &ours {
         for attempt in payout.attempts.iter().filter(|attempt| here.contains(&attempt.txid)) {
@@ -126,10 +127,11 @@ async fn read_block(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), S
 }
 
 /// Our own txid twice in one block.
-async fn stop_for_twins(desk: &Rc<Desk>, txids: &[TxId], at: BlockRef) -> Result<(), String> {
+async fn stop_for_twins(desk: &Rc<Desk>, keys: &[TransferKey], at: BlockRef) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    let twins: Vec<TxId> = txids.iter().copied().filter(|txid| !seen.insert(*txid)).collect();
-    let ours = desk.tools.ledger.payouts().find_by_txids(&twins).await.map_err(|fault| fault.to_string())?;
+    let twins: Vec<TransferKey> = keys.iter().copied().filter(|key| !seen.insert(*key)).collect();
+    let ours =
+        desk.tools.ledger.payouts().find_by_transfers(&twins).await.map_err(|fault| fault.to_string())?;
     for payout in ours {
         let facts = json!({ "block": at, "again_in": at });
         stop_the_house(desk, Alarm::TwiceInChain, &payout.id.to_string(), Some(payout.id), facts).await?;

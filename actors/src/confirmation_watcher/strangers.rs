@@ -9,7 +9,7 @@ use super::eyes::Eyes;
 use crate::domain::payout::BlockRef;
 use crate::domain::stranger::OwnTransfer;
 use crate::domain::tron::block::Block;
-use crate::domain::tron::{TransactionInfo, TxId};
+use crate::domain::tron::{TransactionInfo, TransferKey, TxId};
 use crate::outgoing::{Outgoing, moved_by, outgoing_of, stranger_of};
 use crate::payout_worker::PauseHouse;
 use crate::ports::{ChainFault, View};
@@ -43,7 +43,7 @@ pub(super) async fn look(
     }
     desk.tools.strangers.note_strangers(noted).await.map_err(|fault| fault.to_string())?;
     if desk.catching_up.get() {
-        pause(desk, outgoing[0].txid).await?;
+        pause(desk, outgoing[0].key.txid).await?;
     }
     for one in outgoing {
         tell(desk, &one, at).await;
@@ -52,23 +52,24 @@ pub(super) async fn look(
 }
 
 /// Which of these transactions are transfers of the store's payouts.
-async fn known_among(desk: &Desk, txids: Vec<TxId>) -> Result<BTreeSet<TxId>, String> {
-    if txids.is_empty() {
+async fn known_among(desk: &Desk, keys: &[TransferKey]) -> Result<BTreeSet<TxId>, String> {
+    if keys.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let ours = desk.tools.ledger.payouts().find_by_txids(&txids).await.map_err(|fault| fault.to_string())?;
+    let ours =
+        desk.tools.ledger.payouts().find_by_transfers(keys).await.map_err(|fault| fault.to_string())?;
     Ok(ours.iter().flat_map(|payout| &payout.attempts).map(|attempt| attempt.txid).collect())
 }
 
 async fn tell(desk: &Desk, one: &Outgoing, at: BlockRef) {
     let facts = json!({
-        "txid": one.txid,
+        "txid": one.key.txid,
         "block": at,
         "signed_by_wallet": one.own.is_some(),
         "to": one.moved.map(|log| log.to),
         "amount_micro_usdt": one.moved.map(|log| log.amount.to_string()),
     });
-    raise(desk, Alarm::StrangerTransfer, &one.txid.to_string(), None, facts).await;
+    raise(desk, Alarm::StrangerTransfer, &one.key.txid.to_string(), None, facts).await;
 }
 
 /// Pulls the switch, once: a switch that is pulled already keeps its reason.
@@ -104,10 +105,10 @@ pub(super) async fn ahead(desk: &Rc<Desk>, eyes: &Eyes, solid_number: u64) -> Re
                 .transactions
                 .iter()
                 .filter(|one| OwnTransfer::of(one, policy.wallet, policy.token).is_some());
-            let txids: Vec<TxId> = own.map(|transaction| transaction.txid()).collect();
-            let known = known_among(desk, txids.clone()).await?;
-            if let Some(txid) = txids.into_iter().find(|txid| !known.contains(txid)) {
-                found = Some((block.number(), txid));
+            let keys: Vec<TransferKey> = own.map(|transaction| transaction.key()).collect();
+            let known = known_among(desk, &keys).await?;
+            if let Some(unknown) = keys.into_iter().find(|key| !known.contains(&key.txid)) {
+                found = Some((block.number(), unknown.txid));
             }
         }
         first = last + 1;

@@ -6,7 +6,7 @@ use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::limits::{LimitBook, LimitRules};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Event, Payout, Reason, Reservation, Settlement, Stage};
-use crate::domain::tron::{BlockId, TxId};
+use crate::domain::tron::{BlockId, TransferKey};
 use crate::ports::birth::born;
 use crate::ports::{
     Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
@@ -61,11 +61,8 @@ impl Payouts for MemoryStore {
         .await
     }
 
-    async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault> {
-        self.read(|cabinet| {
-            reads::of_ids(cabinet, txids.iter().filter_map(|id| cabinet.txids.get(id).copied()))
-        })
-        .await
+    async fn find_by_transfers(&self, keys: &[TransferKey]) -> Result<Vec<Payout>, StoreFault> {
+        self.read(|cabinet| reads::of_transfers(cabinet, keys)).await
     }
 
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault> {

@@ -7,7 +7,7 @@ use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{
     Attempt, AttemptOutcome, EventName, Payout, Reason, Reservation, Settlement, Stage,
 };
-use crate::domain::tron::BlockId;
+use crate::domain::tron::{BlockId, TransferKey};
 use crate::ports::{InFlight, LiveTransfer, PayoutFilter, StageCount, StoreFault, Urgency};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,15 @@ struct Facts {
 pub(super) fn of_ids(cabinet: &Cabinet, ids: impl Iterator<Item = PayoutId>) -> Vec<Payout> {
     let ids: BTreeSet<PayoutId> = ids.collect();
     ids.iter().filter_map(|id| cabinet.payouts.get(id)).map(|kept| kept.payout.clone()).collect()
+}
+
+pub(super) fn of_transfers(cabinet: &Cabinet, keys: &[TransferKey]) -> Vec<Payout> {
+    let has = |id: &PayoutId, key: &TransferKey| {
+        let attempts = cabinet.payouts.get(id).map(|kept| &kept.payout.attempts);
+        attempts.is_some_and(|attempts| attempts.iter().any(|attempt| attempt.key() == *key))
+    };
+    let found = |key: &TransferKey| cabinet.txids.get(&key.txid).copied().filter(|id| has(id, key));
+    of_ids(cabinet, keys.iter().filter_map(found))
 }
 
 pub(super) fn settlement(cabinet: &Cabinet, id: PayoutId) -> Result<Option<Settlement>, StoreFault> {

@@ -9,7 +9,7 @@ use crate::domain::journal::JournalDraft;
 use crate::domain::limits::{LimitBook, LimitRules};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{Event, Payout, Reason, Settlement, Stage, Standing};
-use crate::domain::tron::{BlockId, RefBlock, TxId};
+use crate::domain::tron::{BlockId, RefBlock, TransferKey, TxId};
 use async_trait::async_trait;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -195,8 +195,8 @@ pub trait Payouts: Send + Sync {
         key: &IdempotencyKey,
     ) -> Result<Option<Payout>, StoreFault>;
 
-    /// The payouts of these transfers (live or ended), whole; ids that are nobody's are left out. At most a block's worth.
-    async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault>;
+    /// The payouts of these transfers (live or ended), whole; keys that are nobody's are left out. At most a block's worth.
+    async fn find_by_transfers(&self, keys: &[TransferKey]) -> Result<Vec<Payout>, StoreFault>;
 
     /// A page, newest first.
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault>;

@@ -62,7 +62,7 @@ pub async fn adopt(tools: Tools<'_>, ledger: &Ledger, book: &ChainBook) -> Resul
     let mut batch = Vec::new();
     let mut spoken_for: BTreeSet<PayoutId> = BTreeSet::new();
     for unknown in &book.unknown {
-        let txid = unknown.outgoing.txid;
+        let txid = unknown.outgoing.key.txid;
         let relation = relations.remove(&txid);
         let payout_id = relation.as_ref().map(|relation| relation.payout.id);
         let undecided = |why: String| Undecided { txid, block: unknown.block.number, payout_id, why };

@@ -4,7 +4,7 @@ use super::NotCompared;
 use crate::domain::order::HousePolicy;
 use crate::domain::payout::BlockRef;
 use crate::domain::stranger::Stranger;
-use crate::domain::tron::{Block, TransactionInfo, TxId};
+use crate::domain::tron::{Block, TransactionInfo, TransferKey, TxId};
 use crate::outgoing::{Outgoing, moved_by, outgoing_of, receipts_of, stranger_of};
 use crate::ports::{BlockMark, ChainFault, ChainNode, Payouts, View};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -112,12 +112,12 @@ impl ChainBook {
         }
         let moved = moved_by(&infos, reading.policy);
         self.outgoing += moved.len() as u64;
-        let txids: Vec<TxId> = infos.iter().map(|info| info.txid).collect();
-        let payouts = reading.payouts.find_by_txids(&txids).await?;
+        let keys: Vec<TransferKey> = block.transactions.iter().map(|transaction| transaction.key()).collect();
+        let payouts = reading.payouts.find_by_transfers(&keys).await?;
         let ours: BTreeSet<TxId> =
             payouts.iter().flat_map(|payout| &payout.attempts).map(|attempt| attempt.txid).collect();
         let unknown: Vec<Outgoing> = outgoing_of(block, &moved, reading.policy, &ours);
-        let unknown_ids: BTreeSet<TxId> = unknown.iter().map(|one| one.txid).collect();
+        let unknown_ids: BTreeSet<TxId> = unknown.iter().map(|one| one.key.txid).collect();
         for info in
             infos.into_iter().filter(|info| ours.contains(&info.txid) || unknown_ids.contains(&info.txid))
         {

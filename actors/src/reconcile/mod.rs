@@ -145,11 +145,11 @@ async fn unknown_findings(tools: Tools<'_>, book: &ChainBook) -> Result<Vec<Find
     let mut relations = relate(book, tools.payouts, tools.marks, tools.policy).await?;
     let mut findings = Vec::new();
     for unknown in &book.unknown {
-        let txid = unknown.outgoing.txid;
-        if !tools.payouts.find_by_txids(&[txid]).await?.is_empty() {
+        let key = unknown.outgoing.key;
+        if !tools.payouts.find_by_transfers(&[key]).await?.is_empty() {
             continue;
         }
-        findings.extend(finding(unknown, relations.remove(&txid)));
+        findings.extend(finding(unknown, relations.remove(&key.txid)));
     }
     Ok(findings)
 }
@@ -181,7 +181,7 @@ fn finding(unknown: &Unknown, relation: Option<Relation>) -> Option<Finding> {
     Some(Finding {
         anomaly,
         payout_id,
-        txid: Some(unknown.outgoing.txid),
+        txid: Some(unknown.outgoing.key.txid),
         detail: format!("{what}; {whose}"),
     })
 }

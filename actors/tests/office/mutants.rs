@@ -10,7 +10,7 @@ use payoutd_actors::domain::payout::{
     AbsenceProof, BlockRef, Event, Payout, Reason, Settlement, Stage, apply, journal_draft,
 };
 use payoutd_actors::domain::tron::broadcast::BroadcastCode;
-use payoutd_actors::domain::tron::{BlockId, SignedTransfer, TxId};
+use payoutd_actors::domain::tron::{BlockId, SignedTransfer, TransferKey};
 use payoutd_actors::fakes::{Disguise, SharedChain};
 use payoutd_actors::ledger::OnFile;
 use payoutd_actors::office::World;
@@ -104,7 +104,7 @@ impl WeakNode {
     /// Writes what the rules would have refused.
     async fn forge(&self, transfer: &SignedTransfer, event: impl FnOnce(&Payout) -> Event) {
         let Some(payouts) = &self.payouts else { return };
-        let Ok(found) = payouts.find_by_txids(&[transfer.txid()]).await else { return };
+        let Ok(found) = payouts.find_by_transfers(&[transfer.key()]).await else { return };
         let Some(before) = found.into_iter().find(|payout| payout.live_attempt().is_some()) else { return };
         let event = event(&before);
         let Ok(after) = apply(before.clone(), &event, before.updated_at_ms) else { return };
@@ -222,8 +222,8 @@ impl Payouts for ShortSighted {
         self.0.find_by_key(account, key).await
     }
 
-    async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault> {
-        self.0.find_by_txids(txids).await
+    async fn find_by_transfers(&self, keys: &[TransferKey]) -> Result<Vec<Payout>, StoreFault> {
+        self.0.find_by_transfers(keys).await
     }
 
     async fn settlement(&self, id: PayoutId) -> Result<Option<Settlement>, StoreFault> {

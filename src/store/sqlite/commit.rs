@@ -33,7 +33,8 @@ const MOVE: &str = "UPDATE payout SET stage = step.value ->> 4, reason = step.va
 
 const JUDGE: &str = "UPDATE transfer SET outcome = fate.value ->> 2, block_number = fate.value ->> 3, \
      block_id = unhex(fate.value ->> 4) FROM jsonb_each(?1) AS fate \
-     WHERE transfer.txid = unhex(fate.value ->> 0) AND transfer.payout_id = fate.value ->> 1 AND transfer.outcome = 'pending'";
+     WHERE transfer.expires_at_ms = fate.value ->> 5 AND transfer.txid = unhex(fate.value ->> 0) \
+       AND transfer.payout_id = fate.value ->> 1 AND transfer.outcome = 'pending'";
 
 /// The steps of a batch whose payout stands where they believe it.
 const STANDING: &str = "SELECT step.key FROM jsonb_each(?1) AS step CROSS JOIN payout AS p ON p.id = step.value ->> 0 \
@@ -41,7 +42,7 @@ const STANDING: &str = "SELECT step.key FROM jsonb_each(?1) AS step CROSS JOIN p
 
 /// The new transfers of a batch that can not be filed: their id is taken, or another of their payout may still be alive.
 const BARRED: &str = "SELECT step.key FROM jsonb_each(?1) AS step \
-     WHERE EXISTS (SELECT 1 FROM transfer AS t WHERE t.txid = unhex(step.value ->> 0)) \
+     WHERE EXISTS (SELECT 1 FROM transfer AS t WHERE t.expires_at_ms = step.value ->> 2 AND t.txid = unhex(step.value ->> 0)) \
         OR EXISTS (SELECT 1 FROM transfer AS t WHERE t.payout_id = step.value ->> 1 AND t.outcome <> 'expired')";
 
 /// How a batch is written.
@@ -166,10 +167,11 @@ async fn standing(
         row.text(step.before.stage.word()).text(step.before.reservation.word()).end();
         match filing(step) {
             Some(attempt) if txids.insert(attempt.txid) => {
-                filings.row().blob(attempt.txid.as_bytes()).display(step.after.id).end();
+                let row = filings.row().blob(attempt.txid.as_bytes()).display(step.after.id);
+                row.whole(attempt.expires_at_ms).end();
             }
             // Twice in one round: the first of them has it. An id that nobody has stands for "barred" below.
-            Some(_) | None => filings.row().null().null().end(),
+            Some(_) | None => filings.row().null().null().null().end(),
         }
     }
     let stand = keys(connection, STANDING, guards).await?;
@@ -307,5 +309,6 @@ fn push_fate(rows: &mut Rows, step: &Step, attempt: &Attempt) {
         .text(attempt.outcome.word())
         .maybe_whole(attempt.block.map(|block| block.number))
         .maybe_blob(attempt.block.as_ref().map(|block| &block.id.as_bytes()[..]))
+        .whole(attempt.expires_at_ms)
         .end();
 }

@@ -10,7 +10,7 @@ use payoutd_actors::{
         limits::{LimitBook, LimitRules},
         money::MicroUsdt,
         payout::{Payout, Reason, Settlement, Stage},
-        tron::{BlockId, TxId},
+        tron::{BlockId, TransferKey},
     },
     ports::{
         Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step,
@@ -20,7 +20,7 @@ use payoutd_actors::{
 use serde::Deserialize;
 use sqlx::{Executor, Sqlite, pool::PoolConnection};
 
-use super::{SqliteStore, cells::Cells, fault, reads, reads::Question, rows, sql};
+use super::{SqliteStore, cells::Cells, fault, reads, reads::Question, rows, rows::Rows, sql};
 
 /// Below every id, and above: ids are lower-case hex.
 const LOWEST: &str = "";
@@ -87,11 +87,15 @@ impl Payouts for SqliteStore {
         Ok(self.whole(question).await?.pop())
     }
 
-    async fn find_by_txids(&self, txids: &[TxId]) -> Result<Vec<Payout>, StoreFault> {
-        if txids.is_empty() {
+    async fn find_by_transfers(&self, keys: &[TransferKey]) -> Result<Vec<Payout>, StoreFault> {
+        if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.whole(sqlx::query(sql::FIND_BY_TXIDS).bind(rows::texts(txids))).await
+        let mut asked = Rows::with_room_for(keys.len(), 90);
+        for key in keys {
+            asked.row().whole(key.expires_at_ms).blob(key.txid.as_bytes()).end();
+        }
+        self.whole(sqlx::query(sql::FIND_BY_TRANSFERS).bind(asked.into_json())).await
     }
 
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault> {

@@ -97,8 +97,9 @@ pub(super) const FIND_MANY: &str =
     payouts!("jsonb_each(?1) AS asked CROSS JOIN payout AS p ON p.id = asked.value", "");
 pub(super) const FIND_BY_KEY: &str =
     payouts!("payout AS p", "WHERE p.account = ?1 AND p.idempotency_key = ?2");
-pub(super) const FIND_BY_TXIDS: &str = payouts!(
-    "(SELECT DISTINCT f.payout_id FROM jsonb_each(?1) AS asked CROSS JOIN transfer AS f ON f.txid = unhex(asked.value)) \
+pub(super) const FIND_BY_TRANSFERS: &str = payouts!(
+    "(SELECT DISTINCT f.payout_id FROM jsonb_each(?1) AS asked CROSS JOIN transfer AS f \
+      ON f.expires_at_ms = asked.value ->> 0 AND f.txid = unhex(asked.value ->> 1)) \
      AS found CROSS JOIN payout AS p ON p.id = found.payout_id",
     ""
 );
@@ -213,7 +214,7 @@ pub(super) const HOT: [(&str, &str); 21] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
-    ("find_by_txids", FIND_BY_TXIDS),
+    ("find_by_transfers", FIND_BY_TRANSFERS),
     ("buried", BURIED),
     ("settlement", SETTLEMENT),
     ("page", PAGE),

@@ -4,7 +4,7 @@ use super::stage::Reason;
 use crate::domain::address::Address;
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::Route;
-use crate::domain::tron::{BlockId, RefBlock, TxId};
+use crate::domain::tron::{BlockId, RefBlock, TransferKey, TxId};
 use serde::{Deserialize, Serialize};
 
 /// One block, by number and id.
@@ -86,6 +86,14 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
     /// The block in which it was seen.
     pub block: Option<BlockRef>,
+}
+
+impl Attempt {
+    /// What a store looks it up by.
+    #[must_use]
+    pub const fn key(&self) -> TransferKey {
+        TransferKey { expires_at_ms: self.expires_at_ms, txid: self.txid }
+    }
 }
 
 /// Why an attempt is dead: no block from its reference block up to the first solidified one past its expiration has it.

@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::{
     execution::ContractResult,
-    hash::{BlockId, Hash32, TxId, sha256},
+    hash::{BlockId, Hash32, TransferKey, TxId, sha256},
     key::{Signature, SignatureError},
-    protobuf::{BlockHeaderRaw, Message, Transaction, TransactionResult},
+    protobuf::{BlockHeaderRaw, Message, Raw, Transaction, TransactionResult},
 };
 use crate::domain::address::Address;
 
@@ -75,7 +75,7 @@ impl BlockHeader {
 /// A transaction as it stands in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockTransaction {
-    txid: TxId,
+    key: TransferKey,
     raw_data: Vec<u8>,
     signatures: Vec<Vec<u8>>,
     results: Option<Vec<TransactionResult>>,
@@ -86,7 +86,10 @@ impl BlockTransaction {
     /// cannot be written down again.
     #[must_use]
     pub fn new(raw_data: Vec<u8>, signatures: Vec<Vec<u8>>, results: Option<Vec<TransactionResult>>) -> Self {
-        Self { txid: TxId::of_raw_data(&raw_data), raw_data, signatures, results }
+        // Bytes of which that can not be read are no transfer of anybody's store.
+        let expires_at_ms = Raw::expiration_of(&raw_data).unwrap_or(0);
+        let key = TransferKey { expires_at_ms, txid: TxId::of_raw_data(&raw_data) };
+        Self { key, raw_data, signatures, results }
     }
 
     /// A transaction that ran a contract and ended so.
@@ -100,7 +103,13 @@ impl BlockTransaction {
     /// The id.
     #[must_use]
     pub const fn txid(&self) -> TxId {
-        self.txid
+        self.key.txid
+    }
+
+    /// The id, and the expiration that its bytes name: what a store looks transfers up by.
+    #[must_use]
+    pub const fn key(&self) -> TransferKey {
+        self.key
     }
 
     /// What was hashed and signed.
@@ -250,7 +259,7 @@ impl Block {
     /// The transaction with this id, if the block holds it.
     #[must_use]
     pub fn find(&self, txid: TxId) -> Option<&BlockTransaction> {
-        self.transactions.iter().find(|transaction| transaction.txid == txid)
+        self.transactions.iter().find(|transaction| transaction.txid() == txid)
     }
 }
 

@@ -180,6 +180,16 @@ impl BlockId {
     }
 }
 
+/// What a store looks a transfer up by: the expiration comes first, so that new transfers stand beside each other in an index
+/// of millions, where their ids alone would be strewn all over it. The id says the expiration too: it is part of what is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransferKey {
+    /// The expiration that the transfer's bytes name, unix ms.
+    pub expires_at_ms: i64,
+    /// Its id.
+    pub txid: TxId,
+}
+
 /// The block that a transaction leans on (TAPOS): it can only be included in a descendant of this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RefBlock {

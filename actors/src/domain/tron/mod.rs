@@ -27,7 +27,7 @@ pub use block::{Block, BlockHeader, BlockTransaction};
 pub use broadcast::{BroadcastCode, NextStep, ReplyClass};
 pub use execution::{ContractResult, Log, TransactionInfo};
 pub use fingerprint::Fingerprint;
-pub use hash::{BlockId, Hash32, RefBlock, TxId};
+pub use hash::{BlockId, Hash32, RefBlock, TransferKey, TxId};
 pub use key::{PrivateKey, Signature};
 pub use proof::{Mismatch, Ordered, ProofOfPayment, Verdict};
 pub use transaction::{DecodedTransfer, KycClearance, PayoutCall, SignedTransfer, TransferTerms, Unsigned};

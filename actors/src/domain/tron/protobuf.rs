@@ -14,6 +14,8 @@ use super::wire::{
 pub const TRANSFER_CONTRACT: i64 = 1;
 /// `ContractType` of a call of a contract.
 pub const TRIGGER_SMART_CONTRACT: i64 = 31;
+/// The number of the field [`Raw::expiration`].
+const EXPIRATION: u32 = 8;
 /// The type URL of a [`TransferContract`].
 pub const TRANSFER_URL: &str = "type.googleapis.com/protocol.TransferContract";
 /// The type URL of a [`TriggerSmartContract`].
@@ -176,6 +178,21 @@ pub struct Raw {
     pub fee_limit: i64,
 }
 
+impl Raw {
+    /// The expiration that serialized bytes name, unix ms, and nothing else of them; `None` for bytes that are no message.
+    #[must_use]
+    pub fn expiration_of(bytes: &[u8]) -> Option<i64> {
+        let (mut reader, mut expiration) = (Reader::new(bytes), 0);
+        // The last one counts, as everywhere in protobuf.
+        while let Some((field, value)) = reader.field().ok()? {
+            if field == EXPIRATION {
+                expiration = signed(value.varint(Self::NAME, field).ok()?);
+            }
+        }
+        Some(expiration)
+    }
+}
+
 impl Message for Raw {
     const NAME: &'static str = "Transaction.raw";
 
@@ -185,7 +202,7 @@ impl Message for Raw {
         bytes_field_len(1, self.ref_block_bytes.len())
             + varint_field_len(3, unsigned(self.ref_block_num))
             + bytes_field_len(4, self.ref_block_hash.len())
-            + varint_field_len(8, unsigned(self.expiration))
+            + varint_field_len(EXPIRATION, unsigned(self.expiration))
             + bytes_field_len(10, self.data.len())
             + contracts
             + bytes_field_len(12, self.scripts.len())
@@ -197,7 +214,7 @@ impl Message for Raw {
         put_bytes(out, 1, &self.ref_block_bytes);
         put_number(out, 3, unsigned(self.ref_block_num));
         put_bytes(out, 4, &self.ref_block_hash);
-        put_number(out, 8, unsigned(self.expiration));
+        put_number(out, EXPIRATION, unsigned(self.expiration));
         put_bytes(out, 10, &self.data);
         for contract in &self.contracts {
             put_head(out, 11, contract.encoded_len());
@@ -213,7 +230,7 @@ impl Message for Raw {
             1 => self.ref_block_bytes = value.bytes(Self::NAME, field)?.to_vec(),
             3 => self.ref_block_num = signed(value.varint(Self::NAME, field)?),
             4 => self.ref_block_hash = value.bytes(Self::NAME, field)?.to_vec(),
-            8 => self.expiration = signed(value.varint(Self::NAME, field)?),
+            EXPIRATION => self.expiration = signed(value.varint(Self::NAME, field)?),
             10 => self.data = value.bytes(Self::NAME, field)?.to_vec(),
             11 => self.contracts.push(Contract::decode(value.bytes(Self::NAME, field)?, odd)?),
             12 => self.scripts = value.bytes(Self::NAME, field)?.to_vec(),

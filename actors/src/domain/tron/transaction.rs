@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{
     abi::{AbiError, Call},
-    hash::{Hash32, RefBlock, TxId},
+    hash::{Hash32, RefBlock, TransferKey, TxId},
     key::{PrivateKey, Signature, SignatureError},
     protobuf::{
         Any, Contract, Message, Raw, TRIGGER_SMART_CONTRACT, TRIGGER_URL, Transaction, TriggerSmartContract,
@@ -363,6 +363,12 @@ impl SignedTransfer {
     #[must_use]
     pub const fn txid(&self) -> TxId {
         self.txid
+    }
+
+    /// What a store looks it up by.
+    #[must_use]
+    pub const fn key(&self) -> TransferKey {
+        TransferKey { expires_at_ms: self.expires_at_ms, txid: self.txid }
     }
 
     /// What is hashed and signed.

@@ -6,6 +6,7 @@ use super::kit::{
 use super::{Examinee, Hall, Told, Trouble};
 use crate::domain::identity::{AccountId, PayoutId};
 use crate::domain::payout::{Command, Payout, Reason, Stage};
+use crate::domain::tron::TransferKey;
 use crate::ports::{NewPayout, PayoutFilter, Payouts, Urgency};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -292,9 +293,10 @@ pub async fn transfers_are_found_by_their_block(hall: &impl Hall) -> Told {
     assert_eq!(store.in_blocks(1_001, 1_006, Some(now[2].id), 2).await?, of(&[3, 4]));
     assert_eq!(store.in_blocks(1_004, 1_004, None, 1).await?, of(&[1]));
 
-    let txids: Vec<_> = now.iter().take(2).map(|payout| payout.attempts[0].txid).collect();
-    let unknown = transfer(&payout(99), MORNING_MS).txid;
-    let found = store.find_by_txids(&[txids[0], unknown, txids[1], txids[0]]).await?;
+    let keys: Vec<_> = now.iter().take(3).map(|payout| payout.attempts[0].key()).collect();
+    let unknown = transfer(&payout(99), MORNING_MS).key();
+    let other_time = TransferKey { expires_at_ms: keys[2].expires_at_ms + 1, ..keys[2] };
+    let found = store.find_by_transfers(&[keys[0], unknown, other_time, keys[1], keys[0]]).await?;
     assert_eq!(ids(&found).into_iter().collect::<BTreeSet<_>>(), [now[0].id, now[1].id].into());
     assert_eq!(found.len(), 2);
     let many = store.find_many(&[now[4].id, payout(99).id, now[3].id]).await?;

@@ -82,7 +82,7 @@ pub async fn a_transaction_id_belongs_to_one_transfer_for_ever(hall: &impl Hall)
     assert_eq!(store.commit(&later, Gate::Open).await?, [StepResult::Lost]);
     assert_eq!(found(&store, second.id).await?, second);
     assert_eq!(found(&store, third.id).await?, third);
-    assert_eq!(store.find_by_txids(&[first.attempts[0].txid]).await?, [first]);
+    assert_eq!(store.find_by_transfers(&[first.attempts[0].key()]).await?, [first]);
     Ok(())
 }
 
@@ -129,7 +129,7 @@ pub async fn a_second_transfer_is_filed_when_the_first_is_buried(hall: &impl Hal
     let dead = AttemptOutcome::Expired;
     assert_eq!(outcomes, [dead, dead, dead, AttemptOutcome::Settled]);
     for attempt in &now.attempts {
-        assert_eq!(store.find_by_txids(&[attempt.txid]).await?, [now.clone()]);
+        assert_eq!(store.find_by_transfers(&[attempt.key()]).await?, [now.clone()]);
     }
     Ok(())
 }
@@ -157,12 +157,12 @@ pub async fn a_lost_step_leaves_no_trace(hall: &impl Hall) -> Told {
     let stale = step(&payout, sign(&payout, MORNING_MS), MORNING_MS)?;
     let held = go(&store, &payout, Command::Hold(Reason::Operator), MORNING_MS).await?;
     let before = (store.last_seq().await?, store.counts().await?, store.limit_book(MORNING_MS).await?);
-    let txid = stale.after.attempts[0].txid;
+    let key = stale.after.attempts[0].key();
     assert_eq!(store.commit(&[stale], Gate::Open).await?, [StepResult::Lost]);
     let after = (store.last_seq().await?, store.counts().await?, store.limit_book(MORNING_MS).await?);
     assert_eq!(after, before);
     assert_eq!(all(&store).await?, [held]);
-    assert_eq!(store.find_by_txids(&[txid]).await?, []);
+    assert_eq!(store.find_by_transfers(&[key]).await?, []);
     Ok(())
 }
 
