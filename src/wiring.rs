@@ -8,7 +8,7 @@ use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, Phase, PhaseSign, TokenDigest};
 use crate::signer::FileSigner;
-use crate::store::{CheckpointFile, SqliteStore, StoreOpenError};
+use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
 use crate::telemetry::Metrics;
 use crate::tron::{ClientError, NodeSettings, ScanSettings, TronNode, TronScan};
 use crate::world::{SystemClock, SystemEntropy};
@@ -72,7 +72,7 @@ pub struct OpenHouse {
     /// The office.
     pub office: Office,
     /// The store, for the commands that read it in the same process.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Cellar>,
     /// The nodes, as they are without their breakers.
     pub nodes: Vec<Arc<dyn ChainNode>>,
     /// What makes this store's marks, for reconciling.
@@ -93,7 +93,7 @@ pub async fn open(
     metrics: Metrics,
     give_up: GiveUp,
 ) -> Result<OpenHouse, NotOpened> {
-    let store = Arc::new(SqliteStore::open(&config.store.url).await.map_err(NotOpened::Store)?);
+    let store = store::open(&config.store).await.map_err(NotOpened::Store)?;
     let (nodes, second) = network(config, &secrets)?;
     compare_chains(&nodes, &*store).await?;
     let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
@@ -104,7 +104,8 @@ pub async fn open(
         house: store.clone(),
         journal: store.clone(),
         strangers: store.clone(),
-        keeper: Arc::new(CheckpointFile::beside(&config.store.url)),
+        roles: store.clone(),
+        keeper: Arc::new(CheckpointFile::of(config)),
         nodes: nodes.clone(),
         second,
         signer: Arc::new(FileSigner::new(secrets.wallet_key)),

@@ -16,8 +16,8 @@ use crate::house_clock::HouseClock;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
-    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, SecondOpinion, Signer,
-    StoreFault, Strangers,
+    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, Roles, SecondOpinion,
+    Signer, StoreFault, Strangers,
 };
 use crate::restore::shut_the_gate_where_due;
 use crate::roster::{Roster, Staff};
@@ -37,6 +37,8 @@ pub struct World {
     pub journal: Arc<dyn Journal>,
     /// Transfers of the wallet that no payout knows.
     pub strangers: Arc<dyn Strangers>,
+    /// Who of a fleet does what one process does at a time.
+    pub roles: Arc<dyn Roles>,
     /// Where the newest checkpoint is kept, outside of the store.
     pub keeper: Arc<dyn CheckpointKeeper>,
     /// The nodes, in the order in which they are read.
@@ -126,6 +128,7 @@ impl Office {
         let (sight_writer, sight) = no_sight();
         let audit = AuditWriterTools {
             journal: world.journal.clone(),
+            roles: world.roles.clone(),
             keeper: world.keeper.clone(),
             key: world.journal_key.clone(),
             house: world.house.clone(),
@@ -157,6 +160,7 @@ impl Office {
             worker: self.payout_worker.clone(),
             audit_writer: self.audit_writer.nudger(),
             sight: Rc::new(sight_writer),
+            roles: world.roles.clone(),
             strangers: world.strangers.clone(),
             clock: clock.clone(),
             wall: world.clock.clone(),

@@ -1,7 +1,6 @@
 //! A house that is open upon a store on disk and a simulated network.
 
 use crate::network::Network;
-use payoutd::config::StoreUrl;
 use payoutd::signer::FileSigner;
 use payoutd::store::{CheckpointFile, SqliteSettings, SqliteStore};
 use payoutd::world::{SystemClock, SystemEntropy};
@@ -48,13 +47,13 @@ impl House {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let network = Network::start(clock.clone(), swallows);
         let store = Arc::new(SqliteStore::open_file(database, SqliteSettings::default()).await.unwrap());
-        let url = StoreUrl::Sqlite(database.to_owned());
         let world = World {
             payouts: store.clone(),
             house: store.clone(),
             journal: store.clone(),
             strangers: store.clone(),
-            keeper: Arc::new(CheckpointFile::beside(&url)),
+            roles: store.clone(),
+            keeper: Arc::new(CheckpointFile::beside(database)),
             nodes: network.nodes(),
             second: None,
             signer: Arc::new(FileSigner::new(genesis().accounts[0].key().unwrap())),

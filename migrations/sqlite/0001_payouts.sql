@@ -32,6 +32,9 @@ CREATE TABLE payout (
     created_at_ms     INTEGER NOT NULL,
     updated_at_ms     INTEGER NOT NULL,
     settled_at_ms     INTEGER,
+    -- Who was given it to pay, and until when it is kept for them; written only where several processes share a store.
+    claimed_by        TEXT,
+    claimed_until_ms  INTEGER,
     -- One order a key, for as long as the payout is kept (F-P01).
     UNIQUE (account, idempotency_key)
 ) STRICT;
@@ -191,4 +194,12 @@ CREATE TABLE stranger (
     block_number     INTEGER NOT NULL,
     block_id         BLOB    NOT NULL CHECK (length(block_id) = 32),
     found_at_ms      INTEGER NOT NULL
+) STRICT;
+
+-- Roles: who does the work that one process does at a time, with a token that only grows. Here, with one process, it is empty.
+CREATE TABLE role (
+    role     TEXT    PRIMARY KEY NOT NULL CHECK (role IN ('audit_writer', 'confirmation_watcher')),
+    holder   TEXT    NOT NULL,
+    token    INTEGER NOT NULL CHECK (token >= 1),
+    until_ms INTEGER NOT NULL
 ) STRICT;

@@ -1,12 +1,10 @@
 //! `payoutd migrate`: makes the store if it is not there, and brings it to the newest schema. `run` does the same by itself;
 //! this is for whoever wants to see it done first.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::{Json, exit::Exit, failure::Failure, place::Place, store, terminal::Terminal};
-use crate::store::{SqliteStore, Versions};
+use crate::store::{self as cellar, Versions};
 
 /// `payoutd migrate`
 #[derive(Debug, clap::Args)]
@@ -27,7 +25,7 @@ pub struct Args {
 /// What was done.
 #[derive(Serialize)]
 struct Migrated<'a> {
-    store: &'a Path,
+    store: &'a str,
     store_id: &'a str,
     /// 0: it was not there.
     schema_found: i64,
@@ -39,23 +37,19 @@ impl Args {
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let loaded = self.place.load(terminal)?;
         let opened = super::wait(async {
-            let opened = SqliteStore::open(&loaded.config.store.url).await?;
+            let opened = cellar::open(&loaded.config.store).await?;
             opened.close().await;
             Ok(opened)
         });
         let opened = opened.map_err(|why| store::not_opened(&why))?;
         let Versions { found, now } = opened.versions();
-        let done = Migrated {
-            store: opened.database(),
-            store_id: opened.store_id(),
-            schema_found: found,
-            schema: now,
-        };
+        let name = opened.name();
+        let done = Migrated { store: &name, store_id: opened.store_id(), schema_found: found, schema: now };
         if self.json.json {
             terminal.json(&done)?;
             return Ok(Exit::Done);
         }
-        let place = done.store.display();
+        let place = done.store;
         terminal.line(match (found, now) {
             (0, now) => format!("{place} is made, with schema {now}"),
             (found, now) if found == now => format!("{place} has schema {now} already"),

@@ -2,7 +2,7 @@
 //! switch does is the worker's promise: when the command returns, no signing and no first send begins any more; what is out is
 //! watched and sent again. Either way it stands in the store, survives restarts, and is in the journal with its reason.
 
-use payoutd_actors::ports::{Clock, House, HouseChange, Pause as Switch};
+use payoutd_actors::ports::{Clock, HouseChange, Pause as Switch};
 
 use super::{
     Json,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::http::pause::{PauseBody, PauseStateBody};
 use crate::http::payouts::decide::NOTE_CHARS_MAX;
-use crate::store::SqliteStore;
+use crate::store;
 use crate::world::SystemClock;
 
 /// `payoutd pause REASON`
@@ -119,10 +119,10 @@ fn checked(reason: String) -> Result<String, Failure> {
 /// The daemon is down: the store is told itself, under its lock.
 async fn change(place: &Place, change: HouseChange, now_ms: i64) -> Result<PauseStateBody, Failure> {
     let loaded = place.sources().load()?;
-    let url = &loaded.config.store.url;
+    let place = &loaded.config.store;
     // Nothing is made here: a store that is not there is said to be missing.
-    SqliteStore::look(url).await.map_err(|why| not_opened(&why))?.close().await;
-    let store = SqliteStore::open(url).await.map_err(|why| not_opened(&why))?;
+    store::look(place).await.map_err(|why| not_opened(&why))?.close().await;
+    let store = store::open(place).await.map_err(|why| not_opened(&why))?;
     let changed = store.change(vec![change], now_ms).await;
     let facts = store.facts().await;
     store.close().await;

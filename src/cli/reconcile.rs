@@ -10,7 +10,7 @@ use payoutd_actors::{
         stranger::{FINGERPRINT_PURPOSE, MarkMaker},
     },
     ledger::Ledger,
-    ports::{Clock, House, HouseFacts},
+    ports::{Clock, HouseFacts},
     reconcile::{Adoption, ChainBook, Comparison, NotCompared, Reading, Tools, adopt, compare, node_of},
 };
 use serde::Serialize;
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     config::{Config, Secrets},
-    store::{SqliteStore, StoreOpenError},
+    store::{self as cellar, Cellar, StoreOpenError},
     wiring,
     world::SystemClock,
 };
@@ -75,14 +75,14 @@ impl Args {
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let (loaded, secrets) = self.place.load_with_secrets(terminal)?;
         super::wait(async {
-            let url = &loaded.config.store.url;
+            let place = &loaded.config.store;
             // Even for adopting: a store that is not there is not made.
-            let looking = SqliteStore::look(url).await.map_err(|why| not_opened(&why))?;
+            let looking = cellar::look(place).await.map_err(|why| not_opened(&why))?;
             let store = match self.adopt {
                 false => looking,
                 true => {
                     looking.close().await;
-                    SqliteStore::open(url).await.map_err(|why| not_adopting(&why))?
+                    cellar::open(place).await.map_err(|why| not_adopting(&why))?
                 }
             };
             let exit = self.with(terminal, &store, &loaded.config, &secrets).await;
@@ -94,7 +94,7 @@ impl Args {
     async fn with(
         &self,
         terminal: &Terminal,
-        store: &SqliteStore,
+        store: &Arc<dyn Cellar>,
         config: &Config,
         secrets: &Secrets,
     ) -> Result<Exit, Failure> {
@@ -104,13 +104,13 @@ impl Args {
         let policy = config.policy();
         let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());
         let now_ms = SystemClock.now_ms().max(facts.latest_ms);
-        let tools = Tools { payouts: store, strangers: store, policy: &policy, marks: &marks, now_ms };
-        let reading = Reading { node, payouts: store, policy: &policy, now_ms };
+        let tools = Tools { payouts: &**store, strangers: &**store, policy: &policy, marks: &marks, now_ms };
+        let reading = Reading { node, payouts: &**store, policy: &policy, now_ms };
         let book = read(terminal, reading, &facts).await.map_err(|why| failure(&why))?;
         let adoption = match self.adopt {
             false => None,
             true => {
-                let ledger = Ledger::new(Arc::new(store.clone()));
+                let ledger = Ledger::new(store.clone());
                 Some(adopt(tools, &ledger, &book).await.map_err(|why| failure(&why))?)
             }
         };

@@ -29,10 +29,10 @@ use std::{
 
 use payoutd_actors::domain::order::HousePolicy;
 
-use self::{document::Document, reader::Reader};
+use self::{document::Document, key::Wrong, reader::Reader};
 pub use self::{
     documents::{reference, template},
-    forms::{ProviderUrl, StoreUrl},
+    forms::{PostgresUrl, ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
         Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Routers, Store,
@@ -210,7 +210,7 @@ struct Parts {
 impl Parts {
     /// Every part asks for all of its keys, whatever the others found. This order is the documents' order.
     fn read(reader: &mut Reader<'_>) -> Self {
-        Self {
+        let parts = Self {
             egress: Egress::read(reader),
             store: Store::read(reader),
             http: Http::read(reader),
@@ -225,6 +225,22 @@ impl Parts {
             watcher: Watcher::read(reader),
             treasurer: Treasurer::read(reader),
             log: Log::read(reader),
+        };
+        parts.fit_together(reader);
+        parts
+    }
+
+    /// What only two parts show: beside a PostgreSQL there is no file of which the checkpoint could be the neighbour.
+    fn fit_together(&self, reader: &mut Reader<'_>) {
+        if let (Some(store), Some(journal)) = (&self.store, &self.journal)
+            && matches!(store.url, StoreUrl::Postgres(_))
+            && journal.checkpoint_file.is_none()
+        {
+            let right = "write checkpoint_file = \"/var/lib/payoutd/checkpoint\"";
+            reader.mistake(
+                "journal.checkpoint_file",
+                Wrong::new("is missing: store.url is a PostgreSQL", right),
+            );
         }
     }
 

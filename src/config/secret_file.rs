@@ -19,6 +19,11 @@ const SECRET_BYTES_MAX: usize = 16 * 1024;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
+    /// A secret that came from elsewhere than a file.
+    pub(crate) fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
     /// The secret itself, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {

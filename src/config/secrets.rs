@@ -37,6 +37,8 @@ impl Secrets {
         });
         let journal_key = required(reader, "journal.key_file", journal_key);
         let http_token = required(reader, "http.token_file", http_token);
+        // Whoever opens the store reads it again; here it is only made sure of.
+        let store_password = optional(reader, "store.password_file", SecretFile::read_text);
         let node_api_keys: Vec<_> = (0..nodes)
             .map(|place| optional(reader, &format!("network.nodes[{place}].api_key_file"), api_key))
             .collect();
@@ -46,7 +48,7 @@ impl Secrets {
             journal_key: journal_key?,
             http_token: http_token?,
             node_api_keys: node_api_keys.into_iter().collect::<Option<_>>()?,
-            tronscan_api_key: tronscan_api_key?,
+            tronscan_api_key: store_password.and(tronscan_api_key)?,
         })
     }
 }
@@ -58,6 +60,14 @@ impl SecretFile {
     /// A sentence about the file; the token is never quoted.
     pub fn http_token(&self) -> Result<Secret, String> {
         http_token(self).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
+    }
+
+    /// The password of a PostgreSQL's user in this file.
+    ///
+    /// # Errors
+    /// A sentence about the file; the password is never quoted.
+    pub fn store_password(&self) -> Result<Secret, String> {
+        self.read_text().map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
     }
 
     /// The journal's key in this file, for the audit commands.

@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use payoutd_actors::{domain::journal::Checkpoint, ports::CheckpointKeeper};
 
-use crate::config::StoreUrl;
+use crate::config::{Config, StoreUrl};
 
 /// A file that holds the newest checkpoint.
 #[derive(Debug, Clone)]
@@ -22,14 +22,20 @@ pub struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// The file that belongs to a store: `payoutd.db` has `payoutd.db.checkpoint`.
+    /// The file that a configuration names, or the one beside its store: `payoutd.db` has `payoutd.db.checkpoint`.
     #[must_use]
-    pub fn beside(url: &StoreUrl) -> Self {
-        let StoreUrl::Sqlite(database) = url;
-        Self::beside_file(database)
+    pub fn of(config: &Config) -> Self {
+        match (&config.journal.checkpoint_file, &config.store.url) {
+            (Some(file), _) => Self { file: file.clone() },
+            (None, StoreUrl::Sqlite(database)) => Self::beside(database),
+            // Not reached: a PostgreSQL wants the file named, and the configuration is not read without it.
+            (None, StoreUrl::Postgres(_)) => Self { file: PathBuf::from("payoutd.checkpoint") },
+        }
     }
 
-    fn beside_file(database: &Path) -> Self {
+    /// The one beside a database file.
+    #[must_use]
+    pub fn beside(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push(".checkpoint");
         Self { file: PathBuf::from(name) }
@@ -98,7 +104,7 @@ mod tests {
     #[tokio::test]
     async fn the_newest_checkpoint_is_found_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = CheckpointFile::beside_file(&folder.path().join("payoutd.db"));
+        let keeper = CheckpointFile::beside(&folder.path().join("payoutd.db"));
         assert_eq!(keeper.kept().await, Ok(None));
 
         let key = JournalKey::from_seed(&[7; 32]);

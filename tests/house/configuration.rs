@@ -241,8 +241,24 @@ fn what_cannot_be_had_yet_is_said() {
     let tor = Desk::new().change("[store]", "egress = \"tor\"\n[store]");
     let mistakes = tor.load().unwrap_err().mistakes;
     assert_eq!((mistakes[0].key.as_str(), mistakes[0].right.as_str()), ("egress", "write \"direct\""));
-    let postgres = Desk::new().change("sqlite:payoutd.db", "postgres://host/db");
-    assert!(postgres.load().unwrap_err().to_string().contains("write sqlite:FILE"));
+}
+
+/// Where the store is shared, what would stand beside its file must be named; and one password is enough.
+#[test]
+fn a_postgres_store_wants_what_a_file_has_beside_it() {
+    let upon = |url: &str| Desk::new().change("sqlite:payoutd.db", url);
+    let with_file = |desk: Desk| desk.change("[journal]", "[journal]\ncheckpoint_file = \"checkpoint\"");
+    let with_password = |desk: Desk| desk.change("[store]", "[store]\npassword_file = \"token\"");
+    let (apart, within) = ("postgres://pay@host/db", "postgres://pay:s3cret@host/db");
+    assert_eq!(upon(apart).mistakes(), ["journal.checkpoint_file"]);
+    for right in [with_file(upon(apart)), with_file(with_password(upon(apart)))] {
+        assert!(right.load().is_ok(), "{:?}", right.load());
+    }
+    assert_eq!(with_file(with_password(upon(within))).mistakes(), ["store.password_file"]);
+    assert_eq!(with_password(Desk::new()).mistakes(), ["store.password_file"]);
+    let (loaded, _) = with_file(upon(within)).load().unwrap();
+    assert!(loaded.warnings.iter().any(|warning| warning.contains("store.password_file")), "{loaded:?}");
+    assert!(!format!("{loaded:?}").contains("s3cret"));
 }
 
 #[test]
@@ -315,7 +331,15 @@ fn the_documents_are_what_the_program_would_write() {
 fn every_default_in_the_explained_file_is_the_default() {
     let explained =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/payoutd.toml")).unwrap();
-    let optional = ["router_v0", "router_kyc", "kyc_officer", "solidity_url", "api_key_file"];
+    let optional = [
+        "router_v0",
+        "router_kyc",
+        "kyc_officer",
+        "solidity_url",
+        "api_key_file",
+        "password_file",
+        "checkpoint_file",
+    ];
     let uncommented: Vec<&str> = explained
         .lines()
         .map(|line| match line.strip_prefix('#') {

@@ -12,7 +12,7 @@ mod tests;
 use crate::domain::journal::{ChainHead, Checkpoint, JournalKey, Seal, SealError, SealRun};
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::metrics_names as names;
-use crate::ports::{CheckpointKeeper, Clock, House, Journal, StoreFault};
+use crate::ports::{CheckpointKeeper, Clock, House, Journal, ROLE_LEASE_MS, Role, Roles, StoreFault};
 use crate::rounds::{Found, Rounds};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use serde::Serialize;
@@ -51,6 +51,8 @@ pub struct AuditWriterTools {
     pub journal: Arc<dyn Journal>,
     /// For the store's own name, which is part of every seal.
     pub house: Arc<dyn House>,
+    /// Who of a fleet seals; the others stand by.
+    pub roles: Arc<dyn Roles>,
     /// The key of the seals.
     pub key: Arc<JournalKey>,
     /// Where the newest checkpoint is kept.
@@ -69,6 +71,9 @@ pub struct SealNow;
 /// Why the journal is not sealed.
 #[derive(Debug, Clone, Error)]
 pub enum SealTrouble {
+    /// Another process of the fleet seals, and has not come so far yet: ask again.
+    #[error("another daemon seals this journal, and its last seal is older than the last row")]
+    StandsBy,
     /// There is no row yet.
     #[error("the journal is empty: there is nothing to seal")]
     Empty,
@@ -86,6 +91,7 @@ pub enum SealTrouble {
 impl SealTrouble {
     fn word(&self) -> &'static str {
         match self {
+            Self::StandsBy => "stands_by",
             Self::Empty => "empty",
             Self::Broken(_) => "broken",
             Self::Store(_) => "store_fault",
@@ -109,6 +115,8 @@ pub struct AuditWriterView {
     pub sealed_at_ms: Option<i64>,
     /// When the oldest of the rows that no seal could be put on was written, unix ms; absent where there is none.
     pub oldest_unsealed_at_ms: Option<i64>,
+    /// Another process of the fleet seals.
+    pub stands_by: bool,
     /// Why nothing is sealed now, where that is so.
     pub trouble: Option<String>,
 }
@@ -162,7 +170,10 @@ impl Desk {
     async fn seal_everything(&self) -> Result<Checkpoint, SealTrouble> {
         let mut book = self.book.lock().await;
         let result = self.try_to_seal(&mut book).await;
-        let trouble = result.as_ref().err().filter(|trouble| !matches!(trouble, SealTrouble::Empty));
+        let trouble = result
+            .as_ref()
+            .err()
+            .filter(|trouble| !matches!(trouble, SealTrouble::Empty | SealTrouble::StandsBy));
         if let Some(trouble) = trouble {
             // A row that changed is a matter for a person, a store that is away comes back.
             match trouble {
@@ -178,10 +189,22 @@ impl Desk {
 
     async fn try_to_seal(&self, book: &mut Book) -> Result<Checkpoint, SealTrouble> {
         let last_seq = self.tools.journal.last_seq().await?;
+        let holds_role = self.take_role().await?;
+        // Where another seals, what is known of the chain is as old as the last look.
+        book.is_read &= holds_role;
         self.read(book).await?;
         self.show(book, last_seq);
+        if !holds_role {
+            // The checkpoint is kept all the same: each host has its own, which tells an older copy of the store.
+            return match self.checkpoint(book).await {
+                Ok(newest) if newest.last_seq < last_seq => Err(SealTrouble::StandsBy),
+                Err(SealTrouble::Empty) if last_seq > 0 => Err(SealTrouble::StandsBy),
+                newest_or_trouble => newest_or_trouble,
+            };
+        }
         while book.head().last_seq < last_seq {
             let before = book.head();
+            self.take_role().await?;
             self.seal_a_run(book, last_seq).await?;
             self.show(book, last_seq);
             if book.head() == before {
@@ -190,6 +213,13 @@ impl Desk {
             }
         }
         self.checkpoint(book).await
+    }
+
+    /// Takes the role, or keeps it. `false`: another process holds it.
+    async fn take_role(&self) -> Result<bool, StoreFault> {
+        let is_ours = self.tools.roles.take_role(Role::AuditWriter, ROLE_LEASE_MS).await?.is_some();
+        self.view.borrow_mut().stands_by = !is_ours;
+        Ok(is_ours)
     }
 
     /// Where the chain ends, as the store has it.

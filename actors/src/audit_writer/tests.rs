@@ -29,6 +29,7 @@ impl Town {
         let tools = AuditWriterTools {
             journal: Arc::new(self.store.clone()),
             house: Arc::new(self.store.clone()),
+            roles: Arc::new(self.store.clone()),
             key: self.key.clone(),
             keeper: self.keeper.clone(),
             clock: self.clock.clone(),

@@ -70,7 +70,7 @@ pub(super) async fn open(desk: &Rc<Desk>, facts: &HouseFacts) -> Result<Eyes, St
 }
 
 /// Blocks by which the node that is read may be behind another.
-const LAG_BLOCKS_MAX: u64 = 5;
+pub(super) const LAG_BLOCKS_MAX: u64 = 5;
 
 /// How long a look may take: a node that hangs is as good as away, and keeps the house from seeing through no other.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -57,10 +57,12 @@ fn stand(desk: &Desk, until_ms: Option<i64>) {
     });
 }
 
-/// Shows the sight to everybody who signs, once the house has caught up with the chain and the gate is open.
-pub(super) async fn show_sight(desk: &Rc<Desk>, eyes: &Eyes) -> Result<(), String> {
+/// Shows the sight to everybody who signs, once the house has caught up with the chain and the gate is open. Whoever stands by
+/// sees the watcher's last word some blocks late (`lag_blocks`).
+pub(super) async fn show_sight(desk: &Rc<Desk>, eyes: &Eyes, lag_blocks: u64) -> Result<(), String> {
     let Some(read) = desk.last_solid.get() else { return Ok(()) };
-    let behind = read.block.number < eyes.lead().solid.block.number.max(desk.read_first.get());
+    let target = eyes.lead().solid.block.number.saturating_sub(lag_blocks).max(desk.read_first.get());
+    let behind = read.block.number < target;
     let waits = desk.gate_until_ms.get().is_some_and(|until_ms| read.timestamp_ms < until_ms);
     if behind || waits {
         return Ok(());

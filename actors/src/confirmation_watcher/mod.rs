@@ -12,6 +12,7 @@ mod head;
 mod judge;
 mod lead;
 mod solid;
+mod standby;
 mod strangers;
 mod verify;
 
@@ -21,8 +22,9 @@ use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::payout_worker::PayoutWorker;
-use crate::ports::{BlockMark, ChainNode, Clock, House, SecondOpinion, Strangers};
+use crate::ports::{BlockMark, ChainNode, Clock, House, Roles, SecondOpinion, Strangers};
 use crate::rounds::{Found, Rounds};
+use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use head::RecentChain;
 use serde::Serialize;
@@ -111,6 +113,8 @@ pub struct WatcherTools {
     pub audit_writer: Nudge,
     /// Where the newest sight is shown.
     pub sight: Rc<SightWriter>,
+    /// Who of a fleet judges; the others stand by.
+    pub roles: Arc<dyn Roles>,
     /// Where it notes what the wallet signed and no payout knows.
     pub strangers: Arc<dyn Strangers>,
     /// The house's time ([`crate::house_clock::HouseClock`]).
@@ -138,6 +142,8 @@ pub struct WatcherView {
     pub put_aside: BTreeMap<String, i64>,
     /// Payouts that are solidified and wait for the second pair of eyes.
     pub waiting_for_second_source: u64,
+    /// Another process of the fleet judges; this one only sees.
+    pub stands_by: bool,
     /// While the restore gate is shut: until when nothing is signed.
     pub restore_gate: Option<String>,
     /// While the restore gate is shut and its end is known: the chain's time after which it opens, unix ms.
@@ -177,6 +183,8 @@ pub(crate) struct Desk {
     pub(crate) judge_from: Cell<u64>,
     /// Transfers whose absence could not be proved, and until when they are left alone, unix ms.
     pub(crate) unproved: RefCell<BTreeMap<PayoutId, i64>>,
+    /// Whether the role was ours when it was last taken.
+    pub(crate) holds_role: Cell<bool>,
     pub(crate) raised: RefCell<std::collections::BTreeSet<String>>,
 }
 
@@ -205,6 +213,7 @@ impl ConfirmationWatcher {
             catching_up: Cell::new(true),
             judge_from: Cell::new(0),
             unproved: RefCell::default(),
+            holds_role: Cell::new(false),
             raised: RefCell::default(),
         };
         Self { desk: Rc::new(desk), look: Rounds::default() }
@@ -212,6 +221,13 @@ impl ConfirmationWatcher {
 
     fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
+        if self.look.is_busy() && desk.holds_role.get() {
+            // A long round does not cost the role; what it could not renew, its next write is told by the store.
+            let desk = desk.clone();
+            ctx.spawn(wrap_future(async move {
+                let _ = standby::take_role(&desk).await;
+            }));
+        }
         self.look.run(ctx, move || look(desk.clone()));
     }
 }
@@ -235,6 +251,9 @@ async fn look(desk: Rc<Desk>) -> Found {
 }
 
 async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
+    if !standby::take_role(desk).await? {
+        return standby::look(desk).await;
+    }
     let facts = desk.tools.house.facts().await.map_err(|fault| fault.to_string())?;
     let eyes = match eyes::open(desk, &facts).await {
         Ok(eyes) => eyes,
@@ -249,7 +268,7 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let read_before = desk.last_solid.get().map_or(0, |mark| mark.block.number);
     let read = solid::read(desk, &eyes).await;
     if read.is_ok() {
-        trouble = trouble.or(gate::show_sight(desk, &eyes).await.err());
+        trouble = trouble.or(gate::show_sight(desk, &eyes, 0).await.err());
     }
     let judged = judge::judge(desk, &eyes, read_before).await;
     let buried = absence::bury(desk, &eyes).await;

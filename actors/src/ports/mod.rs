@@ -8,6 +8,7 @@ pub mod exam;
 pub mod house;
 pub mod journal;
 pub mod payouts;
+pub mod roles;
 pub mod second_opinion;
 pub mod signer;
 pub mod strangers;
@@ -19,9 +20,10 @@ pub use clock::{Clock, Entropy};
 pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause, RestoreGate};
 pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{
-    Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
-    StoreFault, Urgency,
+    Admitted, CLAIM_LEASE_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount,
+    Step, StepResult, StoreFault, Urgency,
 };
+pub use roles::{ROLE_LEASE_MS, Role, Roles};
 pub use second_opinion::{IndexedTransfer, SecondOpinion};
 pub use signer::{Signer, SignerFault};
 pub use strangers::{NotedStranger, Strangers};

@@ -162,6 +162,9 @@ pub struct StageCount {
     pub oldest_updated_at_ms: Option<i64>,
 }
 
+/// How long payouts that were given to be paid are kept for whom they were given to, ms: several rounds of a worker's.
+pub const CLAIM_LEASE_MS: u32 = 15_000;
+
 /// The store of payouts.
 #[async_trait]
 pub trait Payouts: Send + Sync {
@@ -204,6 +207,10 @@ pub trait Payouts: Send + Sync {
     /// Admitted payouts whose `not_before` has come, most urgent and then oldest first; each with the digest that the
     /// journal's admission record has of its order. Where that record is gone or unreadable the digest is 32 zero bytes,
     /// which is no order's.
+    ///
+    /// Where several processes share a store, what one of them is given here is its own for a while ([`CLAIM_LEASE_MS`]): the
+    /// others are given what comes after. The claim saves them work in vain; that no payout is signed twice rests on its
+    /// version alone.
     async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
 
     /// Payouts in a stage, the one that changed longest ago first, that last changed at or before a moment.

@@ -7,7 +7,6 @@ use payoutd_actors::{
     audit_writer::{AuditWriter, AuditWriterSettings, AuditWriterTools, SealNow, SealTrouble},
     domain::journal::{Checkpoint, JournalKey},
     house_clock::HouseClock,
-    ports::House,
     restore::shut_the_gate_where_due,
 };
 
@@ -22,7 +21,7 @@ use crate::{
         terminal::Terminal,
     },
     config::Loaded,
-    store::{CheckpointFile, SqliteStore},
+    store::{self, Cellar, CheckpointFile},
     world::SystemClock,
 };
 
@@ -58,27 +57,27 @@ impl Args {
         let loaded = self.place.load(terminal)?;
         let key = loaded.config.journal.key_file.journal_key();
         let key = key.map_err(|why| Failure::new(Exit::NoInput, format_args!("journal.key_file: {why}")))?;
-        let url = &loaded.config.store.url;
+        let place = &loaded.config.store;
         // Nothing is made here: a store that is not there is said to be missing.
-        SqliteStore::look(url).await.map_err(|why| not_opened(&why))?.close().await;
-        let store = SqliteStore::open(url).await.map_err(|why| not_opened(&why))?;
-        let sealed = seal(&store, key, &loaded).await;
+        store::look(place).await.map_err(|why| not_opened(&why))?.close().await;
+        let store = store::open(place).await.map_err(|why| not_opened(&why))?;
+        let sealed = seal(store.clone(), key, &loaded).await;
         store.close().await;
         sealed
     }
 }
 
-async fn seal(store: &SqliteStore, key: JournalKey, loaded: &Loaded) -> Result<Checkpoint, Failure> {
+async fn seal(store: Arc<dyn Cellar>, key: JournalKey, loaded: &Loaded) -> Result<Checkpoint, Failure> {
     let facts = store.facts().await.map_err(|why| store_fault(&why))?;
-    let keeper = CheckpointFile::beside(&loaded.config.store.url);
+    let keeper = CheckpointFile::of(&loaded.config);
     let clock = HouseClock::new(Arc::new(SystemClock), facts.latest_ms);
     // The checkpoint that is about to be replaced may be what tells that this store is an older copy.
     let now_ms = payoutd_actors::ports::Clock::now_ms(&clock);
-    shut_the_gate_where_due(store, store, &keeper, now_ms).await.map_err(|why| store_fault(&why))?;
-    let store = Arc::new(store.clone());
+    shut_the_gate_where_due(&*store, &*store, &keeper, now_ms).await.map_err(|why| store_fault(&why))?;
     let writer = AuditWriter::new(AuditWriterTools {
         journal: store.clone(),
-        house: store,
+        house: store.clone(),
+        roles: store,
         key: Arc::new(key),
         keeper: Arc::new(keeper),
         clock: Arc::new(clock),
@@ -87,6 +86,10 @@ async fn seal(store: &SqliteStore, key: JournalKey, loaded: &Loaded) -> Result<C
     match writer.start().send(SealNow).await {
         Ok(Ok(checkpoint)) => Ok(checkpoint),
         Ok(Err(SealTrouble::Empty)) => Err(empty()),
+        Ok(Err(why @ SealTrouble::StandsBy)) => {
+            Err(Failure::because(Exit::TryLater, "the journal was not sealed here", &why)
+                .next("ask the daemon that seals, or ask again in a few seconds"))
+        }
         Ok(Err(SealTrouble::Store(why))) => Err(store_fault(&why)),
         Ok(Err(why @ SealTrouble::Broken(_))) => {
             Err(Failure::because(Exit::Found, "the journal can not be sealed", &why)

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, failure::Failure, place::Place, store::not_opened, terminal::Terminal},
-    store::SqliteStore,
+    store,
 };
 
 /// `payoutd audit export`
@@ -59,12 +59,12 @@ impl Args {
         let key = loaded.config.journal.key_file.journal_key();
         let key = key.map_err(|why| Failure::new(Exit::NoInput, format_args!("journal.key_file: {why}")))?;
         crate::cli::wait(async {
-            let store = SqliteStore::look(&loaded.config.store.url).await.map_err(|why| not_opened(&why))?;
+            let store = store::look(&loaded.config.store).await.map_err(|why| not_opened(&why))?;
             let mut out = self.open()?;
             let header = export_header_line(store.store_id(), std::slice::from_ref(key.public_key()));
             let mut written = writeln!(out, "{header}").map_err(Ended::Writing);
             if written.is_ok() {
-                let write = read_through(&store, |passage| {
+                let write = read_through(&*store, |passage| {
                     let line = match passage {
                         Passage::Row(row) => export_line(row),
                         Passage::Seal(seal) => export_seal_line(seal),

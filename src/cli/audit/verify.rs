@@ -24,7 +24,7 @@ use crate::{
         store::not_opened,
         terminal::{Ink, Terminal},
     },
-    store::{CheckpointFile, SqliteStore},
+    store::{self, CheckpointFile},
 };
 
 /// Between two words about the progress, rows.
@@ -99,15 +99,15 @@ impl Args {
             keys.push(key.public_key().clone());
         }
         // Before the journal is read: what the journal gains meanwhile only adds to what the checkpoint states.
-        let kept = CheckpointFile::beside(&loaded.config.store.url).kept().await;
+        let kept = CheckpointFile::of(&loaded.config).kept().await;
         match kept {
             Ok(kept) => checkpoints.extend(kept.filter(|_| self.checkpoint.is_empty())),
             Err(why) => terminal.note(format_args!("the checkpoint beside the store can not be read: {why}")),
         }
-        let store = SqliteStore::look(&loaded.config.store.url).await.map_err(|why| not_opened(&why))?;
+        let store = store::look(&loaded.config.store).await.map_err(|why| not_opened(&why))?;
         let mut verifier = Verifier::new(options(store.store_id(), keys, checkpoints));
         let mut rows = 0_u64;
-        let read = read_through::<StoreFault>(&store, |passage| {
+        let read = read_through::<StoreFault>(&*store, |passage| {
             match passage {
                 Passage::Row(row) => {
                     verifier.row(row);

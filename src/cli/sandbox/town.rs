@@ -18,7 +18,7 @@ use crate::world::SystemClock;
 use payoutd_actors::domain::payout::Payout;
 use payoutd_actors::fakes::sim_chain::Settings;
 use payoutd_actors::guardian::GiveUp;
-use payoutd_actors::ports::{Clock as _, House, Payouts};
+use payoutd_actors::ports::{Clock as _, Payouts};
 use payoutd_actors::reconcile::{ChainBook, Comparison, NotCompared, Reading, Tools, compare, node_of};
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -6,6 +6,7 @@ use crate::{
     cli::{
         Json, exit::Exit, failure::Failure, place::Place, sheet::Sheet, store::not_opened, terminal::Terminal,
     },
+    config::StoreUrl,
     store::{BackupError, SqliteStore},
 };
 
@@ -32,6 +33,10 @@ impl Args {
     /// Copies, and says what.
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let loaded = self.place.load(terminal)?;
+        if matches!(loaded.config.store.url, StoreUrl::Postgres(_)) {
+            return Err(Failure::new(Exit::Usage, "a PostgreSQL is not copied by payoutd")
+                .next("`pg_dump --format=custom` copies it, whole and at work; `payoutd run` upon a copy notices that it is one"));
+        }
         let made = crate::cli::wait(async {
             let store = SqliteStore::look(&loaded.config.store.url).await.map_err(|why| not_opened(&why))?;
             let made = store.backup(&self.file).await.map_err(|why| not_copied(&why));

@@ -1,6 +1,7 @@
 //! `payoutd store`: the store as a thing that is looked after.
 
 mod backup;
+mod copy;
 
 use super::{exit::Exit, failure::Failure, terminal::Terminal};
 use crate::store::StoreOpenError;
@@ -16,6 +17,8 @@ pub struct Args {
 enum Command {
     /// Copy the store into a new file, whole, while the daemon works
     Backup(backup::Args),
+    /// Move a house from an SQLite file into an empty PostgreSQL, with proof
+    Copy(copy::Args),
 }
 
 impl Args {
@@ -23,6 +26,7 @@ impl Args {
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self.command {
             Command::Backup(args) => args.run(terminal),
+            Command::Copy(args) => args.run(terminal),
         }
     }
 }
@@ -48,6 +52,11 @@ pub fn not_opened(why: &StoreOpenError) -> Failure {
             Exit::Io,
             "look at store.url; a damaged store is restored from a backup, which `payoutd run` then compares with the chain",
         ),
+        StoreOpenError::Moved { .. } => (
+            Exit::Configuration,
+            "name that store in store.url; this file is kept as it was when it was left",
+        ),
+        StoreOpenError::Password(_) => (Exit::Configuration, "look at store.password_file"),
         StoreOpenError::Locked(_) | StoreOpenError::Io { .. } | StoreOpenError::Fault { .. } => {
             (Exit::Io, "look at store.url, at the folder's permissions and at the disk under it")
         }

@@ -2,17 +2,21 @@
 
 mod chain;
 mod place;
+mod postgres;
 mod words;
 
 use std::{path::Path, time::Duration};
 
 use super::key::{Form, Written, Wrong};
 
-pub use self::place::{ProviderUrl, StoreUrl};
 pub(crate) use self::{
     chain::{TronAddress, Trx, Usdt},
-    place::{Listen, SecretPath, StoreForm, UrlOfProvider},
+    place::{Listen, Place, SecretPath, StoreForm, UrlOfProvider},
     words::{Filter, OneOf},
+};
+pub use self::{
+    place::{ProviderUrl, StoreUrl},
+    postgres::PostgresUrl,
 };
 
 /// A whole number of things, in bounds.

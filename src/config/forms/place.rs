@@ -8,6 +8,7 @@ use std::{
 
 use reqwest::Url;
 
+use super::postgres::PostgresUrl;
 use crate::config::{
     key::{Form, Written, Wrong, quoted},
     secret_file::SecretFile,
@@ -18,17 +19,31 @@ use crate::config::{
 pub enum StoreUrl {
     /// One SQLite file, made at the first start.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, which any number of daemons share.
+    Postgres(PostgresUrl),
+}
+
+impl StoreUrl {
+    /// Reads one as it stands in a configuration; a relative file begins at `folder`.
+    ///
+    /// # Errors
+    /// A sentence that does not repeat what was written, for it may hold a password.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+        let read = StoreForm.read(&Written::Text(text.to_owned()), folder);
+        read.map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
+    }
 }
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
 
-/// `sqlite:FILE`.
+/// `sqlite:FILE` or `postgres://…`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StoreForm;
 
@@ -36,19 +51,18 @@ impl Form for StoreForm {
     type Value = StoreUrl;
 
     fn words(&self) -> String {
-        "\"sqlite:FILE\"".into()
+        "\"sqlite:FILE\" or \"postgres://USER@HOST:PORT/DATABASE\"".into()
     }
 
     fn read(&self, written: &Written, folder: &Path) -> Result<StoreUrl, Wrong> {
         let text = written.text()?;
-        let right = "write sqlite:FILE";
+        let right = "write sqlite:FILE or postgres://USER@HOST:PORT/DATABASE";
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return PostgresUrl::read(text).map(StoreUrl::Postgres);
+        }
         let Some(rest) = text.strip_prefix("sqlite:") else {
-            let scheme = text.split(':').next().unwrap_or(text);
-            // What follows the scheme may hold a password: it is not repeated.
-            return Err(match scheme {
-                "postgres" | "postgresql" => Wrong::new("Postgres is not built yet", right),
-                _ => Wrong::new("is not a store that payoutd knows", right),
-            });
+            // It may hold a password: it is not repeated.
+            return Err(Wrong::new("is not a store that payoutd knows", right));
         };
         let file = rest.strip_prefix("//").unwrap_or(rest);
         if file.contains(":memory:") || file.contains("mode=memory") {
@@ -88,6 +102,26 @@ impl Form for Listen {
 
     fn show(&self, value: &SocketAddr) -> String {
         quoted(&value.to_string())
+    }
+}
+
+/// A file that payoutd writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place;
+
+impl Form for Place {
+    type Value = PathBuf;
+
+    fn words(&self) -> String {
+        "a file".into()
+    }
+
+    fn read(&self, written: &Written, folder: &Path) -> Result<PathBuf, Wrong> {
+        written.text().map(|text| folder.join(text))
+    }
+
+    fn show(&self, value: &PathBuf) -> String {
+        quoted(&value.display().to_string())
     }
 }
 
@@ -241,7 +275,7 @@ mod tests {
         assert_eq!(read("sqlite:/var/lib/payoutd.db"), Ok(StoreUrl::Sqlite("/var/lib/payoutd.db".into())));
         assert_eq!(read("sqlite:///var/lib/payoutd.db"), Ok(StoreUrl::Sqlite("/var/lib/payoutd.db".into())));
         for refused in
-            ["sqlite::memory:", "sqlite:", "mysql://me:secret@host/db", "postgres://me:secret@host/db"]
+            ["sqlite::memory:", "sqlite:", "mysql://me:secret@host/db", "postgres:me:secret@host/db"]
         {
             let wrong = read(refused).unwrap_err();
             assert!(!wrong.wrong.contains("secret"), "{refused}");

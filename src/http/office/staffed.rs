@@ -198,6 +198,9 @@ impl Office for Staffed {
             Ok(checkpoint) => Ok(Some(checkpoint)),
             Err(SealTrouble::Empty) => Ok(None),
             Err(SealTrouble::Store(fault)) => Err(fault.into()),
+            Err(trouble @ SealTrouble::StandsBy) => {
+                Err(payoutd_actors::ports::StoreFault::Away(trouble.to_string()).into())
+            }
             Err(trouble @ (SealTrouble::Broken(_) | SealTrouble::Keeper(_))) => {
                 Err(Fault::Broken { cause: trouble.to_string() })
             }

@@ -13,8 +13,12 @@ use payoutd_actors::{
 use sqlx::{Executor, SqliteConnection};
 
 use super::{
-    SqliteStore, books::Books, cells::Cells, fault, journal, journal::Chapter, reads, rows, rows::Rows, sql,
+    SqliteStore, books, cells::Cells, fault, journal, journal::Chapter, reads, rows, rows::Rows, sql,
     writer::Write,
+};
+use crate::store::{
+    books::Books,
+    verdicts::{Keys, Known, Verdict, answers, judge, repeated},
 };
 
 const KNOWN_KEYS: &str = "SELECT p.account, p.idempotency_key, p.id, p.request_digest FROM jsonb_each(?1) AS asked \
@@ -27,23 +31,6 @@ const TAKE_IN: &str = "INSERT INTO payout (id, account, idempotency_key, request
      value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> 15, \
      value ->> 15, value ->> 16, value ->> 17, value ->> 18, 0, value ->> 19, value ->> 20, value ->> 21, NULL \
      FROM jsonb_each(?1)";
-
-/// What is known of a key: whose it is, and what was asked for under it.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    id: PayoutId,
-    request_digest: [u8; 32],
-}
-
-/// Keys that are taken, on file or by this batch.
-type Keys = BTreeMap<(AccountId, IdempotencyKey), Known>;
-
-/// What becomes of one of a batch, before the payouts on file are read.
-enum Verdict {
-    New(PayoutId),
-    Repeats(PayoutId),
-    Reuses(PayoutId),
-}
 
 impl SqliteStore {
     pub(super) async fn take_in(
@@ -94,9 +81,9 @@ impl SqliteStore {
         }
         connection.execute(sqlx::query(TAKE_IN).bind(rows.into_json())).await.map_err(fault::of)?;
         chapter.write(connection).await?;
-        let mut books = Books::default();
-        payouts.iter().for_each(|payout| books.birth(payout));
-        books.keep(connection, at_ms).await?;
+        let mut moved = Books::default();
+        payouts.iter().for_each(|payout| moved.birth(payout));
+        books::keep(moved, connection, at_ms).await?;
         write.commit().await?;
         self.passed(at_ms);
         Ok(payouts.into_iter().map(|payout| (payout.id, payout)).collect())
@@ -123,56 +110,17 @@ async fn known_keys(connection: &mut SqliteConnection, batch: &[NewPayout]) -> R
     Ok(keys)
 }
 
-/// F-P01: the same key and digest is the same order; the same key and another digest is refused.
-fn judge(batch: &[NewPayout], mut keys: Keys) -> Vec<Verdict> {
-    let mut verdicts = Vec::with_capacity(batch.len());
-    for new in batch {
-        let place = (new.account.clone(), new.idempotency_key.clone());
-        verdicts.push(match keys.get(&place) {
-            Some(known) if known.request_digest == new.request_digest => Verdict::Repeats(known.id),
-            Some(known) => Verdict::Reuses(known.id),
-            None => {
-                keys.insert(place, Known { id: new.id, request_digest: new.request_digest });
-                Verdict::New(new.id)
-            }
-        });
-    }
-    verdicts
-}
-
 /// The payouts that are repeated and on file, whole.
 async fn on_file(
     connection: &mut SqliteConnection,
     verdicts: &[Verdict],
 ) -> Result<BTreeMap<PayoutId, Payout>, StoreFault> {
-    let ids: BTreeSet<PayoutId> = verdicts
-        .iter()
-        .filter_map(|verdict| match verdict {
-            Verdict::Repeats(id) => Some(*id),
-            Verdict::New(_) | Verdict::Reuses(_) => None,
-        })
-        .collect();
+    let ids = repeated(verdicts);
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
     let found = reads::payouts(connection, sqlx::query(sql::FIND_MANY).bind(rows::texts(&ids))).await?;
     Ok(found.into_iter().map(|payout| (payout.id, payout)).collect())
-}
-
-/// The answers in the batch's order. What is neither on file nor born was not taken, because of another in its batch.
-fn answers(
-    verdicts: &[Verdict],
-    on_file: &BTreeMap<PayoutId, Payout>,
-    born: &BTreeMap<PayoutId, Payout>,
-) -> Vec<Admitted> {
-    let answer = |verdict: &Verdict| match verdict {
-        Verdict::New(id) => born.get(id).cloned().map_or(Admitted::NotTaken, Admitted::New),
-        Verdict::Reuses(id) => Admitted::KeyReused(*id),
-        Verdict::Repeats(id) => {
-            on_file.get(id).or_else(|| born.get(id)).cloned().map_or(Admitted::NotTaken, Admitted::Repeated)
-        }
-    };
-    verdicts.iter().map(answer).collect()
 }
 
 /// A birth's row, in the order of [`TAKE_IN`].

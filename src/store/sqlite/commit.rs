@@ -9,14 +9,16 @@ use payoutd_actors::{
     domain::{
         identity::AccountId,
         limits::LimitRules,
-        payout::{Attempt, Event, Reservation},
+        payout::{Attempt, Reservation},
     },
     ports::{Gate, Step, StepResult, StoreFault},
 };
 use sqlx::{Executor, SqliteConnection};
 
-use super::{
-    SqliteStore, books::Books, cells::Cells, fault, house, journal, journal::Chapter, reads, rows::Rows,
+use super::{SqliteStore, books, cells::Cells, fault, house, journal, journal::Chapter, reads, rows::Rows};
+use crate::store::{
+    books::Books,
+    turns::{filing, judged, rounds},
 };
 
 const FILE: &str = "INSERT INTO transfer (txid, payout_id, attempt, raw_data, signature, owner, token, contract, route, \
@@ -82,7 +84,7 @@ impl SqliteStore {
         let at_ms = self.at_ms(steps.iter().map(|step| step.after.updated_at_ms).max().unwrap_or(0));
         let admitted = pass_gate(write.connection(), steps, gate, at_ms).await?;
         let mut chapter = Chapter::after(journal::last_seq(write.connection()).await?);
-        let (mut books, mut taken) = (Books::default(), BTreeSet::new());
+        let (mut moved, mut taken) = (Books::default(), BTreeSet::new());
         for round in rounds(steps, admitted) {
             let round = match manner {
                 Manner::Trusting => round,
@@ -93,7 +95,7 @@ impl SqliteStore {
                 write.give_up().await?;
                 return Ok(None);
             }
-            round_steps.into_iter().for_each(|step| books.step(step));
+            round_steps.into_iter().for_each(|step| moved.step(step));
             taken.extend(round);
         }
         if taken.is_empty() {
@@ -101,7 +103,7 @@ impl SqliteStore {
             return Ok(Some(taken));
         }
         chapter.write(write.connection()).await?;
-        books.keep(write.connection(), at_ms).await?;
+        books::keep(moved, write.connection(), at_ms).await?;
         write.commit().await?;
         self.passed(at_ms);
         Ok(Some(taken))
@@ -139,18 +141,6 @@ async fn with_room(
         !gains || limits.reserve(&step.after.account, step.after.order.amount, rules, at_ms).is_ok()
     };
     Ok(steps.iter().enumerate().filter(|(_, step)| finds_room(step)).map(|(place, _)| place).collect())
-}
-
-/// Steps of one payout take turns: each round has one of it at most, in the batch's order.
-fn rounds(steps: &[Step], places: Vec<usize>) -> Vec<Vec<usize>> {
-    let (mut rounds, mut rest) = (Vec::new(), places);
-    while !rest.is_empty() {
-        let mut met = BTreeSet::new();
-        let (round, later) = rest.into_iter().partition(|place| met.insert(steps[*place].after.id));
-        rounds.push(round);
-        rest = later;
-    }
-    rounds
 }
 
 /// Those of a round that stand, as the rows are now.
@@ -227,36 +217,6 @@ async fn write_round(
         }
     }
     Ok(true)
-}
-
-/// The transfer that a step puts on file.
-fn filing(step: &Step) -> Option<&Attempt> {
-    match &step.event {
-        Event::TransferSigned { attempt } | Event::TransferAdopted { attempt } => Some(attempt),
-        _ => None,
-    }
-}
-
-/// The transfer of which a step says something new.
-fn judged(step: &Step) -> Option<&Attempt> {
-    match &step.event {
-        Event::TransferIncluded { .. }
-        | Event::InclusionLost { .. }
-        | Event::TransferExpired { .. }
-        | Event::PayoutSettled { .. }
-        | Event::TransferFailed { .. }
-        | Event::TransferMismatched { .. } => step.after.attempts.last(),
-        Event::PayoutAdmitted
-        | Event::PayoutHeld { .. }
-        | Event::HoldReleased { .. }
-        | Event::PayoutRejected { .. }
-        | Event::PayoutCancelled { .. }
-        | Event::TransferSigned { .. }
-        | Event::TransferAdopted { .. }
-        | Event::TransferBroadcast { .. }
-        | Event::FateUnknown { .. }
-        | Event::MismatchResolved { .. } => None,
-    }
 }
 
 /// In the order of [`FILE`].

@@ -2,29 +2,18 @@
 
 use async_trait::async_trait;
 use payoutd_actors::{
-    domain::{breaker::Breaker, journal::BodyError},
+    domain::journal::BodyError,
     ports::{House, HouseChange, HouseFacts, StoreFault},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Executor, SqliteConnection};
 
 use super::{SqliteStore, cells::Cells, fault, journal, journal::Chapter, reads, rows::Rows};
-
-const STORE_ID: &str = "store_id";
-const PAUSE: &str = "pause";
-const GENESIS_ID: &str = "genesis_id";
-const BIRTH: &str = "birth";
-const LAST_SOLID: &str = "last_solid";
-const RESTORE_GATE: &str = "restore_gate";
-const LATEST_MS: &str = "latest_ms";
-/// Before the name of each dependency.
-const BREAKER: &str = "breaker:";
+use crate::store::facts;
 
 const FACTS: &str = "SELECT fact, value FROM house";
 const REMEMBER: &str = "INSERT INTO house (fact, value) SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE TRUE \
      ON CONFLICT (fact) DO UPDATE SET value = excluded.value";
-const FORGET_PAUSE: &str = "DELETE FROM house WHERE fact = 'pause'";
-const FORGET_GATE: &str = "DELETE FROM house WHERE fact = 'restore_gate'";
+const FORGET: &str = "DELETE FROM house WHERE fact = ?1";
 const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', ?1) ON CONFLICT DO NOTHING";
 /// No row while the house is not paused.
 const IS_PAUSED: &str = "SELECT 1 FROM house WHERE fact = 'pause'";
@@ -38,10 +27,7 @@ pub(super) struct Born {
 
 /// Gives a new store its name, and reads it back.
 pub(super) async fn born(connection: &mut SqliteConnection) -> Result<Born, StoreFault> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|why| StoreFault::Away(format!("the system gives no randomness: {why}")))?;
-    let name = sqlx::query(NAME_STORE).bind(json(&hex::encode(random))?);
+    let name = sqlx::query(NAME_STORE).bind(facts::new_name()?);
     connection.execute(name).await.map_err(fault::of)?;
     known(connection).await
 }
@@ -94,27 +80,12 @@ fn unwritable(why: BodyError) -> StoreFault {
 
 async fn facts(connection: &mut SqliteConnection) -> Result<HouseFacts, StoreFault> {
     let rows = connection.fetch_all(sqlx::query(FACTS)).await.map_err(fault::of)?;
-    let mut facts = HouseFacts::default();
+    let mut told = HouseFacts::default();
     for row in &rows {
         let mut cells = Cells::of(row);
-        let (fact, value): (&str, &str) = (cells.take()?, cells.take()?);
-        match fact {
-            STORE_ID => facts.store_id = read(fact, value)?,
-            PAUSE => facts.pause = Some(read(fact, value)?),
-            GENESIS_ID => facts.genesis_id = Some(read(fact, value)?),
-            BIRTH => facts.birth = Some(read(fact, value)?),
-            LAST_SOLID => facts.last_solid = Some(read(fact, value)?),
-            RESTORE_GATE => facts.restore_gate = Some(read(fact, value)?),
-            LATEST_MS => facts.latest_ms = read(fact, value)?,
-            _ => {
-                if let Some(name) = fact.strip_prefix(BREAKER) {
-                    let breaker: Breaker = read(fact, value)?;
-                    facts.breakers.insert(name.to_owned(), breaker);
-                }
-            }
-        }
+        facts::read(&mut told, cells.take()?, cells.take()?)?;
     }
-    Ok(facts)
+    Ok(told)
 }
 
 /// Writes the facts that differ.
@@ -124,48 +95,15 @@ async fn remember(
     after: &HouseFacts,
 ) -> Result<(), StoreFault> {
     let mut rows = Rows::with_room_for(4, 120);
-    if let Some(pause) = after.pause.as_ref().filter(|_| after.pause != before.pause) {
-        rows.row().text(PAUSE).text(&json(pause)?).end();
-    }
-    if let Some(id) = after.genesis_id.filter(|_| after.genesis_id != before.genesis_id) {
-        rows.row().text(GENESIS_ID).text(&json(&id)?).end();
-    }
-    if let Some(mark) = after.birth.filter(|_| after.birth != before.birth) {
-        rows.row().text(BIRTH).text(&json(&mark)?).end();
-    }
-    if let Some(mark) = after.last_solid.filter(|_| after.last_solid != before.last_solid) {
-        rows.row().text(LAST_SOLID).text(&json(&mark)?).end();
-    }
-    if let Some(gate) = after.restore_gate.as_ref().filter(|_| after.restore_gate != before.restore_gate) {
-        rows.row().text(RESTORE_GATE).text(&json(gate)?).end();
-    }
-    for (name, breaker) in &after.breakers {
-        if before.breakers.get(name) != Some(breaker) {
-            rows.row().text(&[BREAKER, name].concat()).text(&json(breaker)?).end();
-        }
-    }
-    if after.latest_ms != before.latest_ms {
-        rows.row().text(LATEST_MS).text(&json(&after.latest_ms)?).end();
+    for (fact, value) in facts::news(before, after)? {
+        rows.row().text(&fact).text(&value).end();
     }
     if !rows.is_empty() {
         let remember = sqlx::query(REMEMBER).bind(rows.into_json());
         (&mut *connection).execute(remember).await.map_err(fault::of)?;
     }
-    if before.pause.is_some() && after.pause.is_none() {
-        (&mut *connection).execute(sqlx::query(FORGET_PAUSE)).await.map_err(fault::of)?;
-    }
-    if before.restore_gate.is_some() && after.restore_gate.is_none() {
-        connection.execute(sqlx::query(FORGET_GATE)).await.map_err(fault::of)?;
+    for fact in facts::forgotten(before, after) {
+        (&mut *connection).execute(sqlx::query(FORGET).bind(fact)).await.map_err(fault::of)?;
     }
     Ok(())
-}
-
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreFault> {
-    serde_json::to_string(value)
-        .map_err(|why| StoreFault::Corrupt(format!("a fact can not be written: {why}")))
-}
-
-fn read<T: DeserializeOwned>(fact: &str, value: &str) -> Result<T, StoreFault> {
-    serde_json::from_str(value)
-        .map_err(|why| StoreFault::Corrupt(format!("the fact {fact} can not be read: {why}")))
 }

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use payoutd_actors::{
-    domain::journal::{Hash, JournalDraft, JournalRecord, Seal, SignatureBytes},
+    domain::journal::{JournalDraft, JournalRecord, Seal},
     ports::{Journal, StoreFault},
 };
-use sqlx::{Executor, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Executor, SqliteConnection};
 
-use super::{SqliteStore, cells::Cells, fault, reads, rows::Rows};
+use super::{SqliteStore, cells, cells::Cells, fault, reads, rows::Rows};
 
 const ADD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, unhex(value ->> 5) FROM jsonb_each(?1)";
@@ -69,7 +69,7 @@ impl Journal for SqliteStore {
     async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault> {
         let question = sqlx::query(RECORDS).bind(from_seq).bind(limit);
         let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
-        rows.iter().map(record).collect()
+        rows.iter().map(cells::record).collect()
     }
 
     async fn last_seq(&self) -> Result<i64, StoreFault> {
@@ -79,12 +79,12 @@ impl Journal for SqliteStore {
     async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {
         let question = sqlx::query(SEALS).bind(from_seal_no).bind(limit);
         let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
-        rows.iter().map(seal).collect()
+        rows.iter().map(cells::seal).collect()
     }
 
     async fn last_seal(&self) -> Result<Option<Seal>, StoreFault> {
         let row = reads::one(&mut *self.reader().await?, sqlx::query(LAST_SEAL)).await?;
-        row.as_ref().map(seal).transpose()
+        row.as_ref().map(cells::seal).transpose()
     }
 
     async fn put_seal(&self, seal: Seal) -> Result<bool, StoreFault> {
@@ -103,27 +103,4 @@ impl Journal for SqliteStore {
         write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
-}
-
-/// The columns as they are, trusted in nothing: what they say is the verifier's matter.
-fn record(row: &SqliteRow) -> Result<JournalRecord, StoreFault> {
-    let mut cells = Cells::of(row);
-    let (seq, at_ms, kind, payout_id) = (cells.take()?, cells.take()?, cells.take()?, cells.take()?);
-    let (body, hash): (String, &[u8]) = (cells.take()?, cells.take()?);
-    Ok(JournalRecord::from_columns(seq, at_ms, kind, payout_id, body, hash))
-}
-
-fn seal(row: &SqliteRow) -> Result<Seal, StoreFault> {
-    let mut cells = Cells::of(row);
-    Ok(Seal {
-        seal_no: cells.take()?,
-        first_seq: cells.take()?,
-        last_seq: cells.take()?,
-        records_root: Hash::from_stored(cells.take()?),
-        prev_hash: Hash::from_stored(cells.take()?),
-        hash: Hash::from_stored(cells.take()?),
-        sealed_at_ms: cells.take()?,
-        key_id: cells.take()?,
-        signature: SignatureBytes::from_stored(cells.take()?),
-    })
 }

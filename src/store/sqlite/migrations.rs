@@ -2,26 +2,16 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use sqlx::{
     Executor, SqlSafeStr, SqliteConnection,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
-use super::{StoreOpenError, cells::Cells, fault, reads};
+use super::{StoreOpenError, Versions, cells::Cells, fault, named, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
 const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "payouts", include_str!("../../../migrations/sqlite/0001_payouts.sql"))];
-
-/// The schema that a store had when it was opened, and has now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Versions {
-    /// 0 for a store that was not there.
-    pub found: i64,
-    /// The newest that this program knows.
-    pub now: i64,
-}
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM sqlite_schema";
 const IS_LIST_THERE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
@@ -42,11 +32,9 @@ pub(super) async fn run(
         Ok(()) => Ok(Versions { found, now }),
         Err(MigrateError::VersionMissing(version)) => Err(newer(database, version)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(StoreOpenError::Fault { database: database.to_owned(), source: fault::of(error) })
+            Err(StoreOpenError::Fault { store: named(database), source: fault::of(error) })
         }
-        Err(error) => {
-            Err(StoreOpenError::NotAStore { database: database.to_owned(), why: error.to_string() })
-        }
+        Err(error) => Err(StoreOpenError::NotAStore { store: named(database), why: error.to_string() }),
     }
 }
 
@@ -58,15 +46,13 @@ pub(super) async fn check(
     let (found, known) = (found(database, connection).await?, newest());
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(Versions { found, now: known }),
-        std::cmp::Ordering::Less => {
-            Err(StoreOpenError::Older { database: database.to_owned(), found, known })
-        }
+        std::cmp::Ordering::Less => Err(StoreOpenError::Older { store: named(database), found, known }),
         std::cmp::Ordering::Greater => Err(newer(database, found)),
     }
 }
 
 fn newer(database: &Path, found: i64) -> StoreOpenError {
-    StoreOpenError::Newer { database: database.to_owned(), found, known: newest() }
+    StoreOpenError::Newer { store: named(database), found, known: newest() }
 }
 
 fn newest() -> i64 {
@@ -75,11 +61,11 @@ fn newest() -> i64 {
 
 /// The schema that is there: 0 for an empty file. Somebody else's database is not one of ours.
 async fn found(database: &Path, connection: &mut SqliteConnection) -> Result<i64, StoreOpenError> {
-    let not_a_store = |why: String| StoreOpenError::NotAStore { database: database.to_owned(), why };
+    let not_a_store = |why: String| StoreOpenError::NotAStore { store: named(database), why };
     let anything =
         (&mut *connection).fetch_one(IS_ANYTHING_THERE).await.map_err(|why| not_a_store(why.to_string()))?;
     let tables: i64 = Cells::of(&anything).take().map_err(|why| not_a_store(why.to_string()))?;
-    let fault = |source| StoreOpenError::Fault { database: database.to_owned(), source };
+    let fault = |source| StoreOpenError::Fault { store: named(database), source };
     let is_ours = reads::one(connection, sqlx::query(IS_LIST_THERE)).await.map_err(fault)?.is_some();
     match (tables, is_ours) {
         (0, _) => Ok(0),

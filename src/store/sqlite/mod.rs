@@ -14,14 +14,20 @@
 mod admit;
 mod backup;
 mod books;
+#[allow(clippy::duplicate_mod, reason = "one file for both engines; `engine` makes the difference")]
+#[path = "../cells.rs"]
 mod cells;
 mod commit;
+mod departure;
 mod fault;
 mod house;
 mod journal;
 mod migrations;
 mod payouts;
+#[allow(clippy::duplicate_mod, reason = "one file for both engines; `engine` makes the difference")]
+#[path = "../reads.rs"]
 mod reads;
+mod roles;
 mod rows;
 mod sql;
 mod strangers;
@@ -41,19 +47,18 @@ use std::{
     time::Duration,
 };
 
-use payoutd_actors::ports::StoreFault;
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use thiserror::Error;
 use tokio::sync::Mutex;
 
-pub use self::{
-    backup::{Backup, BackupError},
-    migrations::Versions,
+pub use self::backup::{Backup, BackupError};
+pub(in crate::store) use self::departure::TABLES;
+use super::{
+    lock::StoreLock,
+    opening::{StoreOpenError, Versions},
 };
-use super::lock::{LockError, StoreLock};
 use crate::config::StoreUrl;
 
 /// How the database is worked.
@@ -77,72 +82,12 @@ impl Default for SqliteSettings {
     }
 }
 
-/// Why a store can not be opened.
-#[derive(Debug, Error)]
-pub enum StoreOpenError {
-    /// Another process holds it.
-    #[error(transparent)]
-    Locked(#[from] LockError),
-    /// A newer payoutd has written it; this one would not understand what it reads.
-    #[error(
-        "the store {} was written by a newer payoutd: its schema is {found}, this program knows {known}",
-        database.display()
-    )]
-    Newer {
-        /// The database.
-        database: PathBuf,
-        /// The schema that it has.
-        found: i64,
-        /// The newest schema that this program knows.
-        known: i64,
-    },
-    /// It was only to be looked at, and wants to be migrated first.
-    #[error("the store {} has schema {found}, this program wants {known}", database.display())]
-    Older {
-        /// The database.
-        database: PathBuf,
-        /// The schema that it has.
-        found: i64,
-        /// The schema that this program wants.
-        known: i64,
-    },
-    /// It was only to be looked at, and is not there.
-    #[error("there is no store at {}", .0.display())]
-    Missing(PathBuf),
-    /// Something else is in its place, or it is damaged.
-    #[error("{} is not a store of payoutd: {why}", database.display())]
-    NotAStore {
-        /// The database.
-        database: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The file or its folder can not be used.
-    #[error("the store {} can not be opened", database.display())]
-    Io {
-        /// The database.
-        database: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The database does not open.
-    #[error("the store {} can not be opened", database.display())]
-    Fault {
-        /// The database.
-        database: PathBuf,
-        /// Why.
-        #[source]
-        source: StoreFault,
-    },
-}
-
-impl StoreOpenError {
-    /// Whether another process holds the store: trying later makes sense.
-    #[must_use]
-    pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Locked(LockError::Held { .. }))
-    }
+/// Whose rows and questions the shared files are about.
+mod engine {
+    pub(super) use sqlx::{
+        Sqlite as Engine, SqliteConnection as EngineConnection,
+        sqlite::{SqliteArguments as EngineArguments, SqliteRow as EngineRow},
+    };
 }
 
 /// The store on SQLite. Clones share one store.
@@ -179,8 +124,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreOpenError`]; nothing is changed where it is refused.
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreOpenError> {
-        let StoreUrl::Sqlite(database) = url;
-        Self::open_file(database, SqliteSettings::default()).await
+        Self::open_file(file_of(url)?, SqliteSettings::default()).await
     }
 
     /// Opens a store for looking: beside the process that works it, and never writing.
@@ -188,8 +132,7 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreOpenError`]; a store that is not there or not migrated is not touched.
     pub async fn look(url: &StoreUrl) -> Result<Self, StoreOpenError> {
-        let StoreUrl::Sqlite(database) = url;
-        Self::look_at_file(database, SqliteSettings::default()).await
+        Self::look_at_file(file_of(url)?, SqliteSettings::default()).await
     }
 
     /// As [`Self::open`], with settings of one's own.
@@ -197,12 +140,36 @@ impl SqliteStore {
     /// # Errors
     /// As [`Self::open`].
     pub async fn open_file(database: &Path, settings: SqliteSettings) -> Result<Self, StoreOpenError> {
+        Self::open_whether_moved(database, settings, false).await
+    }
+
+    /// Opens the file of a house for moving out: also once more, where it is marked as moved already.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; a file that is not there is not made.
+    pub async fn open_for_departure(database: &Path) -> Result<Self, StoreOpenError> {
+        if !database.exists() {
+            return Err(StoreOpenError::Missing(named(database)));
+        }
+        Self::open_whether_moved(database, SqliteSettings::default(), true).await
+    }
+
+    async fn open_whether_moved(
+        database: &Path,
+        settings: SqliteSettings,
+        may_have_moved: bool,
+    ) -> Result<Self, StoreOpenError> {
         let lock = StoreLock::take(database)?;
         make_file(database)?;
-        let fault = |source| StoreOpenError::Fault { database: database.to_owned(), source };
+        let fault = |source| StoreOpenError::Fault { store: named(database), source };
         let options = writer_options(database, settings);
         let mut connection = options.connect().await.map_err(|error| fault(fault::of(error)))?;
         let versions = migrations::run(database, &mut connection).await?;
+        if let Some(to) = departure::moved_to(&mut connection).await.map_err(fault)?
+            && !may_have_moved
+        {
+            return Err(StoreOpenError::Moved { store: named(database), to });
+        }
         let born = house::born(&mut connection).await.map_err(fault)?;
         books::forget_old_minutes(&mut connection, born.latest_ms).await.map_err(fault)?;
         let writer = Writer {
@@ -219,9 +186,9 @@ impl SqliteStore {
     /// As [`Self::look`].
     pub async fn look_at_file(database: &Path, settings: SqliteSettings) -> Result<Self, StoreOpenError> {
         if !database.exists() {
-            return Err(StoreOpenError::Missing(database.to_owned()));
+            return Err(StoreOpenError::Missing(named(database)));
         }
-        let fault = |source| StoreOpenError::Fault { database: database.to_owned(), source };
+        let fault = |source| StoreOpenError::Fault { store: named(database), source };
         let options = reader_options(database, settings);
         let mut connection = options.connect().await.map_err(|error| fault(fault::of(error)))?;
         let versions = migrations::check(database, &mut connection).await?;
@@ -294,13 +261,28 @@ impl SqliteStore {
     }
 }
 
+/// The file of a URL.
+fn file_of(url: &StoreUrl) -> Result<&Path, StoreOpenError> {
+    match url {
+        StoreUrl::Sqlite(file) => Ok(file),
+        StoreUrl::Postgres(_) => {
+            Err(StoreOpenError::NotAStore { store: url.to_string(), why: "it is not a file".to_owned() })
+        }
+    }
+}
+
+/// How errors name a store.
+fn named(database: &Path) -> String {
+    database.display().to_string()
+}
+
 /// SQLite would make the file for everybody to read.
 fn make_file(database: &Path) -> Result<(), StoreOpenError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(database);
     match made {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(StoreOpenError::Io { database: database.to_owned(), source }),
+        Err(source) => Err(StoreOpenError::Io { store: named(database), source }),
     }
 }
 

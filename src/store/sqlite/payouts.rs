@@ -123,7 +123,7 @@ impl Payouts for SqliteStore {
 
     async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
         let question = sqlx::query(sql::PAYABLE).bind(now_ms).bind(limit);
-        reads::payouts_with(&mut *self.reader().await?, question, reads::recorded_digest).await
+        reads::payouts_with(&mut *self.reader().await?, question, recorded_digest).await
     }
 
     async fn resting(
@@ -246,4 +246,14 @@ impl Payouts for SqliteStore {
 /// A block's number as SQL has it; no chain comes near the largest.
 fn block_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The journal's own word for an order's digest; zeros where there is none.
+fn recorded_digest(cells: &mut Cells<'_>) -> Result<[u8; 32], StoreFault> {
+    let text: Option<&str> = cells.take()?;
+    let mut digest = [0; 32];
+    match text.map(|text| hex::decode_to_slice(text, &mut digest)) {
+        Some(Ok(())) => Ok(digest),
+        Some(Err(_)) | None => Ok([0; 32]),
+    }
 }

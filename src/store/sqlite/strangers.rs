@@ -2,16 +2,12 @@
 
 use async_trait::async_trait;
 use payoutd_actors::{
-    domain::{
-        payout::BlockRef,
-        stranger::Stranger,
-        tron::{BlockId, TxId},
-    },
+    domain::stranger::Stranger,
     ports::{NotedStranger, StoreFault, Strangers},
 };
-use sqlx::{Executor, sqlite::SqliteRow};
+use sqlx::Executor;
 
-use super::{SqliteStore, cells, cells::Cells, fault, rows::Rows};
+use super::{SqliteStore, cells, fault, rows::Rows};
 
 // A place is the row's number: nothing is ever deleted, so SQLite gives the next one. The order is that of the list.
 const NOTE: &str = "INSERT INTO stranger (txid, raw_data, signature, ref_block_number, ref_block_id, block_number, block_id, \
@@ -49,20 +45,6 @@ impl Strangers for SqliteStore {
     async fn strangers(&self, behind: i64, limit: u32) -> Result<Vec<NotedStranger>, StoreFault> {
         let question = sqlx::query(BEHIND).bind(behind).bind(limit);
         let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
-        rows.iter().map(noted).collect()
+        rows.iter().map(cells::noted).collect()
     }
-}
-
-fn noted(row: &SqliteRow) -> Result<NotedStranger, StoreFault> {
-    let mut cells = Cells::of(row);
-    let place = cells.take()?;
-    let stranger = Stranger {
-        txid: TxId::new(cells.hash()?),
-        raw_data: cells.take()?,
-        signature: cells.take()?,
-        ref_block: cells::ref_block(&mut cells)?,
-        block: BlockRef { number: cells.whole()?, id: BlockId::new(cells.hash()?) },
-        found_at_ms: cells.take()?,
-    };
-    Ok(NotedStranger { place, stranger })
 }

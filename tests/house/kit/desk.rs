@@ -119,6 +119,12 @@ impl Desk {
             .unwrap()
     }
 
+    /// Runs a command that takes no configuration, in the folder.
+    pub(crate) fn run_alone(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_payoutd"));
+        command.args(arguments).current_dir(self.folder.path()).output().unwrap()
+    }
+
     /// Runs a command that must end with this code; what it printed on stdout.
     pub(crate) fn ends(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);

@@ -4,7 +4,10 @@ use super::kit::{MORNING_MS, admit, block, go, payout, sign, step};
 use super::{Hall, Told};
 use crate::domain::breaker::Breaker;
 use crate::domain::payout::{BlockRef, Command};
-use crate::ports::{BlockMark, Gate, House, HouseChange, Journal, Pause, Payouts, StepResult, StoreFault};
+use crate::ports::{
+    BlockMark, Gate, House, HouseChange, Journal, Pause, Payouts, ROLE_LEASE_MS, Role, Roles, StepResult,
+    StoreFault,
+};
 
 /// F004-42: after the pause is written no transfer is filed, in this process or the next; what is out goes on; both words are in
 /// the journal.
@@ -39,6 +42,7 @@ pub async fn a_paused_house_files_no_transfer(hall: &impl Hall) -> Told {
 /// Breakers, marks and the house's own time outlive the process; a restart forgives nothing.
 pub async fn what_the_house_remembers_survives_its_process(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
+    store.take_role(Role::ConfirmationWatcher, ROLE_LEASE_MS).await?;
     let born = store.facts().await?;
     assert!(!born.store_id.is_empty());
     let mark = |number: u64| BlockMark { block: block(number), timestamp_ms: MORNING_MS + 3_000 };
@@ -86,6 +90,7 @@ pub async fn another_chain_is_never_pinned(hall: &impl Hall) -> Told {
 /// The block of birth is noted once, and the solidified chain is never unread.
 pub async fn what_was_read_of_the_chain_never_goes_back(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
+    store.take_role(Role::ConfirmationWatcher, ROLE_LEASE_MS).await?;
     let mark = |number: u64| BlockMark { block: block(number), timestamp_ms: MORNING_MS };
     let (birth, solid) = (HouseChange::Birth, HouseChange::LastSolid);
     store.change(vec![birth(mark(1_000)), solid(mark(1_010))], MORNING_MS).await?;

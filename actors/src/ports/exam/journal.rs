@@ -4,7 +4,7 @@ use super::kit::{self, AMPLE, MORNING_MS, admit, bury, go, payout, settle, sign,
 use super::{Examinee, Hall, Told, Trouble};
 use crate::domain::journal::{ChainHead, JournalKey, JournalRecord, Seal, SealRun, Verifier, VerifyOptions};
 use crate::domain::payout::{Command, Reason};
-use crate::ports::{Gate, House, Journal, Payouts, StepResult};
+use crate::ports::{Gate, House, Journal, Payouts, ROLE_LEASE_MS, Role, Roles, StepResult};
 use futures_util::future::{join, join_all};
 use serde::Deserialize;
 
@@ -108,6 +108,7 @@ pub async fn every_step_is_written_down_and_its_postings_sum_to_nothing(hall: &i
 /// F002-20: of two writers who seal at once one is first, and the other hears of it; the chain never forks.
 pub async fn two_seals_never_follow_the_same_one(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
+    store.take_role(Role::AuditWriter, ROLE_LEASE_MS).await?;
     let (key, store_id) = (JournalKey::from_seed(&[7; 32]), store.facts().await?.store_id);
     let seal_next = async |head: ChainHead, rows: u32, at_ms: i64| -> Result<Seal, Trouble> {
         let mut run = SealRun::after(head);

@@ -10,10 +10,11 @@ pub mod journal;
 pub mod kit;
 pub mod limits;
 pub mod reads;
+pub mod roles;
 pub mod steps;
 pub mod strangers;
 
-use super::{House, Journal, Payouts, Strangers};
+use super::{House, Journal, Payouts, Roles, Strangers};
 use async_trait::async_trait;
 
 /// A story that could not be told to its end.
@@ -22,10 +23,10 @@ pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 /// How a story ends.
 pub type Told = Result<(), Trouble>;
 
-/// What sits the exam: all four ports on one store, and clones of it are the same store.
-pub trait Examinee: Payouts + House + Journal + Strangers + Clone + 'static {}
+/// What sits the exam: all five ports on one store, and clones of it are the same store.
+pub trait Examinee: Payouts + House + Journal + Strangers + Roles + Clone + 'static {}
 
-impl<T: Payouts + House + Journal + Strangers + Clone + 'static> Examinee for T {}
+impl<T: Payouts + House + Journal + Strangers + Roles + Clone + 'static> Examinee for T {}
 
 /// Where stores are made for the exam.
 #[async_trait]
@@ -84,6 +85,7 @@ macro_rules! store_exam {
             reads::what_is_set_aside_for_those_who_wait_for_room_is_told_by_account,
             reads::live_transfers_are_found_by_their_expiry,
             reads::transfers_are_found_by_their_block,
+            roles::a_role_is_kept_and_taken_up_again_after_a_restart,
             strangers::a_stranger_is_noted_once_and_keeps_its_place,
         }
     };

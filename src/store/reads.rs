@@ -1,4 +1,6 @@
 //! Reading payouts whole, and what the limits have reserved and settled.
+//!
+//! One file, compiled for each engine: `super::engine` says whose questions and rows they are.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +12,22 @@ use payoutd_actors::{
     },
     ports::{LiveTransfer, StoreFault},
 };
-use sqlx::{
-    Executor, Sqlite, SqliteConnection,
-    query::Query,
-    sqlite::{SqliteArguments, SqliteRow},
+use sqlx::{Executor, query::Query};
+
+use super::{
+    cells,
+    cells::Cells,
+    engine::{Engine, EngineArguments, EngineConnection, EngineRow},
+    fault, rows, sql,
 };
 
-use super::{cells, cells::Cells, fault, rows, sql};
-
 /// A question with its arguments.
-pub(super) type Question<'q> = Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Question<'q> = Query<'q, Engine, EngineArguments>;
 
 /// Payouts whole, in the order in which the rows come. The transfers that are buried are read afterwards, where there are any:
 /// nothing changes them any more, so the two looks agree.
 pub(super) async fn payouts(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     question: Question<'_>,
 ) -> Result<Vec<Payout>, StoreFault> {
     let found = payouts_with(connection, question, |_| Ok(())).await?;
@@ -33,7 +36,7 @@ pub(super) async fn payouts(
 
 /// Payouts whole, each with what stands behind its columns.
 pub(super) async fn payouts_with<T>(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     question: Question<'_>,
     more: fn(&mut Cells<'_>) -> Result<T, StoreFault>,
 ) -> Result<Vec<(Payout, T)>, StoreFault> {
@@ -68,7 +71,7 @@ pub(super) async fn payouts_with<T>(
 
 /// The buried transfers of some payouts: as many of each as there were when the payout was read.
 async fn graves(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     buried: &BTreeMap<PayoutId, u32>,
 ) -> Result<BTreeMap<PayoutId, Vec<Attempt>>, StoreFault> {
     let question = sqlx::query(sql::BURIED).bind(rows::texts(buried.keys()));
@@ -87,7 +90,7 @@ async fn graves(
 
 /// Live transfers.
 pub(super) async fn live_transfers(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     question: Question<'_>,
 ) -> Result<Vec<LiveTransfer>, StoreFault> {
     let rows = connection.fetch_all(question).await.map_err(fault::of)?;
@@ -96,7 +99,7 @@ pub(super) async fn live_transfers(
 
 /// The book of the limits at a moment: of the whole house and of some accounts, or of all.
 pub(super) async fn limit_book(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     accounts: Option<&[&AccountId]>,
     now_ms: i64,
 ) -> Result<LimitBook, StoreFault> {
@@ -136,20 +139,10 @@ fn spending(cells: &mut Cells<'_>, hour_leaves_ms: i64, now_ms: i64) -> Result<S
     Ok(Spending { reserved_micro_usdt, settled_by_minute })
 }
 
-/// The journal's own word for an order's digest; zeros where there is none.
-pub(super) fn recorded_digest(cells: &mut Cells<'_>) -> Result<[u8; 32], StoreFault> {
-    let text: Option<&str> = cells.take()?;
-    let mut digest = [0; 32];
-    match text.map(|text| hex::decode_to_slice(text, &mut digest)) {
-        Some(Ok(())) => Ok(digest),
-        Some(Err(_)) | None => Ok([0; 32]),
-    }
-}
-
 /// The one row of an answer, if there is one.
 pub(super) async fn one(
-    connection: &mut SqliteConnection,
+    connection: &mut EngineConnection,
     question: Question<'_>,
-) -> Result<Option<SqliteRow>, StoreFault> {
+) -> Result<Option<EngineRow>, StoreFault> {
     connection.fetch_optional(question).await.map_err(fault::of)
 }

@@ -1,4 +1,6 @@
 //! Rows on their way out: cells are read in the order of the statement's columns, and what can not be is said by name.
+//!
+//! One file, compiled for each engine: `super::engine` says whose rows they are.
 
 use std::str::FromStr;
 
@@ -6,30 +8,34 @@ use payoutd_actors::{
     domain::{
         address::Address,
         identity::{AccountId, IdempotencyKey, PayoutId},
+        journal::{Hash, JournalRecord, Seal, SignatureBytes},
         money::MicroUsdt,
         order::{Order, Route},
         payout::{Attempt, AttemptOutcome, BlockRef, Payout, Reason, Reservation, Stage},
+        stranger::Stranger,
         tron::{BlockId, RefBlock, TxId},
     },
-    ports::{LiveTransfer, StoreFault},
+    ports::{LiveTransfer, NotedStranger, StoreFault},
 };
 use serde::de::DeserializeOwned;
-use sqlx::{Decode, Row, Sqlite, Type, sqlite::SqliteRow};
+use sqlx::{Decode, Row, Type};
+
+use super::engine::{Engine, EngineRow};
 
 /// The cells of a row, one after the other.
 pub(super) struct Cells<'r> {
-    row: &'r SqliteRow,
+    row: &'r EngineRow,
     next: usize,
 }
 
 impl<'r> Cells<'r> {
     /// From the first column on.
-    pub(super) fn of(row: &'r SqliteRow) -> Self {
+    pub(super) fn of(row: &'r EngineRow) -> Self {
         Self { row, next: 0 }
     }
 
     /// The next cell.
-    pub(super) fn take<T: Decode<'r, Sqlite> + Type<Sqlite>>(&mut self) -> Result<T, StoreFault> {
+    pub(super) fn take<T: Decode<'r, Engine> + Type<Engine>>(&mut self) -> Result<T, StoreFault> {
         let at = self.next;
         self.next += 1;
         self.row.try_get(at).map_err(super::fault::of)
@@ -204,4 +210,43 @@ pub(super) fn live_transfer(cells: &mut Cells<'_>) -> Result<LiveTransfer, Store
         signed_at_ms: cells.take()?,
         stage: cells.word(Stage::from_word)?,
     })
+}
+
+/// The columns as they are, trusted in nothing: what they say is the verifier's matter.
+pub(super) fn record(row: &EngineRow) -> Result<JournalRecord, StoreFault> {
+    let mut cells = Cells::of(row);
+    let (seq, at_ms, kind, payout_id) = (cells.take()?, cells.take()?, cells.take()?, cells.take()?);
+    let (body, hash): (String, &[u8]) = (cells.take()?, cells.take()?);
+    Ok(JournalRecord::from_columns(seq, at_ms, kind, payout_id, body, hash))
+}
+
+/// A seal, all its columns.
+pub(super) fn seal(row: &EngineRow) -> Result<Seal, StoreFault> {
+    let mut cells = Cells::of(row);
+    Ok(Seal {
+        seal_no: cells.take()?,
+        first_seq: cells.take()?,
+        last_seq: cells.take()?,
+        records_root: Hash::from_stored(cells.take()?),
+        prev_hash: Hash::from_stored(cells.take()?),
+        hash: Hash::from_stored(cells.take()?),
+        sealed_at_ms: cells.take()?,
+        key_id: cells.take()?,
+        signature: SignatureBytes::from_stored(cells.take()?),
+    })
+}
+
+/// A stranger in its place.
+pub(super) fn noted(row: &EngineRow) -> Result<NotedStranger, StoreFault> {
+    let mut cells = Cells::of(row);
+    let place = cells.take()?;
+    let stranger = Stranger {
+        txid: TxId::new(cells.hash()?),
+        raw_data: cells.take()?,
+        signature: cells.take()?,
+        ref_block: ref_block(&mut cells)?,
+        block: BlockRef { number: cells.whole()?, id: BlockId::new(cells.hash()?) },
+        found_at_ms: cells.take()?,
+    };
+    Ok(NotedStranger { place, stranger })
 }

@@ -1,0 +1,62 @@
+//! How the books are written: added up by [`Books`], kept in one statement, behind the pen.
+
+use payoutd_actors::ports::StoreFault;
+use sqlx::{Executor, PgConnection};
+
+use super::{
+    fault,
+    rows::{column, whole},
+};
+use crate::store::books::{Books, MINUTES_KEPT_MS};
+
+/// Four tables, no two parts of the statement touch the same row. A scope is opened by the first money that it sets aside. (An
+/// upsert would hold what is given back, a negative number, against the CHECK before it finds the row.)
+const KEEP: &str = "WITH \
+     moving AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS moving (scope, moved)), \
+     reserving AS (UPDATE reserved AS r SET reserved_micro_usdt = r.reserved_micro_usdt + moving.moved \
+        FROM moving WHERE r.scope = moving.scope), \
+     opening AS (INSERT INTO reserved (scope, reserved_micro_usdt) SELECT scope, moved FROM moving \
+        WHERE NOT EXISTS (SELECT 1 FROM reserved AS r WHERE r.scope = moving.scope)), \
+     spent AS (INSERT INTO spending AS s (scope, minute_ms, settled_micro_usdt) \
+        SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[]) \
+        ON CONFLICT (scope, minute_ms) \
+        DO UPDATE SET settled_micro_usdt = s.settled_micro_usdt + excluded.settled_micro_usdt), \
+     counted AS (UPDATE tally AS c SET payouts = c.payouts + moved.payouts, \
+            amount_micro_usdt = c.amount_micro_usdt + moved.amount_micro_usdt, \
+            fee_limit_sun = c.fee_limit_sun + moved.fee_limit_sun \
+        FROM unnest($6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) \
+            AS moved (stage, payouts, amount_micro_usdt, fee_limit_sun) WHERE c.stage = moved.stage) \
+     UPDATE house SET value = $10 WHERE fact = 'latest_ms'";
+
+/// Writes it all, and the latest moment with it.
+pub(super) async fn keep(
+    books: Books<'_>,
+    connection: &mut PgConnection,
+    latest_ms: i64,
+) -> Result<(), StoreFault> {
+    let reserved: Vec<_> = books.reserved.into_iter().collect();
+    let settled: Vec<_> = books.settled.into_iter().collect();
+    let tally: Vec<_> = books.tally.into_iter().collect();
+    let keep = sqlx::query(KEEP)
+        .bind(column(&reserved, |(scope, _)| *scope))
+        .bind(column(&reserved, |(_, moved)| whole(*moved)))
+        .bind(column(&settled, |((scope, _), _)| *scope))
+        .bind(column(&settled, |((_, minute_ms), _)| *minute_ms))
+        .bind(column(&settled, |(_, amount)| whole(*amount)))
+        .bind(column(&tally, |(stage, _)| stage.word()))
+        .bind(column(&tally, |(_, moved)| whole(moved.payouts)))
+        .bind(column(&tally, |(_, moved)| whole(moved.amount_micro_usdt)))
+        .bind(column(&tally, |(_, moved)| whole(moved.fee_limit_sun)))
+        .bind(latest_ms.to_string());
+    connection.execute(keep).await.map(|_| ()).map_err(fault::of)
+}
+
+/// Minutes that no window reaches any more.
+pub(super) async fn forget_old_minutes(
+    connection: &mut PgConnection,
+    latest_ms: i64,
+) -> Result<(), StoreFault> {
+    let forget = sqlx::query("DELETE FROM spending WHERE minute_ms < $1")
+        .bind(latest_ms.saturating_sub(MINUTES_KEPT_MS));
+    connection.execute(forget).await.map(|_| ()).map_err(fault::of)
+}

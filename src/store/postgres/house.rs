@@ -1,0 +1,105 @@
+//! What the house remembers of itself: a JSON value a fact, so that a new fact needs no migration.
+
+use async_trait::async_trait;
+use payoutd_actors::{
+    domain::journal::BodyError,
+    ports::{House, HouseChange, HouseFacts, Role, StoreFault},
+};
+use sqlx::{Executor, PgConnection};
+
+use super::{PostgresStore, cells::Cells, fault, journal::Chapter, roles, rows::column};
+use crate::store::facts;
+
+const FACTS: &str = "SELECT fact, value FROM house";
+const REMEMBER: &str = "INSERT INTO house (fact, value) SELECT * FROM unnest($1::text[], $2::text[]) \
+     ON CONFLICT (fact) DO UPDATE SET value = excluded.value";
+const FORGET: &str = "DELETE FROM house WHERE fact = ANY ($1::text[])";
+const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', $1) ON CONFLICT DO NOTHING";
+
+/// What a store is known by from its first opening on.
+#[derive(Debug, Clone)]
+pub(super) struct Born {
+    pub(super) store_id: String,
+    pub(super) latest_ms: i64,
+}
+
+/// Gives a new store its name, and reads it back.
+pub(super) async fn born(connection: &mut PgConnection) -> Result<Born, StoreFault> {
+    let name = sqlx::query(NAME_STORE).bind(facts::new_name()?);
+    connection.execute(name).await.map_err(fault::of)?;
+    known(connection).await
+}
+
+/// The name and the time of a store that is there.
+pub(super) async fn known(connection: &mut PgConnection) -> Result<Born, StoreFault> {
+    let HouseFacts { store_id, latest_ms, .. } = facts(connection).await?;
+    Ok(Born { store_id, latest_ms })
+}
+
+#[async_trait]
+impl House for PostgresStore {
+    async fn facts(&self) -> Result<HouseFacts, StoreFault> {
+        let facts = facts(&mut *self.reader().await?).await?;
+        self.passed(facts.latest_ms);
+        Ok(facts)
+    }
+
+    async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
+        let mut write = self.begin().await?;
+        let pen = self.take_pen(&mut write).await?;
+        if changes.iter().any(|change| matches!(change, HouseChange::LastSolid(_))) {
+            roles::check(self, write.connection()?, Role::ConfirmationWatcher).await?;
+        }
+        let before = facts(write.connection()?).await?;
+        let at_ms = pen.latest_ms.max(now_ms);
+        let mut chapter = Chapter::after(pen.last_seq);
+        let mut after = before.clone();
+        for change in &changes {
+            let new;
+            (after, new) = after.changed(change)?;
+            if new && let Some(draft) = change.journal_draft(at_ms).map_err(unwritable)? {
+                chapter.add(draft);
+            }
+        }
+        after.latest_ms = after.latest_ms.max(at_ms);
+        chapter.write(write.connection()?).await?;
+        remember(write.connection()?, &before, &after).await?;
+        write.commit().await?;
+        self.passed(at_ms);
+        Ok(())
+    }
+}
+
+fn unwritable(why: BodyError) -> StoreFault {
+    StoreFault::Corrupt(format!("a change of the house can not be written down: {why}"))
+}
+
+async fn facts(connection: &mut PgConnection) -> Result<HouseFacts, StoreFault> {
+    let rows = connection.fetch_all(sqlx::query(FACTS)).await.map_err(fault::of)?;
+    let mut told = HouseFacts::default();
+    for row in &rows {
+        let mut cells = Cells::of(row);
+        facts::read(&mut told, cells.take()?, cells.take()?)?;
+    }
+    Ok(told)
+}
+
+/// Writes the facts that differ.
+async fn remember(
+    connection: &mut PgConnection,
+    before: &HouseFacts,
+    after: &HouseFacts,
+) -> Result<(), StoreFault> {
+    let news = facts::news(before, after)?;
+    if !news.is_empty() {
+        let remember = sqlx::query(REMEMBER)
+            .bind(column(&news, |(fact, _)| fact.as_str()))
+            .bind(column(&news, |(_, value)| value.as_str()));
+        (&mut *connection).execute(remember).await.map_err(fault::of)?;
+    }
+    let forgotten = facts::forgotten(before, after);
+    if !forgotten.is_empty() {
+        connection.execute(sqlx::query(FORGET).bind(forgotten)).await.map_err(fault::of)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! The questions that are asked of payouts, each a constant, so that a test can ask the database how it would answer them:
+//! none that is asked often may walk through what is settled.
+//!
+//! `stage IN (…)` is written out beside `stage = $2`: only so does PostgreSQL know that a partial index covers the question.
+//! Many ids travel as one array (`unnest`).
+
+/// The columns of a transfer, under a name for its table.
+macro_rules! transfer_columns {
+    ($t:literal) => {
+        concat!(
+            $t,
+            ".txid, ",
+            $t,
+            ".attempt, ",
+            $t,
+            ".raw_data, ",
+            $t,
+            ".signature, ",
+            $t,
+            ".owner, ",
+            $t,
+            ".token, ",
+            $t,
+            ".contract, ",
+            $t,
+            ".route, ",
+            $t,
+            ".ref_block_number, ",
+            $t,
+            ".ref_block_id, ",
+            $t,
+            ".expires_at_ms, ",
+            $t,
+            ".fee_limit_sun, ",
+            $t,
+            ".signed_at_ms, ",
+            $t,
+            ".outcome, ",
+            $t,
+            ".block_number, ",
+            $t,
+            ".block_id"
+        )
+    };
+}
+
+/// Payouts whole in one look: each with its one transfer that is not buried, if it has one.
+macro_rules! payouts {
+    ($from:expr, $rest:expr) => {
+        payouts!("", "", $from, $rest)
+    };
+    ($more_columns:expr, $more_tables:expr, $from:expr, $rest:expr) => {
+        concat!(
+            "SELECT p.id, p.account, p.idempotency_key, p.request_digest, p.recipient, p.amount_micro_usdt, p.route, ",
+            "p.reference, p.memo, p.kyc, p.not_before_ms, p.not_after_ms, p.priority, p.metadata, p.order_digest, ",
+            "p.stage, p.reason, p.reservation, p.attempts, p.version, p.created_at_ms, p.updated_at_ms, ",
+            "p.settled_at_ms, ", transfer_columns!("t"), $more_columns, " FROM ", $from,
+            " LEFT JOIN transfer AS t ON t.payout_id = p.id AND t.outcome <> 'expired' ", $more_tables, " ", $rest
+        )
+    };
+}
+
+/// As much of a live transfer as the watcher needs.
+macro_rules! live_transfers {
+    ($rest:expr) => {
+        concat!(
+            "SELECT t.payout_id, t.txid, t.ref_block_number, t.ref_block_id, t.expires_at_ms, t.signed_at_ms, p.stage ",
+            "FROM transfer AS t JOIN payout AS p ON p.id = t.payout_id ",
+            "WHERE t.outcome = 'pending' AND t.block_number IS NULL AND ", $rest
+        )
+    };
+}
+
+/// A page of payouts, newest first: `$way` is the term that leads to them, the others sift.
+macro_rules! page {
+    ($way:expr) => {
+        payouts!(
+            "payout AS p",
+            concat!(
+                "WHERE ",
+                $way,
+                " AND ($1::text IS NULL OR p.account = $1) AND ($2::text IS NULL OR p.stage = $2) ",
+                "AND ($3::text IS NULL OR p.recipient = $3) AND ($4::text IS NULL OR p.reference = $4) ",
+                "AND p.id >= $5 AND p.id < $6 ORDER BY p.id DESC LIMIT $7"
+            )
+        )
+    };
+}
+
+pub(super) const FIND: &str = payouts!("payout AS p", "WHERE p.id = $1");
+pub(super) const FIND_MANY: &str =
+    payouts!("unnest($1::text[]) AS asked (id) JOIN payout AS p ON p.id = asked.id", "");
+pub(super) const FIND_BY_KEY: &str =
+    payouts!("payout AS p", "WHERE p.account = $1 AND p.idempotency_key = $2");
+pub(super) const FIND_BY_TRANSFERS: &str = payouts!(
+    "(SELECT DISTINCT f.payout_id FROM unnest($1::bigint[], $2::bytea[]) AS asked (expires_at_ms, txid) \
+      JOIN transfer AS f ON f.expires_at_ms = asked.expires_at_ms AND f.txid = asked.txid) AS found JOIN payout AS p ON p.id = found.payout_id",
+    ""
+);
+
+/// Transfers that are proved dead, of the payouts that have some.
+pub(super) const BURIED: &str = concat!(
+    "SELECT t.payout_id, ",
+    transfer_columns!("t"),
+    " FROM unnest($1::text[]) AS asked (id) ",
+    "JOIN transfer AS t ON t.payout_id = asked.id AND t.outcome = 'expired' ORDER BY t.payout_id, t.attempt"
+);
+
+pub(super) const SETTLEMENT: &str = "SELECT j.body FROM payout AS p JOIN journal AS j ON j.seq = p.last_seq \
+     WHERE p.id = $1 AND p.stage = 'settled' AND j.kind = 'payout_settled' AND j.payout_id = p.id";
+
+// Three ways to a page. A recipient has no index: it would be the one that is written at random places for every order; who
+// asks for a recipient walks the ids.
+pub(super) const PAGE: &str = page!("TRUE");
+pub(super) const PAGE_OF_REFERENCE: &str = page!("p.reference = $4");
+pub(super) const PAGE_OF_STAGE: &str = page!(
+    "p.stage = $2 AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')"
+);
+pub(super) const PAGE_OF_ENDED: &str =
+    page!("p.stage = $2 AND p.stage IN ('rejected', 'failed', 'cancelled')");
+
+/// Gives the most urgent to `$3` for `$4` ms: what others have is passed over, whether they are about to have it (`SKIP
+/// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all.
+pub(super) const PAYABLE: &str = concat!(
+    "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms), due AS ( \
+     SELECT p.id FROM payout AS p WHERE p.stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= $1) \
+       AND (p.claimed_by IS NULL OR p.claimed_by = $3 OR p.claimed_until_ms <= (SELECT now_ms FROM clock)) \
+     ORDER BY p.priority DESC, p.id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED), claimed AS ( \
+     UPDATE payout AS c SET claimed_by = $3, claimed_until_ms = (SELECT now_ms FROM clock) + $4 FROM due \
+     WHERE c.id = due.id RETURNING c.*) ",
+    payouts!(
+        ", j.body",
+        "LEFT JOIN journal AS j ON j.seq = p.admitted_seq",
+        "claimed AS p",
+        "ORDER BY p.priority DESC, p.id"
+    )
+);
+pub(super) const RESTING: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = $1 \
+     AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown') \
+     AND p.updated_at_ms <= $2 ORDER BY p.updated_at_ms, p.id LIMIT $3"
+);
+/// Stages that are final have no index by age: nobody waits for them.
+pub(super) const RESTING_ENDED: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = $1 AND p.updated_at_ms <= $2 ORDER BY p.updated_at_ms, p.id LIMIT $3"
+);
+/// `coalesce` keeps the reason a sieve: as a way into the index it would cost the index's order, and sort all that is held.
+pub(super) const HELD_FOR: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = 'held' AND coalesce(p.reason, '') = ANY ($1::text[]) \
+     AND p.priority <= $2 AND (p.priority < $2 OR p.id > $3) ORDER BY p.priority DESC, p.id LIMIT $4"
+);
+pub(super) const OVERDUE: &str = payouts!(
+    "payout AS p",
+    "WHERE p.stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= $1 \
+     ORDER BY p.not_after_ms, p.id LIMIT $2"
+);
+pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, sum(p.amount_micro_usdt)::bigint FROM payout AS p \
+     WHERE p.stage = 'held' AND p.reservation = 'reserved' AND p.reason = ANY ($1::text[]) GROUP BY p.account";
+
+pub(super) const EXPIRED: &str = live_transfers!(
+    "t.expires_at_ms <= $1 AND (t.expires_at_ms, t.payout_id) > ($2, $3) ORDER BY t.expires_at_ms, t.payout_id LIMIT $4"
+);
+pub(super) const UNINCLUDED: &str =
+    live_transfers!("t.expires_at_ms > $1 AND t.payout_id > $2 ORDER BY t.payout_id LIMIT $3");
+pub(super) const INCLUDED_BETWEEN: &str = payouts!(
+    "(SELECT f.payout_id, f.block_number FROM transfer AS f \
+      WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN $1 AND $2 \
+      ORDER BY f.block_number, f.payout_id LIMIT $3) AS seen JOIN payout AS p ON p.id = seen.payout_id",
+    "ORDER BY seen.block_number, p.id"
+);
+pub(super) const SEEN_BLOCKS: &str = "SELECT DISTINCT t.block_id FROM transfer AS t \
+     WHERE t.outcome = 'pending' AND t.block_number IS NOT NULL AND t.block_number = $1";
+pub(super) const IN_BLOCKS: &str = payouts!(
+    "(SELECT f.payout_id FROM transfer AS f \
+      WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN $1 AND $2 \
+        AND f.payout_id > $3 \
+      UNION SELECT f.payout_id FROM transfer AS f \
+      WHERE f.outcome <> 'pending' AND f.block_number IS NOT NULL AND f.block_number BETWEEN $1 AND $2 \
+        AND f.payout_id > $3 \
+      ORDER BY 1 LIMIT $4) AS seen JOIN payout AS p ON p.id = seen.payout_id",
+    "ORDER BY p.id"
+);
+
+pub(super) const COUNTS: &str = "SELECT c.stage, c.payouts, c.amount_micro_usdt, \
+     (SELECT min(p.updated_at_ms) FROM payout AS p WHERE p.stage = c.stage \
+      AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')) \
+     FROM tally AS c";
+pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts), 0)::bigint, coalesce(sum(amount_micro_usdt), 0)::bigint, \
+     coalesce(sum(fee_limit_sun), 0)::bigint FROM tally WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')";
+
+/// What each scope has reserved, has settled within the hour, and within the rest of the day. Minutes later than `$2` are in
+/// the hour's window, later than `$1` in the day's.
+macro_rules! limit_book {
+    ($from:expr) => {
+        concat!(
+            "SELECT r.scope, r.reserved_micro_usdt, ",
+            "(SELECT coalesce(sum(s.settled_micro_usdt), 0)::bigint FROM spending AS s ",
+            " WHERE s.scope = r.scope AND s.minute_ms > $2), ",
+            "(SELECT coalesce(sum(s.settled_micro_usdt), 0)::bigint FROM spending AS s ",
+            " WHERE s.scope = r.scope AND s.minute_ms > $1 AND s.minute_ms <= $2) FROM ",
+            $from
+        )
+    };
+}
+
+pub(super) const LIMIT_BOOK: &str = limit_book!("reserved AS r");
+pub(super) const LIMIT_BOOK_OF: &str =
+    limit_book!("unnest($3::text[]) AS asked (scope) JOIN reserved AS r ON r.scope = asked.scope");

@@ -1,0 +1,105 @@
+//! A write: one transaction on a connection of its own, and the pen that orders all writers of the fleet.
+//!
+//! - **The pen** is the row `latest_ms` of `house`. Whoever writes in the journal or in the books locks it first, so that these
+//!   writes follow one another, whatever process they come from: the journal's numbers have no gaps, the limits are read and
+//!   moved by one at a time, and a pause that was answered is seen by every write after it. No promise rests on the isolation
+//!   level: what was read before the pen was taken is asked again behind it, or guarded by the row's version.
+//! - **Locks are taken in one order**, the pen before all others, so that there is no deadlock. Claims never wait for a lock.
+//! - Whatever ends a write without [`Write::commit`] or [`Write::give_up`] (an error, a caller that goes away halfway) closes
+//!   its connection, which rolls it back: no half of a write is ever found by the next one.
+//! - A process that stops in the middle of a write (SIGSTOP, a cut wire) holds the pen until the database has lost patience
+//!   (`idle_in_transaction_session_timeout`), not longer.
+
+use payoutd_actors::ports::StoreFault;
+use sqlx::{Connection, Executor, PgConnection, Postgres, pool::PoolConnection};
+
+use super::{PostgresStore, cells::Cells, fault};
+
+/// Two statements in one go, each with a look of its own: what was written while the first waited is seen by the second.
+const TAKE_PEN: &str = "\
+    SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE; \
+    SELECT (SELECT coalesce(max(seq), 0) FROM journal), \
+           (SELECT value::bigint FROM house WHERE fact = 'latest_ms'), \
+           EXISTS (SELECT 1 FROM house WHERE fact = 'pause')";
+
+/// A transaction that is under way.
+pub(super) struct Write {
+    /// `None` once it has ended.
+    connection: Option<PoolConnection<Postgres>>,
+}
+
+/// What holds as long as the pen is held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pen {
+    /// The journal's last place; 0 for none.
+    pub(super) last_seq: i64,
+    /// The latest moment that was ever written, unix ms.
+    pub(super) latest_ms: i64,
+    /// Whether the kill switch is pulled (F004-42).
+    pub(super) is_paused: bool,
+}
+
+impl PostgresStore {
+    /// Begins a write.
+    pub(super) async fn begin(&self) -> Result<Write, StoreFault> {
+        if self.inner.is_onlooker {
+            return Err(StoreFault::Refused("it was opened for looking only".to_owned()));
+        }
+        let mut write = Write { connection: Some(self.inner.pool.acquire().await.map_err(fault::of)?) };
+        write.connection()?.execute("BEGIN").await.map_err(fault::of)?;
+        Ok(write)
+    }
+
+    /// Waits for the pen; until the write ends, nobody else has it.
+    pub(super) async fn take_pen(&self, write: &mut Write) -> Result<Pen, StoreFault> {
+        let rows = write.connection()?.fetch_all(sqlx::raw_sql(TAKE_PEN)).await.map_err(fault::of)?;
+        let [_, now] = rows.as_slice() else {
+            return Err(StoreFault::Corrupt("the house has no latest_ms".to_owned()));
+        };
+        let mut cells = Cells::of(now);
+        let pen = Pen { last_seq: cells.take()?, latest_ms: cells.take()?, is_paused: cells.take()? };
+        self.passed(pen.latest_ms);
+        Ok(pen)
+    }
+}
+
+impl Write {
+    /// The connection, for statements.
+    pub(super) fn connection(&mut self) -> Result<&mut PgConnection, StoreFault> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            None => Err(StoreFault::Refused("the write has ended".to_owned())),
+        }
+    }
+
+    /// Makes it durable. Where the answer is lost, nobody knows: it may stand, and whoever asks again finds out.
+    pub(super) async fn commit(self) -> Result<(), StoreFault> {
+        self.end("COMMIT").await
+    }
+
+    /// Undoes it; nothing was written.
+    pub(super) async fn give_up(self) -> Result<(), StoreFault> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, word: &'static str) -> Result<(), StoreFault> {
+        self.connection()?.execute(word).await.map_err(fault::of)?;
+        // Only now may the connection go back to the others.
+        drop(self.connection.take());
+        Ok(())
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // Out of the pool and closed, without a word: the database rolls back what is not committed.
+            drop(connection.detach());
+        }
+    }
+}
+
+/// Closes a connection that was made for one purpose; if that fails, the database notices by itself.
+pub(super) async fn close(connection: PgConnection) {
+    let _ = connection.close().await;
+}
