@@ -6,6 +6,7 @@ mod alarms;
 mod clocks;
 mod crowds;
 mod failures;
+mod fleet;
 mod forks;
 mod kit;
 mod liars;

@@ -23,8 +23,8 @@ use payoutd_actors::domain::order::{HousePolicy, Order, Route};
 use payoutd_actors::domain::payout::Payout;
 use payoutd_actors::fakes::sim_chain::{Settings, SimChain, Weather, WeatherOrder, genesis};
 use payoutd_actors::fakes::{
-    BEGINNING_MS, MemoryStore, PocketEntropy, PocketSigner, SharedChain, SimNode, SimTronScan, TestClock,
-    look,
+    BEGINNING_MS, MemoryStore, PocketEntropy, PocketRoles, PocketSigner, SharedChain, SimNode, SimTronScan,
+    TestClock, look,
 };
 use payoutd_actors::guardian::{Hiring, HiringRules};
 use payoutd_actors::office::{Office, OfficeRules, World};
@@ -84,6 +84,25 @@ pub(crate) struct Life {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) chain: SharedChain,
     pub(crate) store: MemoryStore,
+    /// Who judges and who seals, where the story opens a second office.
+    pub(crate) roles: PocketRoles,
+    world: World,
+    rules: OfficeRules,
+}
+
+impl Life {
+    /// One more office of the same house: the same store, the same network, its own people.
+    pub(crate) async fn open_another(&self, name: &'static str) -> Office {
+        let world = World { roles: Arc::new(self.roles.seen_by(name)), ..self.world.clone() };
+        open(world, self.rules.clone(), self.clock.clone()).await
+    }
+}
+
+async fn open(world: World, rules: OfficeRules, clock: Arc<TestClock>) -> Office {
+    let give_up: payoutd_actors::guardian::GiveUp =
+        Arc::new(|actor, why| panic!("the guardian gave up on {actor}: {why}"));
+    let hiring = Hiring { rules: HiringRules::default(), clock, give_up };
+    Office::open(world, rules, hiring).await.unwrap()
 }
 
 impl Town {
@@ -164,12 +183,12 @@ impl Town {
     where
         F: AsyncFnOnce(&Life) -> R,
     {
-        let world = self.world(clock.clone());
-        let give_up: payoutd_actors::guardian::GiveUp =
-            Arc::new(|actor, why| panic!("the guardian gave up on {actor}: {why}"));
-        let hiring = Hiring { rules: HiringRules::default(), clock: clock.clone(), give_up };
-        let office = Office::open(world, self.rules.clone(), hiring).await.unwrap();
-        let life = Life { office, clock, chain: self.chain.clone(), store: self.store.clone() };
+        let roles = PocketRoles::of("first");
+        let world = World { roles: Arc::new(roles.clone()), ..self.world(clock.clone()) };
+        let rules = self.rules.clone();
+        let office = open(world.clone(), rules.clone(), clock.clone()).await;
+        let (chain, store) = (self.chain.clone(), self.store.clone());
+        let life = Life { office, clock, chain, store, roles, world, rules };
         tokio::select! {
             biased;
             () = self.fuse.burnt(&self.store) => None,
