@@ -7,6 +7,7 @@ pub mod config;
 pub mod egress;
 pub mod http;
 pub mod sandbox;
+pub mod service_manager;
 pub mod signer;
 pub mod store;
 pub mod telemetry;

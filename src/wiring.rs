@@ -6,7 +6,8 @@
 
 use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
-use crate::http::{self, CursorKey, Door, Phase, PhaseSign, TokenDigest};
+use crate::http::{self, CursorKey, Door, Phase, TokenDigest};
+use crate::service_manager;
 use crate::signer::FileSigner;
 use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
 use crate::telemetry::Metrics;
@@ -18,7 +19,7 @@ use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
 use payoutd_actors::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use payoutd_actors::domain::tron::BlockId;
-use payoutd_actors::guardian::{GiveUp, Hiring, HiringRules};
+use payoutd_actors::guardian::{GiveUp, Hiring};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{ChainNode, House, SecondOpinion, StoreFault};
@@ -79,8 +80,9 @@ pub struct OpenHouse {
     pub marks: MarkMaker,
     /// Where the door is.
     pub address: SocketAddr,
-    phase: PhaseSign,
-    door: ServerHandle,
+    /// What stands behind the door, for whoever tells how the house is.
+    pub door: Door,
+    server: ServerHandle,
 }
 
 /// Opens a house upon the clock, the store and the network of a configuration.
@@ -113,7 +115,7 @@ pub async fn open(
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    let hiring = Hiring { rules: HiringRules::default(), clock: world.clock.clone(), give_up };
+    let hiring = Hiring { rules: service_manager::hiring_rules(), clock: world.clock.clone(), give_up };
     let office = Office::open(world.clone(), office_rules(config), hiring).await?;
     let staffed = Staffed::of(&office, &world, config.limits.rules());
     let settings = http::Settings {
@@ -122,21 +124,21 @@ pub async fn open(
         ..http::Settings::new(config.http.listen, token, cursor_key)
     };
     let door = Door::new(Arc::new(staffed), settings, metrics);
-    let phase = door.phase.clone();
     let listen = config.http.listen;
-    let (server, address) = door.open().map_err(|cause| NotOpened::Door { address: listen, cause })?;
+    let (server, address) =
+        door.clone().open().map_err(|cause| NotOpened::Door { address: listen, cause })?;
     let handle = server.handle();
     actix::spawn(server);
-    phase.show(Phase::Open);
+    door.phase.show(Phase::Open);
     info!(%address, wallet = %config.wallet.address, "the house is open");
-    Ok(OpenHouse { office, store, nodes, marks, address, phase, door: handle })
+    Ok(OpenHouse { office, store, nodes, marks, address, door, server: handle })
 }
 
 impl OpenHouse {
     /// Closes the house: the door first, the books last. The names of those who were not done in time are in the answer.
     pub async fn close(self) -> Vec<&'static str> {
-        self.phase.show(Phase::Draining);
-        self.door.stop(true).await;
+        self.door.phase.show(Phase::Draining);
+        self.server.stop(true).await;
         let unfinished = self.office.close(CLOSE_WITHIN).await;
         self.store.close().await;
         info!("the house is closed");

@@ -11,7 +11,7 @@ use crate::domain::breaker::BreakerRules;
 use crate::domain::journal::JournalKey;
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
-use crate::guardian::{Handle, Hiring};
+use crate::guardian::{Handle, Hiring, Pulse};
 use crate::house_clock::HouseClock;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
@@ -203,6 +203,12 @@ impl Office {
     #[must_use]
     pub fn staff(&self) -> Staff {
         self.roster.staff()
+    }
+
+    /// The office's pulse, for whoever watches the process from outside.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.roster.pulse()
     }
 
     /// Closes the office; the names of those who were not done in time are in the answer.

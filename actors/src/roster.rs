@@ -4,7 +4,9 @@
 //! before the worker, Admission at the end, so that the house closes its door first and its books last. Everybody works
 //! on one thread; in a simulation with paused time the same seed gives the same run. Never here: what anybody does.
 
-use crate::guardian::{ActorView, Dismissal, Drain, Gone, Handle, Hiring, Record, ShowView, Watchable, hire};
+use crate::guardian::{
+    ActorView, Dismissal, Drain, Gone, Handle, Hiring, Pulse, Record, ShowView, Watchable, hire,
+};
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +56,7 @@ impl<A: Watchable> Post for Hired<A> {
 /// Who works here.
 pub struct Roster {
     hiring: Hiring,
+    pulse: Pulse,
     posts: Vec<Arc<dyn Post>>,
 }
 
@@ -65,13 +68,19 @@ impl Roster {
     /// An empty roster.
     #[must_use]
     pub fn new(hiring: Hiring) -> Self {
-        Self { hiring, posts: Vec::new() }
+        Self { hiring, pulse: Pulse::default(), posts: Vec::new() }
     }
 
     /// Hires for the next post: `factory` makes the actor now, and each time that it must be hired anew.
     pub fn hire<A: Watchable>(&mut self, handle: &Handle<A>, factory: impl Fn() -> A + 'static) {
-        let (record, dismissal) = hire(handle.clone(), factory, self.hiring.clone());
+        let (record, dismissal) = hire(handle.clone(), factory, self.hiring.clone(), &self.pulse);
         self.posts.push(Arc::new(Hired { handle: handle.clone(), record, dismissal }));
+    }
+
+    /// One beat each time that everybody has answered.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Everybody, for showing.

@@ -1,6 +1,7 @@
 //! `payoutd run`: the daemon. It opens the house, waits for the word to stop, and closes it.
 
 use super::{exit::Exit, failure::Failure, place::Place, store::not_opened, terminal::Terminal};
+use crate::service_manager;
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, NotOpened};
 use payoutd_actors::guardian::GiveUp;
@@ -39,14 +40,19 @@ impl Args {
                 // Nobody listens only when the process is leaving already.
                 let _ = gave_up.send(format!("{actor}: {why}"));
             });
+            service_manager::tell_opening();
             let house = wiring::open(&loaded.config, secrets, metrics, give_up).await.map_err(failure)?;
+            actix::spawn(service_manager::feed_watchdog(house.office.pulse().listen()));
+            actix::spawn(service_manager::report(house.door.clone()));
             let exit = tokio::select! {
                 word = stop_word() => {
                     info!(signal = word, "closing");
+                    service_manager::tell_closing(word);
                     Exit::Done
                 }
                 Some(why) = given_up.recv() => {
                     error!(why, "an actor failed too often: leaving");
+                    service_manager::tell_closing(&why);
                     Exit::GaveUp
                 }
             };

@@ -1,6 +1,8 @@
 //! Files that hold secrets: read late, only when their owner alone can read them, and never shown.
 
 use std::{
+    env,
+    ffi::OsStr,
     fmt, fs, io,
     io::Read,
     os::unix::fs::PermissionsExt,
@@ -87,7 +89,7 @@ impl SecretFile {
             return Err(Wrong::new(format!("{shown} is not a file"), "name the file that holds the secret"));
         }
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if mode & forbidden_bits(&self.0, env::var_os("CREDENTIALS_DIRECTORY").as_deref()) != 0 {
             return Err(Wrong::new(
                 format!("others can reach {shown} (mode {mode:04o})"),
                 format!("chmod 600 {shown}"),
@@ -103,5 +105,34 @@ impl SecretFile {
             ));
         }
         Ok(bytes)
+    }
+}
+
+/// Which bits of a file's mode say that others can reach it.
+///
+/// systemd gives a service its credentials as root's files with an access list that names the service's user alone; the
+/// bits of the group then show that list's mask (0440), and no group may read.
+fn forbidden_bits(file: &Path, credentials: Option<&OsStr>) -> u32 {
+    let is_credential = credentials
+        .filter(|folder| !folder.is_empty())
+        .is_some_and(|folder| file.parent() == Some(Path::new(folder)));
+    if is_credential { 0o037 } else { 0o077 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fear: systemd's 0440 is refused, or a credential's leave reaches a file beside the folder.
+    #[test]
+    fn a_credential_may_show_its_access_list_and_nothing_else_may() {
+        let folder = Some(OsStr::new("/run/credentials/payoutd.service"));
+        let bits = |file: &str, folder| forbidden_bits(Path::new(file), folder);
+        assert_eq!(bits("/run/credentials/payoutd.service/wallet.key", folder), 0o037);
+        assert_eq!(bits("/run/credentials/payoutd.service.old/wallet.key", folder), 0o077);
+        assert_eq!(bits("/run/credentials/payoutd.service/../wallet.key", folder), 0o077);
+        assert_eq!(bits("/etc/payoutd/wallet.key", folder), 0o077);
+        assert_eq!(bits("wallet.key", Some(OsStr::new(""))), 0o077);
+        assert_eq!(bits("/etc/payoutd/wallet.key", None), 0o077);
     }
 }

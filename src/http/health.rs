@@ -78,9 +78,8 @@ fn alive() -> HttpResponse {
               (status = 503, description = "They are not: starting, draining, or without the store", body = ReadinessBody))
 )]
 pub async fn readyz(door: Data<Door>) -> HttpResponse {
-    let components = door.office.components().await;
-    let readiness = readiness(door.phase.phase(), components);
-    if readiness.status == READY {
+    let readiness = readiness(&door).await;
+    if readiness.is_ready() {
         return HttpResponse::Ok().json(readiness);
     }
     HttpResponse::ServiceUnavailable()
@@ -89,12 +88,33 @@ pub async fn readyz(door: Data<Door>) -> HttpResponse {
 }
 
 const READY: &str = "ready";
+const DRAINING: &str = "draining";
 
-fn readiness(phase: Phase, components: Vec<Component>) -> ReadinessBody {
+impl ReadinessBody {
+    /// Orders are taken in.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.status == READY
+    }
+
+    /// The house closes.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.status == DRAINING
+    }
+}
+
+/// What `/readyz` answers now, for whoever asks inside the process.
+pub async fn readiness(door: &Door) -> ReadinessBody {
+    let components = door.office.components().await;
+    judge(door.phase.phase(), components)
+}
+
+fn judge(phase: Phase, components: Vec<Component>) -> ReadinessBody {
     let has_store = components.iter().any(|part| part.name == STORE && part.health != Health::Down);
     let status = match phase {
         Phase::Starting => "starting",
-        Phase::Draining => "draining",
+        Phase::Draining => DRAINING,
         Phase::Open if !has_store => "no_store",
         Phase::Open => READY,
     };
@@ -122,11 +142,11 @@ mod tests {
     fn nodes_away_and_a_pause_are_shown_and_refuse_nobody() {
         let troubled =
             || vec![part(STORE, Health::Up), part("node:a", Health::Down), part("pause", Health::Degraded)];
-        let body = readiness(Phase::Open, troubled());
+        let body = judge(Phase::Open, troubled());
         assert_eq!((body.status.as_str(), body.components["node:a"].status.as_str()), ("ready", "down"));
-        assert_eq!(readiness(Phase::Starting, troubled()).status, "starting");
-        assert_eq!(readiness(Phase::Draining, troubled()).status, "draining");
-        assert_eq!(readiness(Phase::Open, vec![part(STORE, Health::Down)]).status, "no_store");
-        assert_eq!(readiness(Phase::Open, Vec::new()).status, "no_store");
+        assert_eq!(judge(Phase::Starting, troubled()).status, "starting");
+        assert_eq!(judge(Phase::Draining, troubled()).status, "draining");
+        assert_eq!(judge(Phase::Open, vec![part(STORE, Health::Down)]).status, "no_store");
+        assert_eq!(judge(Phase::Open, Vec::new()).status, "no_store");
     }
 }

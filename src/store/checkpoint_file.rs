@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use payoutd_actors::{domain::journal::Checkpoint, ports::CheckpointKeeper};
 
+use super::owner::give_to_owner_of;
 use crate::config::{Config, StoreUrl};
 
 /// A file that holds the newest checkpoint.
@@ -55,6 +56,7 @@ impl CheckpointFile {
         let mut new = self.file.as_os_str().to_owned();
         new.push(".new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        give_to_owner_of(folder, &file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &self.file)?;

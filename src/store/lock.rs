@@ -16,6 +16,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::owner::give_to_owner_of;
+
 /// Who holds a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -95,6 +97,9 @@ impl StoreLock {
                 });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        if let Some(folder) = database.parent() {
+            give_to_owner_of(folder, &file).map_err(io)?;
         }
         write_holder(&mut file, &myself()).map_err(io)?;
         Ok(Self { _file: file })

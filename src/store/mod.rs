@@ -18,6 +18,7 @@ mod facts;
 mod lock;
 mod moving;
 mod opening;
+mod owner;
 mod postgres;
 mod sqlite;
 mod turns;

@@ -9,16 +9,19 @@
 
 mod handle;
 mod messages;
+mod pulse;
 #[cfg(test)]
 mod tests;
 
 pub use handle::{ASKS_MAX, Gone, Handle, Nudge};
 pub use messages::{ActorView, Drain, LookNow, ShowView};
+pub use pulse::Pulse;
 
 use crate::metrics_names;
 use crate::ports::Clock;
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler};
+use pulse::Share;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,12 +121,13 @@ pub(crate) fn hire<A: Watchable>(
     handle: Handle<A>,
     factory: impl Fn() -> A + 'static,
     hiring: Hiring,
+    pulse: &Pulse,
 ) -> (Arc<Record>, Dismissal) {
     let record = Arc::new(Record::default());
     let (dismissal, dismissed) = watch::channel(false);
     let first = Employment::begin(&handle, &factory);
-    let guardian =
-        Guardian { handle, factory, hiring, record: record.clone(), dismissed, rehired: VecDeque::new() };
+    let (share, rehired) = (pulse.join(), VecDeque::new());
+    let guardian = Guardian { handle, factory, hiring, record: record.clone(), share, dismissed, rehired };
     actix::spawn(guardian.watch(first));
     (record, Dismissal(dismissal))
 }
@@ -162,6 +166,7 @@ struct Guardian<A: Watchable, F> {
     factory: F,
     hiring: Hiring,
     record: Arc<Record>,
+    share: Share,
     dismissed: watch::Receiver<bool>,
     rehired: VecDeque<Instant>,
 }
@@ -185,7 +190,7 @@ impl<A: Watchable, F: Fn() -> A> Guardian<A, F> {
             employment.tell_to_leave();
             let left = matches!(end, End::Gone) || self.leaves(&mut employment).await;
             if matches!(end, End::Dismissed) {
-                return;
+                return self.share.leave();
             }
             if !left {
                 return self.give_up("it neither answers nor leaves, and two must never work at one post");
@@ -222,14 +227,13 @@ impl<A: Watchable, F: Fn() -> A> Guardian<A, F> {
 
     async fn is_well(&self) -> bool {
         match timeout(self.hiring.rules.answer_within, self.handle.ask(ShowView)).await {
-            Ok(Ok(view)) => {
-                self.record.heard(self.hiring.clock.now_ms(), &view);
-                true
-            }
+            Ok(Ok(view)) => self.record.heard(self.hiring.clock.now_ms(), &view),
             // Full of questions is not deaf: the questions have their own limits.
-            Ok(Err(Gone::Busy(_))) => true,
-            Ok(Err(Gone::Away(_))) | Err(_) => false,
+            Ok(Err(Gone::Busy(_))) => {}
+            Ok(Err(Gone::Away(_))) | Err(_) => return false,
         }
+        self.share.heard();
+        true
     }
 
     fn may_hire_again(&mut self) -> bool {

@@ -175,6 +175,21 @@ async fn a_deaf_clerk_that_does_not_leave_is_never_given_a_twin() {
     assert_eq!(town.roster.staff().views().await[0].restarts, 0);
 }
 
+/// The house's pulse is the guardians' heartbeat: it beats while everybody answers, and one deaf actor stops it for good.
+#[actix::test]
+async fn a_deaf_clerk_stops_the_pulse() {
+    let mut town = town();
+    let porter = Handle::vacant("porter");
+    town.roster.hire(&porter, Clerk::default);
+    let pulse = town.roster.pulse().listen();
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert_eq!(*pulse.borrow(), 3, "a beat every ten seconds");
+    assert_eq!(town.clerk.ask(FallDeaf).await, Ok(()));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(*pulse.borrow(), 3);
+    assert!(porter.is_present() && town.gave_up.load(Ordering::Relaxed) == 1);
+}
+
 #[actix::test]
 async fn somebody_away_says_what_it_said_last() {
     let town = town();

@@ -32,11 +32,17 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it; its door may still be shut.
     pub(crate) fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, &[])
+    }
+
+    /// Starts it with variables of somebody's, a service manager's for one.
+    pub(crate) fn start_with(desk: &Desk, environment: &[(&str, &str)]) -> Self {
         let log = desk.path("daemon.log");
         let words: File = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_payoutd"))
             .args(["run", "--config"])
             .arg(desk.path("payoutd.toml"))
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(words)
             .spawn()
