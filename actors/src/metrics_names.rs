@@ -61,6 +61,7 @@ metrics! {
     ALARMS_TOTAL = Counter "payoutd_alarms_total": "what a person must hear of, by alarm",
     // ---- dependencies (F000-18)
     CIRCUIT_BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",
+    CIRCUIT_BREAKER_OPENS_TOTAL = Counter "payoutd_circuit_breaker_opens_total": "times that a dependency's breaker opened, by dependency",
     DEPENDENCY_CALLS_TOTAL = Counter "payoutd_dependency_calls_total": "calls to dependencies, by dependency and outcome (ok, silent, penalty, garbled, not_asked)",
     DEPENDENCY_CALL_SECONDS = Histogram "payoutd_dependency_call_seconds": "calls to dependencies, until the answer or the fault, by dependency",
     // ---- the journal

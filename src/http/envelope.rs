@@ -21,6 +21,7 @@ use super::{
     request_id::{self, RequestId},
     routes,
 };
+use crate::telemetry::names;
 
 /// What a route is called that is in no table.
 const NO_ROUTE: &str = "no_route";
@@ -152,9 +153,9 @@ impl LogLine {
         } else {
             tracing::debug!(target: "payoutd::access", request_id, action, route, %method, status, took_ms, client, agent, "answered");
         }
-        metrics::counter!("payoutd_http_requests_total", "action" => action, "status" => status.to_string())
+        metrics::counter!(names::HTTP_REQUESTS_TOTAL, "action" => action, "status" => status.to_string())
             .increment(1);
-        metrics::histogram!("payoutd_http_request_seconds", "action" => action).record(took);
+        metrics::histogram!(names::HTTP_REQUEST_SECONDS, "action" => action).record(took);
     }
 }
 

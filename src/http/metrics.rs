@@ -1,9 +1,18 @@
-//! `GET /metrics`: the numbers for Prometheus. The gauges of the table of payouts are read when somebody looks.
+//! `GET /metrics`: the numbers for Prometheus. The gauges of the table of payouts and of the wallet are read when somebody looks.
 
 use actix_web::{HttpResponse, web::Data};
-use payoutd_actors::{domain::payout::Stage, metrics_names as names};
+use payoutd_actors::{
+    domain::{
+        limits::{DAY_MS, HOUR_MS},
+        money::MicroUsdt,
+        payout::Stage,
+    },
+    metrics_names as names,
+    treasurer::WalletView,
+};
 
 use super::{door::Door, house::oldest_seconds, office::Stats};
+use crate::telemetry::names as house;
 
 /// The text form of Prometheus.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -19,6 +28,10 @@ pub async fn metrics(door: Data<Door>) -> HttpResponse {
         // Old gauges would look like news: without the store the other numbers have to do.
         Err(fault) => tracing::debug!(?fault, "the table of payouts can not be measured"),
     }
+    match door.office.wallet().await {
+        Ok(wallet) => gauge_wallet(&wallet),
+        Err(fault) => tracing::debug!(?fault, "the wallet can not be measured"),
+    }
     HttpResponse::Ok().content_type(TEXT).body(door.metrics.render())
 }
 
@@ -32,7 +45,33 @@ fn gauge(stats: &Stats) {
             metrics::gauge!(names::OLDEST_PAYOUT_AGE_SECONDS, "stage" => stage.word()).set(lossy(oldest));
         }
     }
-    metrics::gauge!("payoutd_paused").set(lossy(u64::from(stats.pause.is_some())));
+    metrics::gauge!(house::PAUSED).set(lossy(u64::from(stats.pause.is_some())));
+    if let Some((book, rules)) = &stats.limits {
+        for (limit, window_ms, most) in [("hourly", HOUR_MS, rules.hourly), ("daily", DAY_MS, rules.daily)] {
+            let used = MicroUsdt::new(book.house.used_micro_usdt(window_ms, stats.at_ms));
+            metrics::gauge!(house::LIMIT_USDT, "limit" => limit).set(shown(&most.to_string()));
+            metrics::gauge!(house::LIMIT_USED_USDT, "limit" => limit).set(shown(&used.to_string()));
+        }
+    }
+}
+
+/// The wallet, once the treasurer has read it: before that its zeros would look like news.
+fn gauge_wallet(wallet: &WalletView) {
+    let Some(read_at_s) = wallet.read_at_ms.and_then(|at_ms| u64::try_from(at_ms / 1_000).ok()) else {
+        return;
+    };
+    metrics::gauge!(house::WALLET_READ_TIMESTAMP_SECONDS).set(lossy(read_at_s));
+    metrics::gauge!(house::WALLET_USDT).set(shown(&wallet.balance_usdt));
+    metrics::gauge!(house::WALLET_AVAILABLE_USDT).set(shown(&wallet.available_usdt));
+    metrics::gauge!(house::WALLET_TRX).set(shown(&wallet.balance_trx));
+    metrics::gauge!(house::WALLET_ENERGY).set(lossy(wallet.energy_left));
+    metrics::gauge!(house::WALLET_BANDWIDTH_BYTES).set(lossy(wallet.bandwidth_left));
+    metrics::gauge!(house::WALLET_BLOCKED).set(lossy(u64::from(wallet.blocked_by.is_some())));
+}
+
+/// An amount of money for a picture. Prometheus has nothing but floats; nothing is computed with them here.
+fn shown(amount: &str) -> f64 {
+    amount.parse().unwrap_or(f64::NAN)
 }
 
 /// Prometheus counts in floats; beyond 2^53 a gauge is rounded, and nothing is decided by it.
@@ -63,5 +102,24 @@ mod tests {
         assert!(text.contains("payoutd_payout_oldest_seconds{stage=\"unknown\"} 900"), "{text}");
         assert!(text.contains("payoutd_payouts{stage=\"unknown\"} 3"), "{text}");
         assert!(!text.contains("payoutd_payout_oldest_seconds{stage=\"settled\"}"), "{text}");
+    }
+
+    /// The wallet is shown in whole units, and not at all before it was read.
+    #[test]
+    fn a_wallet_that_was_not_read_is_not_shown_as_an_empty_one() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let wallet =
+            WalletView { balance_usdt: "1204.5".into(), balance_trx: "80".into(), ..WalletView::default() };
+        metrics::with_local_recorder(&recorder, || gauge_wallet(&wallet));
+        assert_eq!(handle.render(), "");
+        let wallet =
+            WalletView { read_at_ms: Some(1_790_000_000_500), blocked_by: Some("no TRX".into()), ..wallet };
+        metrics::with_local_recorder(&recorder, || gauge_wallet(&wallet));
+        let text = handle.render();
+        for line in ["payoutd_wallet_usdt 1204.5", "payoutd_wallet_trx 80", "payoutd_wallet_blocked 1"] {
+            assert!(text.contains(line), "{text}");
+        }
+        assert!(text.contains("payoutd_wallet_read_timestamp_seconds 1790000000"), "{text}");
     }
 }

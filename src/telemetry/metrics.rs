@@ -1,10 +1,10 @@
 //! The numbers: one recorder per process, rendered by the door at `/metrics`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::TelemetryError;
+use super::{TelemetryError, names};
 
 /// The recorder keeps every sample of a histogram until somebody tidies up; five seconds keep that small.
 pub const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -31,6 +31,11 @@ impl Metrics {
             .map_err(TelemetryError::Buckets)?
             .install_recorder()
             .map_err(|_| TelemetryError::MetricsTaken)?;
+        names::describe();
+        metrics::gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
+        if let Ok(now) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            metrics::gauge!(names::START_TIME_SECONDS).set(now.as_secs_f64());
+        }
         Ok(Self { handle })
     }
 

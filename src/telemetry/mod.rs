@@ -5,6 +5,7 @@
 mod chain;
 mod log;
 mod metrics;
+pub mod names;
 
 pub use self::{
     chain::Chain,

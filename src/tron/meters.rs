@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 
 use super::call::Call;
-
-const REQUESTS: &str = "payoutd_provider_requests_total";
-const SECONDS: &str = "payoutd_provider_request_seconds";
+use crate::telemetry::names::{PROVIDER_REQUEST_SECONDS as SECONDS, PROVIDER_REQUESTS_TOTAL as REQUESTS};
 
 /// One provider's meters, call by call; what came of the calls the breaker counts. Made after the recorder is installed, else they count for nobody.
 pub(super) struct Meters([(Counter, Histogram); Call::ALL.len()]);
 
 impl Meters {
     pub(super) fn new(provider: &str) -> Self {
-        describe_counter!(REQUESTS, "requests sent to a provider, by provider and call");
-        describe_histogram!(SECONDS, Unit::Seconds, "how long a provider took, by provider and call");
         let handles = |call: Call| {
             let labels = [("provider", provider.to_owned()), ("call", call.name().to_owned())];
             (counter!(REQUESTS, &labels), histogram!(SECONDS, &labels))

@@ -165,7 +165,10 @@ impl SharedBreaker {
             return;
         }
         match next {
-            Breaker::Open { .. } => warn!(dependency = self.name(), "its circuit breaker opens"),
+            Breaker::Open { .. } => {
+                warn!(dependency = self.name(), "its circuit breaker opens");
+                self.0.meters.opens.increment(1);
+            }
             Breaker::Closed { .. } | Breaker::HalfOpen { .. } => {
                 info!(dependency = self.name(), state = next.word(), "its circuit breaker moves on");
             }
@@ -232,6 +235,7 @@ struct Meters {
     garbled: Counter,
     not_asked: Counter,
     seconds: Histogram,
+    opens: Counter,
     states: [(&'static str, Gauge); 3],
 }
 
@@ -250,6 +254,7 @@ impl Meters {
             garbled: outcome("garbled"),
             not_asked: outcome("not_asked"),
             seconds: histogram!(names::DEPENDENCY_CALL_SECONDS, "dependency" => dependency.to_owned()),
+            opens: counter!(names::CIRCUIT_BREAKER_OPENS_TOTAL, "dependency" => dependency.to_owned()),
             states: ["closed", "open", "half_open"].map(state),
         }
     }

@@ -1,0 +1,150 @@
+//! The metrics of the house around the office, beside those of [`payoutd_actors::metrics_names`]; and both as a page.
+//!
+//! Names follow Prometheus' convention (unit at the end, `_total` on counters). Labels name actions, providers and calls, never
+//! an address, an account or a payout (F-P18).
+
+use payoutd_actors::metrics_names::{self, Kind, Metric};
+
+/// Requests at the door.
+pub const HTTP_REQUESTS_TOTAL: &str = "payoutd_http_requests_total";
+/// How long requests took.
+pub const HTTP_REQUEST_SECONDS: &str = "payoutd_http_request_seconds";
+/// Requests to providers.
+pub const PROVIDER_REQUESTS_TOTAL: &str = "payoutd_provider_requests_total";
+/// How long providers took.
+pub const PROVIDER_REQUEST_SECONDS: &str = "payoutd_provider_request_seconds";
+/// Whether the kill switch is pulled.
+pub const PAUSED: &str = "payoutd_paused";
+/// The program that runs.
+pub const BUILD_INFO: &str = "payoutd_build_info";
+/// When it began.
+pub const START_TIME_SECONDS: &str = "process_start_time_seconds";
+/// What the wallet holds.
+pub const WALLET_USDT: &str = "payoutd_wallet_usdt";
+/// What of it is free.
+pub const WALLET_AVAILABLE_USDT: &str = "payoutd_wallet_available_usdt";
+/// What it can burn.
+pub const WALLET_TRX: &str = "payoutd_wallet_trx";
+/// What it need not burn.
+pub const WALLET_ENERGY: &str = "payoutd_wallet_energy";
+/// The same, for bytes.
+pub const WALLET_BANDWIDTH_BYTES: &str = "payoutd_wallet_bandwidth_bytes";
+/// When the wallet was read.
+pub const WALLET_READ_TIMESTAMP_SECONDS: &str = "payoutd_wallet_read_timestamp_seconds";
+/// Why nothing is paid from it.
+pub const WALLET_BLOCKED: &str = "payoutd_wallet_blocked";
+/// A spending limit.
+pub const LIMIT_USDT: &str = "payoutd_limit_usdt";
+/// What is used of it.
+pub const LIMIT_USED_USDT: &str = "payoutd_limit_used_usdt";
+
+const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
+    Metric { name, kind, help }
+}
+
+/// The metrics of the house, for describing them to a recorder.
+pub const HOUSE: &[Metric] = &[
+    metric(BUILD_INFO, Kind::Gauge, "1, with the version of the program that runs"),
+    metric(START_TIME_SECONDS, Kind::Gauge, "when the process began, unix time"),
+    metric(PAUSED, Kind::Gauge, "1 while the kill switch is pulled: nothing new is signed or sent"),
+    metric(WALLET_USDT, Kind::Gauge, "USDT of the wallet in the solidified view"),
+    metric(
+        WALLET_AVAILABLE_USDT,
+        Kind::Gauge,
+        "USDT of the wallet that is neither on its way nor set aside to go",
+    ),
+    metric(WALLET_TRX, Kind::Gauge, "TRX of the wallet in the solidified view: what transfers may burn"),
+    metric(WALLET_ENERGY, Kind::Gauge, "staked energy of the wallet that is left"),
+    metric(WALLET_BANDWIDTH_BYTES, Kind::Gauge, "staked and free bandwidth of the wallet that is left"),
+    metric(
+        WALLET_READ_TIMESTAMP_SECONDS,
+        Kind::Gauge,
+        "when the wallet was last read from the chain, unix time",
+    ),
+    metric(WALLET_BLOCKED, Kind::Gauge, "1 while the treasurer covers nothing: `payoutd actors` says why"),
+    metric(LIMIT_USDT, Kind::Gauge, "a spending limit of the house, by limit (hourly, daily)"),
+    metric(
+        LIMIT_USED_USDT,
+        Kind::Gauge,
+        "settled, on its way and promised within a limit's window, by limit",
+    ),
+    metric(HTTP_REQUESTS_TOTAL, Kind::Counter, "requests at the front door, by action and status"),
+    metric(HTTP_REQUEST_SECONDS, Kind::Histogram, "from a request's head to its answer, by action"),
+    metric(PROVIDER_REQUESTS_TOTAL, Kind::Counter, "requests sent to a provider, by provider and call"),
+    metric(PROVIDER_REQUEST_SECONDS, Kind::Histogram, "how long a provider took, by provider and call"),
+];
+
+/// Every metric of the daemon: the office's and the house's.
+pub fn all() -> impl Iterator<Item = &'static Metric> {
+    metrics_names::ALL.iter().chain(HOUSE)
+}
+
+/// Tells the recorder what every metric means.
+pub fn describe() {
+    for Metric { name, kind, help } in all() {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(*name, *help),
+            Kind::Gauge => metrics::describe_gauge!(*name, *help),
+            Kind::Histogram => metrics::describe_histogram!(*name, *help),
+        }
+    }
+}
+
+/// The page that explains every metric (docs/metrics.md).
+#[must_use]
+pub fn page() -> String {
+    let mut page = String::from(PREFACE);
+    for Metric { name, kind, help } in all() {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram if name.ends_with("_seconds") => "histogram",
+            Kind::Histogram => "summary",
+        };
+        page.push_str(&format!("| `{name}` | {kind} | {help} |\n"));
+    }
+    page
+}
+
+const PREFACE: &str = "\
+# Metrics
+
+Written from the tables in the program (`actors/src/metrics_names.rs`, `src/telemetry/names.rs`); a test compares.
+
+The daemon answers `GET /metrics` without a token, in Prometheus' text form. Put the door behind a proxy that keeps this path to
+yourself, or scrape on loopback. Labels name roles, dependencies, stages and outcomes, never an address, an account or a payout.
+Counters of things that have not happened yet are absent. Gauges of the store are read at each scrape; without the store they keep
+quiet. Money here is for looking at: nothing is decided by it, and the books are in the store.
+
+`config/prometheus/` has the rules that call somebody, `config/grafana/payoutd.json` the dashboard.
+
+| name | kind | what it means |
+| --- | --- | --- |
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// F-P18: one name, one meaning, by the convention.
+    #[test]
+    fn no_name_stands_twice_and_all_keep_the_convention() {
+        let mut seen = BTreeSet::new();
+        for Metric { name, kind, help } in all() {
+            assert!(seen.insert(name), "{name} stands twice");
+            assert!(!help.is_empty() && !help.contains('|'), "{name}");
+            assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
+        }
+    }
+
+    /// `PAYOUTD_WRITE_DOCS=1 cargo test the_page_of_metrics` writes it anew.
+    #[test]
+    fn the_page_of_metrics_is_the_programs() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        if std::env::var_os("PAYOUTD_WRITE_DOCS").is_some() {
+            std::fs::write(file, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap(), page(), "docs/metrics.md is out of date");
+    }
+}
