@@ -20,6 +20,7 @@ mod kit;
 mod pause_commands;
 mod payout_commands;
 mod postgres_house;
+mod prometheus_rules;
 mod real_node;
 mod reconcile_commands;
 mod refused_starts;
