@@ -103,6 +103,8 @@ pub(crate) async fn fill(like: &Path, database: &Path, payouts: u64) -> Filled {
     }
     let found = count_settled(&mut connection).await;
     connection.close().await.unwrap();
+    // Or the disk would still be busy with it while the full store is measured.
+    std::fs::File::open(database).unwrap().sync_all().unwrap();
     Filled { payouts: found, megabytes: std::fs::metadata(database).unwrap().len() / 1_000_000 }
 }
 
