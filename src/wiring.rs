@@ -30,8 +30,10 @@ use std::time::Duration;
 use thiserror::Error;
 use tracing::{info, warn};
 
-/// How long a closing house may take (F-P26).
-pub const CLOSE_WITHIN: Duration = Duration::from_secs(25);
+/// How long a closing house shows that it drains before its door shuts: whoever polls `/readyz` sends no more to it by then.
+const DRAINING_SHOWN: Duration = Duration::from_millis(500);
+/// How long the office may take to close: with the door before it, 30 s (F-P26).
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(19);
 
 /// Why a house does not open. Nothing is signed, and no port is open.
 #[derive(Debug, Error)]
@@ -125,8 +127,15 @@ pub async fn open(
     };
     let door = Door::new(Arc::new(staffed), settings, metrics);
     let listen = config.http.listen;
-    let (server, address) =
-        door.clone().open().map_err(|cause| NotOpened::Door { address: listen, cause })?;
+    let (server, address) = match door.clone().open() {
+        Ok(opened) => opened,
+        Err(cause) => {
+            // Whoever was hired leaves in order, as long as there is something to run on.
+            office.close(CLOSE_WITHIN).await;
+            store.close().await;
+            return Err(NotOpened::Door { address: listen, cause });
+        }
+    };
     let handle = server.handle();
     actix::spawn(server);
     door.phase.show(Phase::Open);
@@ -138,6 +147,7 @@ impl OpenHouse {
     /// Closes the house: the door first, the books last. The names of those who were not done in time are in the answer.
     pub async fn close(self) -> Vec<&'static str> {
         self.door.phase.show(Phase::Draining);
+        tokio::time::sleep(DRAINING_SHOWN).await;
         self.server.stop(true).await;
         let unfinished = self.office.close(CLOSE_WITHIN).await;
         self.store.close().await;

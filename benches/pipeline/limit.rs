@@ -22,6 +22,11 @@ const PAYOUTS_MAX: i64 = 20_000;
 const PAYOUT: &str = "INSERT INTO payout (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, \
      reference, memo, kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, reason, \
      reservation, attempts, version, created_at_ms, updated_at_ms, settled_at_ms) VALUES ";
+/// The columns of [`PAYOUT`], in its order.
+const NEWEST: &str = "SELECT id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, \
+     kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, reason, reservation, \
+     attempts, version, created_at_ms, updated_at_ms, settled_at_ms FROM (SELECT * FROM payout WHERE stage = 'settled' \
+     AND version = 5 ORDER BY id DESC LIMIT ?1) ORDER BY id";
 const TRANSFER: &str = "INSERT INTO transfer (txid, payout_id, attempt, raw_data, signature, owner, token, contract, route, \
      ref_block_number, ref_block_id, expires_at_ms, fee_limit_sun, signed_at_ms, outcome, block_number, block_id) VALUES ";
 const RECORD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash) VALUES ";
@@ -134,8 +139,7 @@ async fn connect(database: &Path) -> SqliteConnection {
 /// The newest payouts that a store has settled in five steps, in their order.
 async fn read(database: &Path) -> Vec<Settled> {
     let mut connection = connect(database).await;
-    let newest = "SELECT * FROM (SELECT * FROM payout WHERE stage = 'settled' AND version = 5 ORDER BY id DESC LIMIT ?1) ORDER BY id";
-    let payouts = all(&mut connection, sqlx::query(newest).bind(PAYOUTS_MAX)).await;
+    let payouts = all(&mut connection, sqlx::query(NEWEST).bind(PAYOUTS_MAX)).await;
     let first_seq =
         payouts.iter().map(|payout| payout[column::ADMITTED_SEQ].whole()).min().expect("settled payouts");
     let first_id = payouts[0][column::ID].clone();

@@ -23,6 +23,7 @@ use crate::world::SystemClock;
 #[command(after_help = "\
 Examples:
   payoutd pause \"the auditors are here\"
+  payoutd pause                                                     at once, without words
   payoutd pause --reason \"the auditors are here\" --config /etc/payoutd/payoutd.toml
 
 Orders are still taken in, and what is out is watched and sent again. It survives restarts until `payoutd resume`. With the
@@ -30,7 +31,7 @@ daemon down the store is told itself. Exit codes: 0 paused, 66 no store, 69 the 
 not, ask again, 75 another process holds the store and does not answer.")]
 pub struct Pause {
     /// Why, for the journal
-    #[arg(value_name = "REASON", required_unless_present = "reason")]
+    #[arg(value_name = "REASON")]
     words: Option<String>,
 
     /// Why, for the journal
@@ -70,7 +71,9 @@ pub struct Resume {
 impl Pause {
     /// Pulls the switch.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let reason = checked(self.words.or(self.reason).unwrap_or_default())?;
+        // Whoever pulls a kill switch at night is not asked for words first.
+        let reason = self.words.or(self.reason).unwrap_or_else(|| "paused at the command line".to_owned());
+        let reason = checked(reason)?;
         let state = super::wait(async {
             let body = PauseBody { reason: reason.clone() };
             match Client::of(&self.place)?.post("/v1/admin/pause", Some(&body)).await {

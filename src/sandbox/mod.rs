@@ -120,6 +120,8 @@ pub struct Description {
     pub router_kyc: String,
     /// The key whose signature PayoutRouterKYC wants, 64 hex digits.
     pub compliance_key_hex: String,
+    /// The address of that key, base58: `network.kyc_officer` of a daemon beside this network.
+    pub kyc_officer: String,
     /// Accounts with USDT and TRX; the first lets both routers take its USDT.
     pub accounts: Vec<DescribedAccount>,
 }
@@ -257,6 +259,7 @@ impl Sandbox {
             router_v0: genesis.router_v0.to_string(),
             router_kyc: genesis.router_kyc.to_string(),
             compliance_key_hex: genesis.compliance_officer.private_key_hex.clone(),
+            kyc_officer: genesis.compliance_officer.address.to_string(),
             accounts: accounts.collect(),
         }
     }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::json::step;
 
-/// Mistakes of one text that are named; a sender who made more sees these and how many more there are.
-pub const PROBLEMS_MAX: usize = 100;
+/// Mistakes of one text that are named: two for each order of the largest batch. A sender who made more sees these and how many
+/// more there are.
+pub const PROBLEMS_MAX: usize = 1_000;
 
 /// The mistakes found so far.
 #[derive(Debug, Default)]
@@ -214,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_mistakes_make_a_short_answer() {
+    fn ten_thousand_mistakes_make_an_answer_that_ends() {
         let mut problems = Problems::default();
-        for _ in 0..1_000 {
+        for _ in 0..10_000 {
             problems.note("/x", "wrong");
         }
         let list = problems.into_list();
         assert_eq!(list.len(), PROBLEMS_MAX + 1);
-        assert_eq!(list[PROBLEMS_MAX].detail, "900 more mistakes are not listed");
+        assert_eq!(list[PROBLEMS_MAX].detail, "9000 more mistakes are not listed");
     }
 }

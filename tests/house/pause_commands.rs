@@ -46,11 +46,11 @@ async fn a_switch_that_can_not_be_pulled_says_so() {
 }
 
 #[test]
-fn a_switch_without_a_reason_or_a_store_is_not_pulled() {
+fn a_switch_with_an_empty_reason_or_without_a_store_is_not_pulled() {
     let desk = Desk::new();
-    assert_eq!(desk.run(&["pause"]).status.code(), Some(2));
     assert_eq!(desk.run(&["pause", "  "]).status.code(), Some(2));
     assert_eq!(desk.run(&["pause", &"x".repeat(501)]).status.code(), Some(2));
     assert_eq!(desk.run(&["pause", "now"]).status.code(), Some(66));
+    assert_eq!(desk.run(&["pause"]).status.code(), Some(66));
     assert!(!desk.path("payoutd.db").exists());
 }

@@ -269,9 +269,16 @@ async fn a_network_outlives_its_process() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("chain.state");
     let first = kept_in(&state);
-    for key in
-        ["http", "solidity_http", "tronscan_http", "usdt", "router_v0", "router_kyc", "compliance_key_hex"]
-    {
+    for key in [
+        "http",
+        "solidity_http",
+        "tronscan_http",
+        "usdt",
+        "router_v0",
+        "router_kyc",
+        "compliance_key_hex",
+        "kyc_officer",
+    ] {
         assert!(first.about[key].is_string(), "{key} is missing: {}", first.about);
     }
     assert_eq!(first.about["accounts"].as_array().unwrap().len(), 10);

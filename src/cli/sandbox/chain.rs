@@ -169,7 +169,8 @@ fn show(terminal: &Terminal, description: &Description) -> Result<(), Failure> {
         .put("USDT", &description.usdt)
         .put("PayoutRouterV0", &description.router_v0)
         .put("PayoutRouterKYC", &description.router_kyc)
-        .put("its officer's key", &description.compliance_key_hex)
+        .put("its officer", &description.kyc_officer)
+        .put("the officer's key", &description.compliance_key_hex)
         .print()?;
     terminal.line("")?;
     terminal.line("Accounts with 1,000,000 USDT and 100,000 TRX each:")?;
