@@ -1,4 +1,4 @@
-//! The house around the office: doors (HTTP), wires (TRON, TronScan), cellar (SQLite), configuration, wiring, command line.
+//! The house around the office: doors (HTTP), wires (TRON, TronScan), cellar (SQLite, PostgreSQL), configuration, wiring, command line.
 //!
 //! Arrows point from here to `payoutd-actors` and never back.
 

@@ -14,7 +14,7 @@ pub const BODY_WITHIN: Duration = Duration::from_secs(30);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// After an early answer (a 413, a 401) the rest of the body is read and dropped for so long, so that the client reads the
 /// answer and not a reset.
-pub const LINGER: Duration = Duration::from_secs(5);
+pub const LINGER: Duration = Duration::from_secs(30);
 /// How long requests in flight may take when the daemon stops.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 /// The longest body that is taken, unless the configuration says otherwise.
