@@ -25,6 +25,8 @@ pub enum NoAnswer {
     NobodyThere {
         /// Where.
         base: String,
+        /// The command that starts it, where its place is known.
+        start: Option<String>,
     },
     /// The connection broke or timed out. Whether the request was carried out is not known.
     Silent {
@@ -45,6 +47,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: Secret,
+    start: Option<String>,
 }
 
 impl Client {
@@ -59,7 +62,8 @@ impl Client {
         let token = http.token_file.http_token();
         let token =
             token.map_err(|why| Failure::new(Exit::NoInput, format_args!("http.token_file: {why}")))?;
-        Self::through(format!("http://{}", reachable(http.listen)), token)
+        let client = Self::through(format!("http://{}", reachable(http.listen)), token)?;
+        Ok(Self { start: Some(place.start_command()), ..client })
     }
 
     /// The client of the daemon at an address.
@@ -78,7 +82,11 @@ impl Client {
             .timeout(ANSWER_WITHIN)
             .build()
             .map_err(|why| Failure::because(Exit::Software, "cannot make an HTTP client", &why))?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, token, start: None })
+    }
+
+    fn nobody_there(&self) -> NoAnswer {
+        NoAnswer::NobodyThere { base: self.base.clone(), start: self.start.clone() }
     }
 
     /// Reads.
@@ -90,8 +98,8 @@ impl Client {
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, NoAnswer> {
-        let mut url = reqwest::Url::parse(&format!("{}{path}", self.base))
-            .map_err(|_| NoAnswer::NobodyThere { base: self.base.clone() })?;
+        let mut url =
+            reqwest::Url::parse(&format!("{}{path}", self.base)).map_err(|_| self.nobody_there())?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -131,13 +139,10 @@ impl Client {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
         let silent = |error: &reqwest::Error| NoAnswer::Silent { cause: Chain(error).to_string() };
-        let mut response = request.send().await.map_err(|error| {
-            if error.is_connect() {
-                NoAnswer::NobodyThere { base: self.base.clone() }
-            } else {
-                silent(&error)
-            }
-        })?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| if error.is_connect() { self.nobody_there() } else { silent(&error) })?;
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| silent(&error))? {
@@ -187,17 +192,27 @@ impl NoAnswer {
     }
 }
 
+impl From<ProblemBody> for Failure {
+    fn from(problem: ProblemBody) -> Self {
+        refused(&problem)
+    }
+}
+
 impl From<NoAnswer> for Failure {
     fn from(why: NoAnswer) -> Self {
         match why {
-            NoAnswer::NobodyThere { base } => Self::new(
-                Exit::Unavailable,
-                format_args!("nobody answers at {base}: is the daemon running?"),
-            )
-            .next(
-                "start it with `payoutd run`; or name its configuration with --config FILE or --data DIR, or its address with \
-                 --url URL --token-file FILE",
-            ),
+            NoAnswer::NobodyThere { base, start } => {
+                let failure = Self::new(
+                    Exit::Unavailable,
+                    format_args!("nobody answers at {base}: the daemon is not running"),
+                );
+                match start {
+                    Some(start) => failure.next(format_args!(
+                        "start it with `{start}`; another one is named by --config FILE, --data DIR, or --url URL --token-file FILE"
+                    )),
+                    None => failure.next("look at --url, or start the daemon there"),
+                }
+            }
             NoAnswer::Silent { cause } => {
                 Self::new(Exit::Unavailable, format_args!("the daemon did not answer: {cause}"))
             }

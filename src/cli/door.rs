@@ -24,6 +24,12 @@ pub struct Door {
 }
 
 impl Door {
+    /// Where the daemon's configuration is, if it is of this machine.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.url.is_none().then_some(&self.place)
+    }
+
     /// The client that goes through this door.
     ///
     /// # Errors

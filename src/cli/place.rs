@@ -15,6 +15,8 @@ const INSTALLED: &str = "/etc/payoutd/payoutd.toml";
 const VARIABLE: &str = "PAYOUTD_CONFIG";
 /// What a sandbox writes into its folder, so that every command can work with it.
 pub const SANDBOX_CONFIG: &str = "payoutd.toml";
+/// Where a sandbox keeps its network, in its folder.
+pub const SANDBOX_NETWORK: &str = "chain.json";
 
 /// `--config FILE` or `--data DIR`.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,6 +38,22 @@ impl Place {
         let installed = || Path::new(INSTALLED).exists().then(|| PathBuf::from(INSTALLED));
         let sandbox = self.data.as_ref().map(|folder| folder.join(SANDBOX_CONFIG));
         Sources::of_process(sandbox.or_else(|| self.config.clone()).or_else(named).or_else(installed))
+    }
+
+    /// The sandbox's folder, where one was named.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    /// How the daemon that works here is started.
+    #[must_use]
+    pub fn start_command(&self) -> String {
+        match (&self.data, &self.config) {
+            (Some(folder), _) => format!("payoutd sandbox --data {}", folder.display()),
+            (None, Some(file)) => format!("payoutd run --config {}", file.display()),
+            (None, None) => "payoutd run".to_owned(),
+        }
     }
 
     /// The configuration without its secrets; warnings go to stderr.

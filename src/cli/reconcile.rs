@@ -9,8 +9,9 @@ use payoutd_actors::{
         reconcile::Finding,
         stranger::{FINGERPRINT_PURPOSE, MarkMaker},
     },
+    fakes::SimNode,
     ledger::Ledger,
-    ports::{Clock, HouseFacts},
+    ports::{ChainNode, Clock, HouseFacts},
     reconcile::{Adoption, ChainBook, Comparison, NotCompared, Reading, Tools, adopt, compare, node_of},
 };
 use serde::Serialize;
@@ -19,7 +20,7 @@ use super::{
     Json,
     exit::Exit,
     failure::Failure,
-    place::Place,
+    place::{Place, SANDBOX_NETWORK},
     run,
     sheet::Sheet,
     store::not_opened,
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::{
     config::{Config, Secrets},
+    sandbox,
     store::{self as cellar, Cellar, StoreOpenError},
     wiring,
     world::SystemClock,
@@ -46,7 +48,7 @@ Examples:
 
 The chain is read from the block of the store's birth on, from the first node that answers and is on the store's chain. What is
 found: false_confirmed, paid_short, overpaid, mismatched, dropped, double_paid, unrecorded, stranger. The look may run beside
-the daemon. Exit codes: 0 nothing differs, 1 something does, 66 no store, 69 no node answers, 75 --adopt while another process
+the daemon. Of a sandbox that has left (--data DIR) the network is read that it has saved. Exit codes: 0 nothing differs, 1 something does, 66 no store, 69 no node answers, 75 --adopt while another process
 holds the store, 78 the configuration is wrong.")]
 pub struct Args {
     /// Take over transfers that an older copy of this store has made, where their mark proves whose they are
@@ -100,13 +102,20 @@ impl Args {
     ) -> Result<Exit, Failure> {
         let facts = store.facts().await.map_err(|why| failure(&why.into()))?;
         let (nodes, _) = wiring::network(config, secrets).map_err(run::failure)?;
-        let node = node_of(&nodes, &facts).await.map_err(|why| failure(&why))?;
+        let saved: Vec<Arc<dyn ChainNode>>;
+        let node = match node_of(&nodes, &facts).await {
+            Ok(node) => node,
+            Err(why) => {
+                saved = vec![self.saved_network(terminal, &why)?];
+                node_of(&saved, &facts).await.map_err(|why| self.failure(&why))?
+            }
+        };
         let policy = config.policy();
         let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());
         let now_ms = SystemClock.now_ms().max(facts.latest_ms);
         let tools = Tools { payouts: &**store, strangers: &**store, policy: &policy, marks: &marks, now_ms };
         let reading = Reading { node, payouts: &**store, policy: &policy, now_ms };
-        let book = read(terminal, reading, &facts).await.map_err(|why| failure(&why))?;
+        let book = read(terminal, reading, &facts).await.map_err(|why| self.failure(&why))?;
         let adoption = match self.adopt {
             false => None,
             true => {
@@ -127,6 +136,32 @@ impl Args {
             show(terminal, node.name(), &comparison, adoption.as_ref(), &facts)?;
         }
         Ok(if differs { Exit::Found } else { Exit::Done })
+    }
+
+    /// The network that a sandbox has left in its folder, in place of nodes of which none answers.
+    fn saved_network(&self, terminal: &Terminal, away: &NotCompared) -> Result<Arc<dyn ChainNode>, Failure> {
+        let Some(folder) = self.place.sandbox() else { return Err(failure(away)) };
+        let file = folder.join(SANDBOX_NETWORK);
+        let network = sandbox::saved_network(&file).map_err(|why| {
+            Failure::because(Exit::BadData, "the network that the sandbox has left can not be read", &why)
+                .next("begin with a fresh folder: `payoutd sandbox --data DIR`")
+        })?;
+        let network = network.ok_or_else(|| self.failure(away))?;
+        terminal.note("the sandbox is not running: the network that it has saved is read");
+        Ok(Arc::new(SimNode::new(network, 0).named(file.display().to_string())))
+    }
+
+    /// As [`failure`], with a sandbox's own next step.
+    fn failure(&self, why: &NotCompared) -> Failure {
+        let start = self.place.start_command();
+        match (why, self.place.sandbox()) {
+            (NotCompared::NodeBehind { .. }, Some(_)) => failure(why).next(format_args!(
+                "the sandbox was killed before its network was saved, which lacks the last seconds: `{start}` goes on with it, \
+                 or begin with a fresh folder"
+            )),
+            (NotCompared::NoNode(_), Some(_)) => failure(why).next(format_args!("start it again: `{start}`")),
+            _ => failure(why),
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Args {
 }
 
 /// Waits for SIGTERM or SIGINT and says which came.
-pub(super) async fn stop_word() -> &'static str {
+async fn stop_word() -> &'static str {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;

@@ -31,12 +31,12 @@ mod wallet;
 use std::{
     io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
 use payoutd_actors::fakes::sim_chain::{
-    NodeId, NodeSettings, OrderRefused, Settings, SimChain, Unloadable, WeatherOrder, genesis,
+    NodeId, NodeSettings, OrderRefused, Settings, SimChain, Unloadable, Weather, WeatherOrder, genesis,
 };
 use serde::Serialize;
 use thiserror::Error;
@@ -185,6 +185,18 @@ pub enum SandboxError {
     /// The weather at the start cannot be ordered.
     #[error("the weather cannot be ordered")]
     Weather(#[from] OrderRefused),
+}
+
+/// The network that a sandbox has left behind, for looking at: its blocks stand still, its weather is calm, and nothing of what
+/// is done to it reaches the file. None when there is no such file.
+///
+/// # Errors
+/// When the file can not be read, or is no saved network of this version.
+pub fn saved_network(file: &Path) -> Result<Option<SharedChain>, SandboxError> {
+    let Some(mut chain) = StateFile::new(file.to_owned()).load()? else { return Ok(None) };
+    // Whoever looks into a folder wants to know what was paid, and not to meet the storm again.
+    chain.order(&WeatherOrder { weather: Some(Weather::Calm), ..WeatherOrder::default() })?;
+    Ok(Some(Arc::new(Mutex::new(chain))))
 }
 
 impl Default for Listen {

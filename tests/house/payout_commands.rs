@@ -165,7 +165,11 @@ async fn a_daemon_that_is_down_or_a_wrong_token_is_said_with_the_next_step() {
     assert!(!text(&stranger).contains("another-token"));
     configure(desk.folder.path(), "127.0.0.1:1");
     let nobody = desk.run(&["actors"]).await;
-    assert_eq!((nobody.status.code(), text(&nobody).contains("payoutd run")), (Some(69), true), "{nobody:?}");
+    assert_eq!(
+        (nobody.status.code(), text(&nobody).contains("payoutd sandbox --data")),
+        (Some(69), true),
+        "{nobody:?}"
+    );
 }
 
 /// From a machine without the daemon's configuration: an address and a token are enough, and what is wrong with them is said.

@@ -47,6 +47,12 @@ impl SimNode {
         Self { chain, node: NodeId(node), name: format!("sim-{node}"), signs_blocks: false }
     }
 
+    /// The same node under another name.
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
     /// Blocks come with their producer's signature, which costs time; without it that field is empty.
     #[must_use]
     pub fn with_signed_blocks(self) -> Self {

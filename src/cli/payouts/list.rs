@@ -1,13 +1,13 @@
 //! `payoutd payouts list`: a table for people, the API's page for scripts.
 
-use super::{Exit, Failure, Terminal, ink, standing};
+use super::{Exit, Failure, Terminal, ink, reader::Reader, standing};
 use crate::{
     cli::{
         Json,
         door::Door,
         table::{Rows, Side},
     },
-    http::payouts::{body::PayoutBody, list::PageBody},
+    http::payouts::body::PayoutBody,
 };
 
 /// `payoutd payouts list`
@@ -58,11 +58,17 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = self.door.client()?;
+        let mut reader = Reader::of(terminal, &self.door)?;
+        let told = self.tell(terminal, &mut reader).await;
+        reader.close().await;
+        told
+    }
+
+    async fn tell(&self, terminal: &Terminal, reader: &mut Reader<'_>) -> Result<Exit, Failure> {
         let mut cursor = self.cursor.clone();
         let mut shown = Vec::new();
         loop {
-            let page: PageBody = client.get("/v1/payouts", &self.query(cursor.as_deref())).await?;
+            let page = reader.page(&self.query(cursor.as_deref())).await?;
             if self.json.json {
                 terminal.json(&page)?;
             } else {

@@ -1,13 +1,18 @@
-//! `payoutd payouts`: order payouts, follow them, decide about them. A client of the API; the daemon must be up.
+//! `payoutd payouts`: order payouts, follow them, decide about them. A client of the API; what only reads also works while the
+//! daemon is not running, from its store.
 
 mod create;
 mod decide;
 mod list;
+mod reader;
 mod show;
 mod watch;
 
 use crate::http::payouts::body::PayoutBody;
-use payoutd_actors::domain::payout::Stage;
+use payoutd_actors::domain::{
+    identity::{NotAPayoutId, PayoutId},
+    payout::Stage,
+};
 
 use super::{
     client::Client,
@@ -21,7 +26,9 @@ use super::{
 #[command(after_help = "\
 Each of these finds the daemon by its configuration on this machine (--config FILE), by a sandbox's folder (--data DIR), or,
 from any other machine, by its address and a file with the API's token:
-  payoutd payouts list --url https://pay.example:8443 --token-file ~/.payoutd-token")]
+  payoutd payouts list --url https://pay.example:8443 --token-file ~/.payoutd-token
+
+While the daemon of this machine is not running, list, show and watch read its store; everything else wants the daemon.")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -87,14 +94,14 @@ fn standing(payout: &PayoutBody) -> String {
     }
 }
 
-/// The path of a payout; what can not be an id is refused before anybody is asked.
-fn path_of(id: &str, verb: &str) -> Result<String, Failure> {
-    let id: payoutd_actors::domain::identity::PayoutId = id
-        .parse()
-        .map_err(|why: payoutd_actors::domain::identity::NotAPayoutId| Failure::new(Exit::BadData, why))?;
-    Ok(format!("/v1/payouts/{id}{verb}"))
+/// What can not be an id is refused before anybody is asked.
+fn id_of(id: &str) -> Result<PayoutId, Failure> {
+    id.parse().map_err(|why: NotAPayoutId| {
+        Failure::new(Exit::BadData, why).next("`payoutd payouts list` shows the ids")
+    })
 }
 
-async fn read(client: &Client, id: &str) -> Result<PayoutBody, Failure> {
-    Ok(client.get(&path_of(id, "")?, &[]).await?)
+/// The path of a payout.
+fn path_of(id: &str, verb: &str) -> Result<String, Failure> {
+    Ok(format!("/v1/payouts/{}{verb}", id_of(id)?))
 }

@@ -2,7 +2,7 @@
 
 use payoutd_actors::domain::payout::AttemptOutcome;
 
-use super::{Exit, Failure, PayoutBody, Terminal, ink, path_of, read, standing};
+use super::{Exit, Failure, PayoutBody, Terminal, ink, path_of, reader::Reader, standing};
 use crate::{
     cli::{
         Json,
@@ -45,8 +45,10 @@ pub(super) struct Verify {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let client = self.door.client()?;
-        let payout = read(&client, &self.id).await?;
+        let mut reader = Reader::of(terminal, &self.door)?;
+        let payout = reader.payout(&self.id).await;
+        reader.close().await;
+        let payout = payout?;
         if self.json.json {
             terminal.json(&payout)?;
         } else {

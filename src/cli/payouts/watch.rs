@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use payoutd_actors::domain::payout::Stage;
 
-use super::{Client, Exit, Failure, PayoutBody, Terminal, ink, path_of, standing};
+use super::{Client, Exit, Failure, PayoutBody, Terminal, ink, path_of, reader::Reader, standing};
 use crate::cli::{Json, door::Door};
 
 /// How often to look.
@@ -31,8 +31,27 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        if let Some(exit) = self.ended(terminal).await? {
+            return Ok(exit);
+        }
         let client = self.door.client()?;
         follow(&client, terminal, &self.id, self.json).await
+    }
+}
+
+impl Args {
+    /// What has ended needs no daemon any more: while it is not running, its store tells how.
+    async fn ended(&self, terminal: &Terminal) -> Result<Option<Exit>, Failure> {
+        let mut reader = Reader::of(terminal, &self.door)?;
+        let payout = reader.payout(&self.id).await;
+        let is_stored = reader.reads_store();
+        reader.close().await;
+        let (Ok(payout), true) = (payout, is_stored) else { return Ok(None) };
+        let exit = end(payout.stage);
+        if exit.is_some() {
+            say(terminal, &payout, self.json)?;
+        }
+        Ok(exit)
     }
 }
 

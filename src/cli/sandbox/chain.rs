@@ -93,7 +93,7 @@ impl Args {
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         crate::cli::wait(async move {
             // Asked for before anything is printed: who reads our first line may send the signal at once.
-            let stop = Stop::listen()?;
+            let mut stop = Stop::listen()?;
             let sandbox = Sandbox::start(self.settings()).await.map_err(not_started)?;
             let description = sandbox.description();
             if let Some(keys) = &self.keys {
@@ -129,14 +129,14 @@ impl Args {
     }
 }
 
-/// SIGINT and SIGTERM.
-struct Stop {
+/// SIGINT and SIGTERM, listened for from the moment on at which this is made.
+pub(super) struct Stop {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Stop {
-    fn listen() -> Result<Stop, Failure> {
+    pub(super) fn listen() -> Result<Stop, Failure> {
         let listen = |kind| {
             signal(kind)
                 .map_err(|why| Failure::because(Exit::Software, "signals cannot be listened for", &why))
@@ -144,10 +144,11 @@ impl Stop {
         Ok(Stop { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    async fn told(mut self) {
+    /// Waits for one of them, and says which came.
+    pub(super) async fn told(&mut self) -> &'static str {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
     }
 }

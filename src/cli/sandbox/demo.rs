@@ -4,11 +4,13 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::table::{Rows, Side};
 use crate::cli::terminal::{Ink, Terminal};
+use crate::wiring::OpenHouse;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use payoutd_actors::domain::identity::PayoutId;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::payout::{Payout, Stage};
 use payoutd_actors::ledger::Ledger;
+use payoutd_actors::ports::House;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -94,14 +96,20 @@ pub(super) async fn order_all(
 /// Follows the payouts until all have ended, and tells each step.
 pub(super) async fn follow(
     terminal: &Terminal,
-    ledger: &Ledger,
+    house: &OpenHouse,
+    resume: &str,
     ids: &[PayoutId],
     began: Instant,
 ) -> Result<Vec<Payout>, Failure> {
     let mut seen: BTreeMap<PayoutId, (Stage, u32)> = BTreeMap::new();
-    let mut counted = String::new();
+    let (mut counted, mut is_paused) = (String::new(), false);
     loop {
-        let payouts = read(ledger, ids).await?;
+        let paused = pause_of(&*house.store).await?;
+        if let (Some(words), false) = (&paused, is_paused) {
+            terminal.note(format_args!("{words}; `{resume}` lets it go on"));
+        }
+        is_paused = paused.is_some();
+        let payouts = read(&house.office.ledger, ids).await?;
         if ids.len() <= LINES_FOR_PAYOUTS_MAX {
             tell_steps(terminal, &payouts, &mut seen, began);
         } else {
@@ -113,6 +121,14 @@ pub(super) async fn follow(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// That the house is paused, and why, in words; none while it pays.
+pub(super) async fn pause_of(house: &dyn House) -> Result<Option<String>, Failure> {
+    let facts = house.facts().await;
+    let facts =
+        facts.map_err(|fault| Failure::because(Exit::Unavailable, "the store does not answer", &fault))?;
+    Ok(facts.pause.map(|pause| format!("the house is paused ({}): nothing is paid", pause.reason)))
 }
 
 /// The payouts as they stand, in the order in which they were ordered.

@@ -18,7 +18,14 @@ Examples:
   payoutd sandbox --demo 25 --exit                     pays 25; 0 only if all settled and the books agree
   payoutd sandbox --weather stormy --seed 7            the same network on a bad day
   payoutd sandbox --data my-sandbox                    keeps its state there and goes on with it
-  payoutd sandbox chain                                the simulated network alone"
+  payoutd sandbox chain                                the simulated network alone
+
+Other commands work with its folder, while it runs and after it has left:
+  payoutd payouts list --data my-sandbox
+  payoutd reconcile --data my-sandbox
+
+Exit codes: 0 stopped as asked; with --exit: all settled and the books agree. With --exit also: 1 something did not settle or
+differs, 75 the folder's house is paused, 130 stopped before the demonstration was over."
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -1,9 +1,10 @@
 //! The sandbox's day: the network starts, the house opens upon it, sample payouts travel, and it stays up for yours.
 
-use super::chain::{BLOCK_MS, BLOCK_MS_MAX, Sky};
+use super::chain::{BLOCK_MS, BLOCK_MS_MAX, Sky, Stop};
 use super::demo::{self, FrontDoor, Tally};
 use super::{furnish::furnish, page};
-use crate::cli::run::{failure, stop_word};
+use crate::cli::place::SANDBOX_NETWORK;
+use crate::cli::run::failure;
 use crate::cli::{
     Json,
     exit::Exit,
@@ -76,13 +77,15 @@ impl Town {
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let folder = Folder::of(self.data.clone())?;
         crate::cli::wait(async move {
+            // From the first moment on: whoever changes their mind during the demonstration is heard.
+            let stop = Stop::listen()?;
             let sandbox = Sandbox::start(self.network(&folder.path)).await.map_err(|why| {
                 Failure::because(Exit::Unavailable, "the simulated network does not start", &why)
             })?;
             let file = furnish(&folder.path, &sandbox.description(), self.door_address()?)?;
             let (loaded, secrets) =
                 Sources { file: Some(file), environment: Vec::new() }.load_with_secrets()?;
-            let told = self.day(terminal, &sandbox, &loaded.config, secrets, &folder.path).await;
+            let told = self.day(terminal, &sandbox, &loaded.config, secrets, &folder.path, stop).await;
             let stopped = sandbox.stop().await;
             let exit = told?;
             stopped.map_err(|why| Failure::because(Exit::Io, "the network is not saved", &why))?;
@@ -97,7 +100,7 @@ impl Town {
             chain: Settings { block_ms: self.block_ms, ..Settings::default() },
             weather: self.weather.map(|sky| sky.order(self.seed)),
             clock: Clock::Wall,
-            state_file: self.data.is_some().then(|| data.join("chain.json")),
+            state_file: self.data.is_some().then(|| data.join(SANDBOX_NETWORK)),
         }
     }
 
@@ -123,6 +126,7 @@ impl Town {
         config: &Config,
         secrets: Secrets,
         data: &Path,
+        mut stop: Stop,
     ) -> Result<Exit, Failure> {
         telemetry::start_log(&config.log)
             .map_err(|why| Failure::because(Exit::Software, "the log can not be started", &why))?;
@@ -138,11 +142,26 @@ impl Town {
         let base = format!("http://{}", house.address);
         terminal.note(format_args!("payoutd is open at {base}; a block every {} ms", self.block_ms));
         let door = FrontDoor { base, token, client: reqwest::Client::new() };
-        let exit = self.demonstrate(terminal, sandbox, config, &house, &door, data).await;
+        let exit = tokio::select! {
+            exit = self.demonstrate(terminal, sandbox, config, &house, &door, data) => exit,
+            signal = stop.told() => Ok(self.stopped(terminal, signal)),
+        };
         for actor in house.close().await {
             terminal.note(format_args!("{actor} was not done in time; the rows tell the rest"));
         }
         exit
+    }
+
+    /// Somebody wants it to end. That is in order, unless the end of the demonstration was what they wanted to hear.
+    fn stopped(&self, terminal: &Terminal, signal: &str) -> Exit {
+        match &self.data {
+            Some(folder) => terminal.note(format_args!(
+                "{signal}: closing; `payoutd sandbox --data {}` goes on from here",
+                folder.display()
+            )),
+            None => terminal.note(format_args!("{signal}: closing")),
+        }
+        if self.exit { Exit::Interrupted } else { Exit::Done }
     }
 
     async fn demonstrate(
@@ -155,15 +174,27 @@ impl Town {
         data: &Path,
     ) -> Result<Exit, Failure> {
         let began = Instant::now();
+        let resume = format!("payoutd resume --data {}", data.display());
+        let paused = demo::pause_of(&*house.store).await?;
+        if let (Some(words), true) = (&paused, self.exit) {
+            return Err(Failure::new(Exit::TryLater, words)
+                .next(format_args!("`{resume}` lets go of the switch; then run this again")));
+        }
         let description = sandbox.description();
         let recipients: Vec<String> =
             description.accounts.iter().skip(1).map(|account| account.address.clone()).collect();
-        let run = format!(
-            "demo-{}",
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis())
-        );
-        let ids = demo::order_all(door, &run, &recipients, self.demo).await?;
-        let ended = demo::follow(terminal, &house.office.ledger, &ids, began).await?;
+        let ended = match paused {
+            Some(words) => {
+                terminal.note(format_args!(
+                    "{words}, so no sample payouts are made: `{resume}` lets go of the switch"
+                ));
+                Vec::new()
+            }
+            None => {
+                let ids = demo::order_all(door, &run_name(), &recipients, self.demo).await?;
+                demo::follow(terminal, house, &resume, &ids, began).await?
+            }
+        };
         let seconds = began.elapsed().as_secs();
         if !self.json.json && !ended.is_empty() {
             terminal.line(demo::table(terminal, &ended, sandbox.book().head))?;
@@ -182,8 +213,8 @@ impl Town {
                     data,
                 )?;
             }
-            stop_word().await;
-            return Ok(Exit::Done);
+            // It stays up until somebody says stop, which `day` listens for.
+            return std::future::pending().await;
         }
         let comparison = reconcile(house, config, sandbox).await?;
         for finding in &comparison.findings {
@@ -215,6 +246,12 @@ impl Town {
     ) -> Result<(), Failure> {
         terminal.json(&Answer { tally: demo::tally(ended), violations, seconds })
     }
+}
+
+/// Begins the keys of this demonstration's orders: those of an earlier one in the same folder are other orders.
+fn run_name() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    format!("demo-{}", now.map_or(0, |now| now.as_millis()))
 }
 
 /// Holds the books against the chain. The storm is over by then: what is judged is the payments, not the weather.

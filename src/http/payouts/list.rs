@@ -2,7 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use payoutd_actors::{
-    domain::{identity::PayoutId, payout::Stage},
+    domain::{
+        identity::PayoutId,
+        payout::{Payout, Stage},
+    },
     ports::PayoutFilter,
 };
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,7 @@ use super::body::PayoutBody;
 use crate::{
     http::{
         access::Caller,
+        cursor::CursorKey,
         door::Door,
         openapi::{OnListing, words},
         problem::{Kind, Problem},
@@ -70,30 +74,29 @@ pub struct PageBody {
     security(("token" = []))
 )]
 pub async fn list(request: HttpRequest, door: Data<Door>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let wanted = Wanted::read(request.query_string())?;
-    let before = wanted.before(&door)?;
-    let filter = PayoutFilter { account: Some(caller.account), before, ..wanted.filter };
-    // One more than the page shows whether there is a next one.
-    let mut payouts = door.office.list(&filter, wanted.limit.saturating_add(1)).await?;
-    let page = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
-    let has_more = payouts.len() > page;
-    payouts.truncate(page);
-    let last = payouts.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| door.settings.cursor_key.write(last.id, &wanted.filters));
-    let payouts = payouts.iter().map(PayoutBody::from).collect();
-    Ok(HttpResponse::Ok().json(PageBody { payouts, next_cursor }))
+    let key = &door.settings.cursor_key;
+    let wanted = Wanted::read(request.query_string(), key)?;
+    let filter = PayoutFilter { account: Some(caller.account), ..wanted.filter.clone() };
+    let payouts = door.office.list(&filter, wanted.asked_for()).await?;
+    Ok(HttpResponse::Ok().json(wanted.page(payouts, key)))
 }
 
-struct Wanted {
-    filter: PayoutFilter,
+/// What a query asks for, read for whoever answers it: the door, or a command that reads the store itself.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Which payouts, of every account.
+    pub filter: PayoutFilter,
     limit: u32,
-    cursor: Option<String>,
     /// The filters as one text, to which cursors are bound.
     filters: String,
 }
 
 impl Wanted {
-    fn read(query: &str) -> Result<Self, Problem> {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// Every mistake of the query; a cursor that was not made for it with this key.
+    pub fn read(query: &str, key: &CursorKey) -> Result<Self, Problem> {
         let mut parameters = Parameters::read(query)?;
         let stages = Stage::ALL.map(Stage::word).join(", ");
         let a_moment = format!("a moment like {}", moment::EXAMPLE);
@@ -117,17 +120,29 @@ impl Wanted {
         parameters.finish()?;
         let PayoutFilter { stage, recipient, reference, from_ms, to_ms, .. } = &filter;
         let filters = format!("{stage:?} {recipient:?} {reference:?} {from_ms:?} {to_ms:?}");
-        Ok(Self { filter, limit, cursor, filters })
+        let before = cursor.map(|cursor| begin(&cursor, &filters, key)).transpose()?;
+        Ok(Self { filter: PayoutFilter { before, ..filter }, limit, filters })
     }
 
-    fn before(&self, door: &Door) -> Result<Option<PayoutId>, Problem> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        match door.settings.cursor_key.read(cursor, &self.filters) {
-            Some(last) => Ok(Some(last)),
-            None => Err(Problem::new(
-                Kind::ForeignCursor,
-                "this cursor was not handed out for this list: begin again without one",
-            )),
-        }
+    /// How many payouts to ask the store for: one more than the page shows whether there is a next one.
+    #[must_use]
+    pub fn asked_for(&self) -> u32 {
+        self.limit.saturating_add(1)
     }
+
+    /// The page, of what the store gave.
+    #[must_use]
+    pub fn page(&self, mut payouts: Vec<Payout>, key: &CursorKey) -> PageBody {
+        let page = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let has_more = payouts.len() > page;
+        payouts.truncate(page);
+        let last = payouts.last().filter(|_| has_more);
+        let next_cursor = last.map(|last| key.write(last.id, &self.filters));
+        PageBody { payouts: payouts.iter().map(PayoutBody::from).collect(), next_cursor }
+    }
+}
+
+fn begin(cursor: &str, filters: &str, key: &CursorKey) -> Result<PayoutId, Problem> {
+    let foreign = "this cursor was not handed out for this list: begin again without one";
+    key.read(cursor, filters).ok_or_else(|| Problem::new(Kind::ForeignCursor, foreign))
 }

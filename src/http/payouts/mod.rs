@@ -17,6 +17,8 @@ fn id_of(text: &str) -> Result<PayoutId, Problem> {
     text.parse().map_err(|_| unknown())
 }
 
-fn unknown() -> Problem {
+/// Nobody has this id.
+#[must_use]
+pub fn unknown() -> Problem {
     Problem::new(Kind::NotFound, "no payout has this id")
 }
