@@ -1,12 +1,13 @@
 //! The wiring: from a configuration and its secrets to a house that is open, and from there to one that is closed.
 //!
-//! Order of opening: the store (locked, migrated), the chain (every node's genesis compared), the office, the door. Of
-//! closing: the door takes nothing new, the office finishes what it has in hand, the store is let go.
+//! Order of opening: the door (which shows that the house starts, and lets nobody through), the store (locked, migrated),
+//! the chain (every node's genesis compared), the office; then the door lets callers through. Of closing: the door takes
+//! nothing new, the office finishes what it has in hand, the store is let go.
 //! Never here: rules about money.
 
 use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
-use crate::http::{self, CursorKey, Door, Phase, TokenDigest};
+use crate::http::{self, CursorKey, Door, TokenDigest};
 use crate::service_manager;
 use crate::signer::FileSigner;
 use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
@@ -35,7 +36,7 @@ const DRAINING_SHOWN: Duration = Duration::from_millis(500);
 /// How long the office may take to close: with the door before it, 30 s (F-P26).
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(19);
 
-/// Why a house does not open. Nothing is signed, and no port is open.
+/// Why a house does not open. Nothing was signed, no order was taken in, and the door is shut again.
 #[derive(Debug, Error)]
 pub enum NotOpened {
     /// The store.
@@ -90,18 +91,93 @@ pub struct OpenHouse {
 /// Opens a house upon the clock, the store and the network of a configuration.
 ///
 /// # Errors
-/// See [`NotOpened`].
+/// See [`NotOpened`]. Of a store that refuses and a door that can not be opened, the store's word is told: two daemons of
+/// one configuration meet at both, and the store knows who the other is.
 pub async fn open(
     config: &Config,
     secrets: Secrets,
     metrics: Metrics,
     give_up: GiveUp,
 ) -> Result<OpenHouse, NotOpened> {
-    let store = store::open(&config.store).await.map_err(NotOpened::Store)?;
-    let (nodes, second) = network(config, &secrets)?;
-    compare_chains(&nodes, &*store).await?;
+    let door = Door::new(door_settings(config, &secrets), metrics);
+    let listening = Listening::begin(&door);
+    let store = match store::open(&config.store).await {
+        Ok(store) => store,
+        Err(why) => {
+            if let Ok(listening) = listening {
+                listening.stop().await;
+            }
+            return Err(NotOpened::Store(why));
+        }
+    };
+    let listening = match listening {
+        Ok(listening) => listening,
+        Err(why) => {
+            store.close().await;
+            return Err(why);
+        }
+    };
+    let Behind { office, world, nodes, marks } = match behind(config, secrets, store.clone(), give_up).await {
+        Ok(behind) => behind,
+        Err(why) => {
+            listening.stop().await;
+            store.close().await;
+            return Err(why);
+        }
+    };
+    door.staff(Arc::new(Staffed::of(&office, &world, config.limits.rules())));
+    let Listening { server, address } = listening;
+    info!(%address, wallet = %config.wallet.address, "the house is open");
+    Ok(OpenHouse { office, store, nodes, marks, address, door, server })
+}
+
+/// A server at work, with nobody behind its door yet.
+struct Listening {
+    server: ServerHandle,
+    address: SocketAddr,
+}
+
+impl Listening {
+    fn begin(door: &Door) -> Result<Self, NotOpened> {
+        let address = door.settings.listen;
+        let (server, address) = door.clone().open().map_err(|cause| NotOpened::Door { address, cause })?;
+        let handle = server.handle();
+        actix::spawn(server);
+        Ok(Self { server: handle, address })
+    }
+
+    /// Nothing was promised to anybody: nobody is waited for.
+    async fn stop(self) {
+        self.server.stop(false).await;
+    }
+}
+
+fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
     let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
     let token = TokenDigest::of(secrets.http_token.expose());
+    http::Settings {
+        body_bytes_max: config.http.body_bytes_max as usize,
+        workers: config.http.workers as usize,
+        ..http::Settings::new(config.http.listen, token, cursor_key)
+    }
+}
+
+/// What stands behind an open door.
+struct Behind {
+    office: Office,
+    world: World,
+    nodes: Vec<Arc<dyn ChainNode>>,
+    marks: MarkMaker,
+}
+
+async fn behind(
+    config: &Config,
+    secrets: Secrets,
+    store: Arc<dyn Cellar>,
+    give_up: GiveUp,
+) -> Result<Behind, NotOpened> {
+    let (nodes, second) = network(config, &secrets)?;
+    compare_chains(&nodes, &*store).await?;
     let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());
     let world = World {
         payouts: store.clone(),
@@ -119,34 +195,13 @@ pub async fn open(
     };
     let hiring = Hiring { rules: service_manager::hiring_rules(), clock: world.clock.clone(), give_up };
     let office = Office::open(world.clone(), office_rules(config), hiring).await?;
-    let staffed = Staffed::of(&office, &world, config.limits.rules());
-    let settings = http::Settings {
-        body_bytes_max: config.http.body_bytes_max as usize,
-        workers: config.http.workers as usize,
-        ..http::Settings::new(config.http.listen, token, cursor_key)
-    };
-    let door = Door::new(Arc::new(staffed), settings, metrics);
-    let listen = config.http.listen;
-    let (server, address) = match door.clone().open() {
-        Ok(opened) => opened,
-        Err(cause) => {
-            // Whoever was hired leaves in order, as long as there is something to run on.
-            office.close(CLOSE_WITHIN).await;
-            store.close().await;
-            return Err(NotOpened::Door { address: listen, cause });
-        }
-    };
-    let handle = server.handle();
-    actix::spawn(server);
-    door.phase.show(Phase::Open);
-    info!(%address, wallet = %config.wallet.address, "the house is open");
-    Ok(OpenHouse { office, store, nodes, marks, address, door, server: handle })
+    Ok(Behind { office, world, nodes, marks })
 }
 
 impl OpenHouse {
     /// Closes the house: the door first, the books last. The names of those who were not done in time are in the answer.
     pub async fn close(self) -> Vec<&'static str> {
-        self.door.phase.show(Phase::Draining);
+        self.door.drain();
         tokio::time::sleep(DRAINING_SHOWN).await;
         self.server.stop(true).await;
         let unfinished = self.office.close(CLOSE_WITHIN).await;

@@ -53,6 +53,6 @@ impl From<ActorView> for ActorBody {
     security(("token" = []))
 )]
 pub async fn actors(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
-    let actors = door.office.actors().await.into_iter().map(ActorBody::from).collect();
+    let actors = door.office()?.actors().await.into_iter().map(ActorBody::from).collect();
     Ok(HttpResponse::Ok().json(ActorsBody { actors }))
 }

@@ -54,7 +54,7 @@ pub struct CheckpointBody {
     security(("token" = []))
 )]
 pub async fn public_key(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
-    let key = door.office.journal_key().await?;
+    let key = door.office()?.journal_key().await?;
     Ok(HttpResponse::Ok().json(PublicKeyBody { key_id: key.key_id, public_key: key.public_key }))
 }
 
@@ -66,7 +66,7 @@ pub async fn public_key(door: Data<Door>, _caller: Caller) -> Result<HttpRespons
     security(("token" = []))
 )]
 pub async fn checkpoint(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
-    let checkpoint: Option<Checkpoint> = door.office.checkpoint().await?;
+    let checkpoint: Option<Checkpoint> = door.office()?.checkpoint().await?;
     let checkpoint = checkpoint
         .ok_or_else(|| Problem::new(Kind::NotFound, "the journal is empty: there is nothing to seal yet"))?;
     Ok(HttpResponse::Ok().json(checkpoint))

@@ -1,11 +1,14 @@
 //! The door: what every handler is given, how far the house is, and the server that listens.
+//!
+//! It opens before there is an office behind it, so that whoever watches sees a house that starts and not a port that is
+//! shut: until [`Door::staff`] only probes and documents answer, everything else is told to come back.
 
 use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -21,55 +24,35 @@ use super::{
     access::Caller,
     envelope::envelope,
     gate::{Turnstiles, gate},
-    office::{Fault, SharedOffice},
+    office::{Fault, Office, SharedOffice},
     problem::{Kind, Problem},
     routes,
     settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER, Settings},
 };
 use crate::telemetry::Metrics;
 
+/// When asking a house that starts makes sense again, ms.
+const STARTING_RETRY_AFTER_MS: i64 = 1_000;
+
 /// How far the house is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Phase {
-    /// Not yet ready for orders.
-    Starting = 0,
+    /// Nobody stands behind the door yet.
+    Starting,
     /// Open.
-    Open = 1,
-    /// Finishing what it has, taking nothing new.
-    Draining = 2,
-}
-
-/// How far the house is, told by whoever starts and stops it.
-#[derive(Debug, Clone, Default)]
-pub struct PhaseSign(Arc<AtomicU8>);
-
-impl PhaseSign {
-    /// Turns the sign.
-    pub fn show(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Release);
-    }
-
-    /// What the sign shows.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        match self.0.load(Ordering::Acquire) {
-            0 => Phase::Starting,
-            1 => Phase::Open,
-            _ => Phase::Draining,
-        }
-    }
+    Open,
+    /// Finishing what it has; the door is about to shut.
+    Draining,
 }
 
 /// What every handler is given.
 #[derive(Clone)]
 pub struct Door {
-    /// Whom handlers ask.
-    pub office: SharedOffice,
+    /// Whom handlers ask; nobody while the house starts.
+    office: Arc<OnceLock<SharedOffice>>,
+    draining: Arc<AtomicBool>,
     /// The door's own limits.
     pub settings: Settings,
-    /// How far the house is.
-    pub phase: PhaseSign,
     /// The numbers, for `/metrics`.
     pub metrics: Metrics,
     /// The bounds on what is worked on at once.
@@ -77,10 +60,50 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door before an office. The sign shows "starting" until it is turned.
+    /// A door with nobody behind it yet.
     #[must_use]
-    pub fn new(office: SharedOffice, settings: Settings, metrics: Metrics) -> Self {
-        Self { office, settings, phase: PhaseSign::default(), metrics, turnstiles: Turnstiles::default() }
+    pub fn new(settings: Settings, metrics: Metrics) -> Self {
+        Self {
+            office: Arc::default(),
+            draining: Arc::default(),
+            settings,
+            metrics,
+            turnstiles: Turnstiles::default(),
+        }
+    }
+
+    /// From now on callers are let through to this office. Whoever stands there already stays.
+    pub fn staff(&self, office: SharedOffice) {
+        self.office.get_or_init(|| office);
+    }
+
+    /// From now on the house shows that it closes.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// How far the house is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match (self.draining.load(Ordering::Acquire), self.office.get()) {
+            (true, _) => Phase::Draining,
+            (false, None) => Phase::Starting,
+            (false, Some(_)) => Phase::Open,
+        }
+    }
+
+    /// Whom handlers ask.
+    ///
+    /// # Errors
+    /// While the house starts.
+    pub fn office(&self) -> Result<&dyn Office, Problem> {
+        self.office.get().map(AsRef::as_ref).ok_or_else(|| {
+            Problem::new(
+                Kind::Unavailable,
+                "the house is starting: its store and its nodes are looked at first",
+            )
+            .retry_after_ms(STARTING_RETRY_AFTER_MS)
+        })
     }
 
     /// Whoever shows the token.
@@ -155,16 +178,6 @@ mod tests {
         let text = serde_json::to_string(&problem.document("r-1")).unwrap();
         for inside in ["SELECT", "/home/", "panicked", ".rs", ".db"] {
             assert!(!text.contains(inside), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_sign_shows_what_it_was_turned_to() {
-        let sign = PhaseSign::default();
-        assert_eq!(sign.phase(), Phase::Starting);
-        for phase in [Phase::Open, Phase::Draining, Phase::Starting] {
-            sign.clone().show(phase);
-            assert_eq!(sign.phase(), phase);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The gate: what stands between a request and its handler. The token, the permission, and a bound on what is worked on
-//! at once. It reads the route's line in the table and nothing else.
+//! The gate: what stands between a request and its handler. The token, the permission, whether somebody
+//! stands behind the door yet, and a bound on what is worked on at once. It reads the route's line in the table and nothing else.
 
 use std::sync::Arc;
 
@@ -77,6 +77,11 @@ pub async fn gate(
                 return Ok(refuse(request, problem));
             }
         }
+    }
+    if line.wants_office()
+        && let Err(problem) = door.office()
+    {
+        return Ok(refuse(request, problem));
     }
     let turnstile = door.turnstiles.of(line.rate).map(|places| places.clone().try_acquire_owned());
     match turnstile.transpose() {

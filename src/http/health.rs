@@ -1,7 +1,8 @@
 //! How the house is: `/health` and `/livez` (the process answers), `/readyz` (components by name).
 //!
-//! `/readyz` is 503 only while the house starts, drains or is without its store: in every other trouble (nodes away, an
-//! open breaker, a pause) orders are taken in, and the component's name shows the trouble under 200.
+//! Ready means that orders are taken in durably. So `/readyz` is 503 only while the house starts, drains or is without its
+//! store: in every other trouble (nodes away, an open breaker, a pause, a restore gate that is shut) orders are taken in, and
+//! the component's name shows the trouble under 200. A house that starts has no components yet.
 
 use std::collections::BTreeMap;
 
@@ -72,6 +73,11 @@ fn alive() -> HttpResponse {
 }
 
 /// Whether orders are taken in
+///
+/// Ready means that orders are taken in durably, and no more: whether they are being paid is what `components` shows. Nodes that
+/// are away, an open circuit breaker, a pause or a restore gate that is shut leave the house ready. While it starts (the store
+/// is opened, the nodes are compared) nobody is asked, and `components` is empty; every other route that wants the office answers
+/// 503 `unavailable` then.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz",
     responses((status = 200, description = "They are", body = ReadinessBody),
@@ -106,8 +112,11 @@ impl ReadinessBody {
 
 /// What `/readyz` answers now, for whoever asks inside the process.
 pub async fn readiness(door: &Door) -> ReadinessBody {
-    let components = door.office.components().await;
-    judge(door.phase.phase(), components)
+    let components = match door.office() {
+        Ok(office) => office.components().await,
+        Err(_) => Vec::new(),
+    };
+    judge(door.phase(), components)
 }
 
 fn judge(phase: Phase, components: Vec<Component>) -> ReadinessBody {

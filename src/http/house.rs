@@ -183,7 +183,7 @@ impl From<WalletView> for WalletBody {
     security(("token" = []))
 )]
 pub async fn stats(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(StatsBody::from(door.office.stats().await?)))
+    Ok(HttpResponse::Ok().json(StatsBody::from(door.office()?.stats().await?)))
 }
 
 /// Read the wallet
@@ -193,7 +193,7 @@ pub async fn stats(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Pr
     security(("token" = []))
 )]
 pub async fn wallet(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(WalletBody::from(door.office.wallet().await?)))
+    Ok(HttpResponse::Ok().json(WalletBody::from(door.office()?.wallet().await?)))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub mod token;
 
 pub use self::{
     cursor::CursorKey,
-    door::{Door, Phase, PhaseSign},
+    door::{Door, Phase},
     office::{Office, Staffed},
     settings::Settings,
     token::TokenDigest,

@@ -62,7 +62,7 @@ impl From<Option<Pause>> for PauseStateBody {
 )]
 pub async fn pause(door: Data<Door>, _caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
     let reason = read(&body.0, |fields| note_of(fields, "reason"))?;
-    let pause = door.office.pause(reason).await?;
+    let pause = door.office()?.pause(reason).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(Some(pause))))
 }
 
@@ -84,6 +84,6 @@ pub async fn resume(
         Some(bytes) => read(&bytes, |fields| note_of(fields, "reason"))?,
         None => format!("resumed by {}", caller.name),
     };
-    door.office.resume(reason).await?;
+    door.office()?.resume(reason).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(None)))
 }

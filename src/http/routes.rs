@@ -68,6 +68,14 @@ pub struct Line {
     route: fn() -> Route,
 }
 
+impl Line {
+    /// Whether its answer comes from the office: probes and documents answer while the house starts, too.
+    #[must_use]
+    pub fn wants_office(&self) -> bool {
+        self.rate != RateClass::Probe
+    }
+}
+
 /// A line: method, path, action, permission, rate class, handler.
 macro_rules! lines {
     ($($method:ident $path:literal $action:literal $needs:expr, $rate:ident => $handler:path;)+) => {

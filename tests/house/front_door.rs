@@ -1,7 +1,6 @@
 //! The fear: a door that answers one thing and did another, that lets strangers in, or that tells strangers about the inside.
 
 use payoutd::http::{
-    Phase,
     office::Fault,
     problem::Kind,
     routes::{Needs, TABLE},
@@ -225,13 +224,14 @@ async fn readiness_is_refused_while_starting_draining_or_without_the_store() {
     let ready = door.get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["status"]), (200, &json!("ready")));
     assert_eq!(ready.json()["components"]["node a"]["status"], json!("down"));
-    for (phase, word) in [(Phase::Starting, "starting"), (Phase::Draining, "draining")] {
-        door.phase.show(phase);
-        let answer = door.get("/readyz").await;
+    let starting = OpenDoor::starting();
+    let draining = OpenDoor::open().await;
+    draining.within.drain();
+    for (unready, word) in [(starting, "starting"), (draining, "draining")] {
+        let answer = unready.get("/readyz").await;
         assert_eq!((answer.status, &answer.json()["status"]), (503, &json!(word)));
-        assert_eq!(door.get("/livez").await.status, 200);
+        assert_eq!((answer.header("retry-after"), unready.get("/livez").await.status), ("1", 200));
     }
-    door.phase.show(Phase::Open);
     door.office.breaks(Some(Fault::Away { who: "the store".to_owned(), retry_after_ms: 5_000 }));
     assert_eq!(door.get("/readyz").await.json()["status"], json!("no_store"));
     let order = door.order("k", &order("1")).await;

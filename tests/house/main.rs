@@ -29,6 +29,7 @@ mod sandbox_day;
 mod sdks;
 mod service_manager;
 mod sigkill;
+mod slow_starts;
 mod store_commands;
 mod store_exam;
 mod store_exam_postgres;

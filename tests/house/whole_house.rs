@@ -125,7 +125,7 @@ impl House {
         let rules = rules(genesis().accounts[0].address);
         let limits = rules.limits;
         let office = Office::open(world.clone(), rules, hiring).await.unwrap();
-        let (caller, _) = Caller::before(Arc::new(Staffed::of(&office, &world, limits)), |_| {});
+        let caller = Caller::before(Arc::new(Staffed::of(&office, &world, limits)), |_| {});
         Self { caller, store, journal_key, _office: office }
     }
 

@@ -40,7 +40,7 @@ pub async fn create_batch(
     };
     let count = orders.len();
     let request = AdmitPayouts { account: caller.account, key, orders, batch: true };
-    let admitted = door.office.admit(request).await;
+    let admitted = door.office()?.admit(request).await;
     let admitted = admitted.map_err(|why| not_admitted(why, |place| format!("/payouts/{place}")))?;
     let taken = taken(admitted)?;
     if taken.len() != count {

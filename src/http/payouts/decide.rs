@@ -136,7 +136,7 @@ pub async fn resolve(
 
 async fn decide(door: &Door, caller: Caller, id: &str, decision: Decision) -> Result<HttpResponse, Problem> {
     let request = DecidePayout { id: id_of(id)?, account: caller.account, decision: decision.clone() };
-    let payout = door.office.decide(request).await.map_err(|why| not_decided(why, &decision))?;
+    let payout = door.office()?.decide(request).await.map_err(|why| not_decided(why, &decision))?;
     Ok(HttpResponse::Ok().json(PayoutBody::from(&payout)))
 }
 

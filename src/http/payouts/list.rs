@@ -77,7 +77,7 @@ pub async fn list(request: HttpRequest, door: Data<Door>, caller: Caller) -> Res
     let key = &door.settings.cursor_key;
     let wanted = Wanted::read(request.query_string(), key)?;
     let filter = PayoutFilter { account: Some(caller.account), ..wanted.filter.clone() };
-    let payouts = door.office.list(&filter, wanted.asked_for()).await?;
+    let payouts = door.office()?.list(&filter, wanted.asked_for()).await?;
     Ok(HttpResponse::Ok().json(wanted.page(payouts, key)))
 }
 

@@ -17,6 +17,6 @@ use crate::http::{access::Caller, door::Door, openapi::OnReadingOne, problem::Pr
 )]
 pub async fn read(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = id_of(&id)?;
-    let shown = door.office.find(&caller.account, id).await?.ok_or_else(unknown)?;
+    let shown = door.office()?.find(&caller.account, id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(PayoutBody::from(&shown)))
 }

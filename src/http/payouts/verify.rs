@@ -85,6 +85,6 @@ impl From<Verification> for VerificationBody {
 )]
 pub async fn verify(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = id_of(&id)?;
-    let verification = door.office.verify(&caller.account, id).await?.ok_or_else(unknown)?;
+    let verification = door.office()?.verify(&caller.account, id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(VerificationBody::from(verification)))
 }

@@ -38,7 +38,16 @@ impl Desk {
 
     /// The same, with these nodes and this token contract.
     pub(crate) fn with_network(nodes: &str, usdt: &str) -> Self {
-        let mut desk = Self::empty(SocketAddr::from(([127, 0, 0, 1], 1)));
+        Self::furnished(SocketAddr::from(([127, 0, 0, 1], 1)), nodes, usdt)
+    }
+
+    /// The same with a door at which a daemon can listen.
+    pub(crate) fn with_door(nodes: &str, usdt: &str) -> Self {
+        Self::furnished(lasting_port(), nodes, usdt)
+    }
+
+    fn furnished(door: SocketAddr, nodes: &str, usdt: &str) -> Self {
+        let mut desk = Self::empty(door);
         desk.wallet = desk.fresh_key("wallet", "wallet.key", "address");
         desk.configure(nodes, usdt);
         desk

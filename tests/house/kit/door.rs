@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use payoutd::{
-    http::{CursorKey, Door, Phase, PhaseSign, Settings, TokenDigest, office::SharedOffice},
+    http::{CursorKey, Door, Settings, TokenDigest, office::SharedOffice},
     telemetry::Metrics,
 };
 use reqwest::{Method, RequestBuilder, Response};
@@ -18,8 +18,8 @@ pub(crate) const TOKEN: &str = "a-token-of-thirty-two-characters-1";
 pub(crate) struct OpenDoor {
     /// The office.
     pub(crate) office: Arc<SmallOffice>,
-    /// How far the house is.
-    pub(crate) phase: PhaseSign,
+    /// The door from within.
+    pub(crate) within: Door,
     caller: Caller,
 }
 
@@ -82,25 +82,45 @@ impl OpenDoor {
 
     /// Opens one with settings of a story's own.
     pub(crate) async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let door = Self::of(change);
+        door.let_through();
+        door
+    }
+
+    /// Opens one while the house behind it starts.
+    pub(crate) fn starting() -> Self {
+        Self::of(|_| {})
+    }
+
+    /// The house has started.
+    pub(crate) fn let_through(&self) {
+        self.within.staff(self.office.clone());
+    }
+
+    fn of(change: impl FnOnce(&mut Settings)) -> Self {
         let office = Arc::new(SmallOffice::default());
-        let (caller, phase) = Caller::before(office.clone(), change);
-        Self { office, phase, caller }
+        let (caller, within) = Caller::before_nobody(change);
+        Self { office, within, caller }
     }
 }
 
 impl Caller {
     /// Opens a door before an office, and stands before it.
-    pub(crate) fn before(office: SharedOffice, change: impl FnOnce(&mut Settings)) -> (Self, PhaseSign) {
+    pub(crate) fn before(office: SharedOffice, change: impl FnOnce(&mut Settings)) -> Self {
+        let (caller, within) = Self::before_nobody(change);
+        within.staff(office);
+        caller
+    }
+
+    fn before_nobody(change: impl FnOnce(&mut Settings)) -> (Self, Door) {
         let listen = "127.0.0.1:0".parse().unwrap();
         let mut settings = Settings::new(listen, TokenDigest::of(TOKEN), CursorKey::new([7; 32]));
         settings.workers = 1;
         change(&mut settings);
-        let door = Door::new(office, settings, Metrics::detached());
-        let phase = door.phase.clone();
-        phase.show(Phase::Open);
-        let (server, address) = door.open().unwrap();
+        let door = Door::new(settings, Metrics::detached());
+        let (server, address) = door.clone().open().unwrap();
         actix_rt::spawn(server);
-        (Self::at(address), phase)
+        (Self::at(address), door)
     }
 
     /// Stands before a door that somebody else opens.
