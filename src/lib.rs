@@ -1,7 +1,8 @@
-//! The house around the office: doors (HTTP), wires (TRON, TronScan), cellar (SQLite, PostgreSQL), configuration, wiring, command line.
+//! The house around the office: doors (HTTP, AMQP), wires (TRON, TronScan), cellar (SQLite, PostgreSQL), configuration, wiring, command line.
 //!
 //! Arrows point from here to `payoutd-actors` and never back.
 
+pub mod amqp;
 pub mod cli;
 pub mod config;
 pub mod egress;

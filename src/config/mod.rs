@@ -32,11 +32,11 @@ use payoutd_actors::domain::order::HousePolicy;
 use self::{document::Document, key::Wrong, reader::Reader};
 pub use self::{
     documents::{reference, template},
-    forms::{PostgresUrl, ProviderUrl, StoreUrl},
+    forms::{AmqpUrl, PostgresUrl, ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
-        Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Routers, Store,
-        Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
+        Amqp, Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Routers,
+        Store, Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},
@@ -52,6 +52,8 @@ pub struct Config {
     pub store: Store,
     /// The front door.
     pub http: Http,
+    /// The broker: jobs come from it, events go to it.
+    pub amqp: Amqp,
     /// Who pays.
     pub wallet: Wallet,
     /// The record of every step, sealed.
@@ -194,6 +196,7 @@ struct Parts {
     egress: Option<Egress>,
     store: Option<Store>,
     http: Option<Http>,
+    amqp: Option<Amqp>,
     wallet: Option<Wallet>,
     journal: Option<Journal>,
     network: Option<Network>,
@@ -214,6 +217,7 @@ impl Parts {
             egress: Egress::read(reader),
             store: Store::read(reader),
             http: Http::read(reader),
+            amqp: Amqp::read(reader),
             wallet: Wallet::read(reader),
             journal: Journal::read(reader),
             network: Network::read(reader),
@@ -249,6 +253,7 @@ impl Parts {
             egress: self.egress?,
             store: self.store?,
             http: self.http?,
+            amqp: self.amqp?,
             wallet: self.wallet?,
             journal: self.journal?,
             network: self.network?,

@@ -23,6 +23,8 @@ pub struct Secrets {
     pub journal_key: JournalKey,
     /// What a caller must show.
     pub http_token: Secret,
+    /// The password of the broker's user.
+    pub amqp_password: Option<Secret>,
     /// The nodes' API keys, in the order of `network.nodes`.
     pub node_api_keys: Vec<Option<Secret>>,
     /// TronScan's API key.
@@ -39,6 +41,7 @@ impl Secrets {
         let http_token = required(reader, "http.token_file", http_token);
         // Whoever opens the store reads it again; here it is only made sure of.
         let store_password = optional(reader, "store.password_file", SecretFile::read_text);
+        let amqp_password = optional(reader, "amqp.password_file", SecretFile::read_text);
         let node_api_keys: Vec<_> = (0..nodes)
             .map(|place| optional(reader, &format!("network.nodes[{place}].api_key_file"), api_key))
             .collect();
@@ -47,6 +50,7 @@ impl Secrets {
             wallet_key: wallet_key?,
             journal_key: journal_key?,
             http_token: http_token?,
+            amqp_password: amqp_password?,
             node_api_keys: node_api_keys.into_iter().collect::<Option<_>>()?,
             tronscan_api_key: store_password.and(tronscan_api_key)?,
         })

@@ -38,6 +38,11 @@ pub const LIMIT_USDT: &str = "payoutd_limit_usdt";
 /// What is used of it.
 pub const LIMIT_USED_USDT: &str = "payoutd_limit_used_usdt";
 
+/// Whether a connection to the broker is in use.
+pub const AMQP_CONNECTED: &str = "payoutd_amqp_connected";
+/// How often one was lost.
+pub const AMQP_CONNECTIONS_LOST_TOTAL: &str = "payoutd_amqp_connections_lost_total";
+
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
     Metric { name, kind, help }
 }
@@ -72,6 +77,16 @@ pub const HOUSE: &[Metric] = &[
     metric(HTTP_REQUEST_SECONDS, Kind::Histogram, "from a request's head to its answer, by action"),
     metric(PROVIDER_REQUESTS_TOTAL, Kind::Counter, "requests sent to a provider, by provider and call"),
     metric(PROVIDER_REQUEST_SECONDS, Kind::Histogram, "how long a provider took, by provider and call"),
+    metric(
+        AMQP_CONNECTED,
+        Kind::Gauge,
+        "1 while a connection to the broker is in use, by connection (jobs, events)",
+    ),
+    metric(
+        AMQP_CONNECTIONS_LOST_TOTAL,
+        Kind::Counter,
+        "connections to the broker, or channels of theirs, that were lost and are made anew, by connection",
+    ),
 ];
 
 /// Every metric of the daemon: the office's and the house's.

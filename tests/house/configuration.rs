@@ -243,6 +243,32 @@ fn what_cannot_be_had_yet_is_said() {
     assert_eq!((mistakes[0].key.as_str(), mistakes[0].right.as_str()), ("egress", "write \"direct\""));
 }
 
+/// A broker's password is one and kept to itself, and what belongs to a broker stands beside one.
+#[test]
+fn a_broker_wants_one_password_and_two_queues() {
+    let with = |lines: &str| Desk::new().change("[wallet]", &format!("[amqp]\n{lines}\n[wallet]"));
+    let (apart, within) =
+        ("url = \"amqps://pay@mq.example/pay\"", "url = \"amqp://pay:s3cret@mq.example/pay\"");
+    let (loaded, secrets) = with(&format!("{apart}\npassword_file = \"token\"")).load().unwrap();
+    let amqp = &loaded.config.amqp;
+    assert_eq!((amqp.queue.as_str(), amqp.dead_queue.as_str()), ("payoutd.jobs", "payoutd.jobs.dead"));
+    assert!(secrets.amqp_password.is_some() && loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let (loaded, _) = with(within).load().unwrap();
+    for warned in ["amqp.password_file", "clear text"] {
+        assert!(loaded.warnings.iter().any(|warning| warning.contains(warned)), "{loaded:?}");
+    }
+    assert!(!format!("{loaded:?}").contains("s3cret"));
+    for (lines, mistakes) in [
+        (format!("{within}\npassword_file = \"token\""), vec!["amqp.password_file"]),
+        (format!("{within}\nca_file = \"ca.pem\""), vec!["amqp.ca_file"]),
+        ("password_file = \"token\"".to_owned(), vec!["amqp.password_file"]),
+        (format!("{apart}\ndead_queue = \"payoutd.jobs\""), vec!["amqp.dead_queue"]),
+        ("url = \"amqp://mq.example/\"\nqueue = \"amq.jobs\"".to_owned(), vec!["amqp.url", "amqp.queue"]),
+    ] {
+        assert_eq!(with(&lines).mistakes(), mistakes, "{lines}");
+    }
+}
+
 /// Where the store is shared, what would stand beside its file must be named; and one password is enough.
 #[test]
 fn a_postgres_store_wants_what_a_file_has_beside_it() {
@@ -339,6 +365,8 @@ fn every_default_in_the_explained_file_is_the_default() {
         "api_key_file",
         "password_file",
         "checkpoint_file",
+        "ca_file",
+        "url = \"amqps:",
     ];
     let uncommented: Vec<&str> = explained
         .lines()

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says so by panicking, in its helpers too"
 )]
 
+mod amqp_topology;
 mod api_description;
 mod audit_at_work;
 mod audit_commands;

@@ -1,5 +1,6 @@
 //! What may be written for a key, by kind: counts, times, flags, words, files, addresses, money.
 
+mod amqp;
 mod chain;
 mod place;
 mod postgres;
@@ -9,14 +10,16 @@ use std::{path::Path, time::Duration};
 
 use super::key::{Form, Written, Wrong};
 
+pub use self::{
+    amqp::AmqpUrl,
+    place::{ProviderUrl, StoreUrl},
+    postgres::PostgresUrl,
+};
 pub(crate) use self::{
+    amqp::{AmqpForm, AmqpName},
     chain::{TronAddress, Trx, Usdt},
     place::{Listen, Place, SecretPath, StoreForm, UrlOfProvider},
     words::{Filter, OneOf},
-};
-pub use self::{
-    place::{ProviderUrl, StoreUrl},
-    postgres::PostgresUrl,
 };
 
 /// A whole number of things, in bounds.

@@ -1,5 +1,6 @@
 //! One file per section: its settings, their defaults and their reasons. The program's configuration is their sum.
 
+mod amqp;
 mod breaker;
 mod confirmations;
 mod egress;
@@ -16,6 +17,7 @@ mod watcher;
 mod worker;
 
 pub use self::{
+    amqp::Amqp,
     breaker::Breaker,
     confirmations::Confirmations,
     egress::Egress,

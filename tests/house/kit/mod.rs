@@ -1,5 +1,6 @@
 //! What several stories share.
 
+pub(crate) mod amqp;
 pub(crate) mod daemon;
 pub(crate) mod desk;
 pub(crate) mod door;
