@@ -78,7 +78,7 @@ pub async fn feed_watchdog(mut beats: watch::Receiver<u64>) {
 fn status_line(found: &ReadinessBody) -> String {
     let mut line = found.status.clone();
     for (name, component) in &found.components {
-        if component.status != "up" {
+        if component.is_troubled() {
             line.push_str(&format!("; {name} is {}", component.status));
         }
     }

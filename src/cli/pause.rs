@@ -13,6 +13,7 @@ use super::{
     store::not_opened,
     terminal::{Ink, Terminal},
 };
+use crate::http::office::Switches;
 use crate::http::pause::{PauseBody, PauseStateBody};
 use crate::http::payouts::decide::NOTE_CHARS_MAX;
 use crate::store;
@@ -51,7 +52,7 @@ pub struct Pause {
 Examples:
   payoutd resume \"looked at it, all is well\"
 
-With the daemon down the store is told itself.")]
+With the daemon down the store is told itself. A restore gate that is shut is said: nothing is signed before it opens by itself.")]
 pub struct Resume {
     /// Why, for the journal
     #[arg(value_name = "REASON")]
@@ -133,7 +134,7 @@ async fn change(place: &Place, change: HouseChange, now_ms: i64) -> Result<Pause
         Failure::because(Exit::Io, "the store was not told", &why)
             .next("look at store.url and at the disk under it")
     })?;
-    Ok(PauseStateBody::from(told.pause))
+    Ok(PauseStateBody::from(Switches::from(told)))
 }
 
 fn show(terminal: &Terminal, json: Json, state: &PauseStateBody) -> Result<Exit, Failure> {
@@ -148,6 +149,11 @@ fn show(terminal: &Terminal, json: Json, state: &PauseStateBody) -> Result<Exit,
                 .line(format_args!("{} since {since}: {reason}", terminal.on_stdout(Ink::Care, "paused")))?;
         }
         None => terminal.line(terminal.on_stdout(Ink::Good, "running"))?,
+    }
+    if let Some(gate) = &state.restore_gate {
+        let shut = terminal.on_stdout(Ink::Care, "the restore gate is shut");
+        terminal.line(format_args!("{shut} since {}: {}", gate.since, gate.reason))?;
+        terminal.line(format_args!("{}; it opens by itself", gate.detail))?;
     }
     Ok(Exit::Done)
 }

@@ -42,7 +42,8 @@ pub struct ReadinessBody {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = Component)]
 pub struct ComponentBody {
-    /// `up`, `degraded` or `down`.
+    /// `up`, `degraded` (it works with less than it should have, or stands still by somebody's will), `down`, or `unknown`: nobody
+    /// has asked it yet.
     pub status: String,
     /// More, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,8 +94,18 @@ pub async fn readyz(door: Data<Door>) -> HttpResponse {
         .json(readiness)
 }
 
+const UP: &str = "up";
+const UNKNOWN: &str = "unknown";
 const READY: &str = "ready";
 const DRAINING: &str = "draining";
+
+impl ComponentBody {
+    /// Whether something is known to be wrong with it.
+    #[must_use]
+    pub fn is_troubled(&self) -> bool {
+        self.status != UP && self.status != UNKNOWN
+    }
+}
 
 impl ReadinessBody {
     /// Orders are taken in.
@@ -127,15 +138,22 @@ fn judge(phase: Phase, components: Vec<Component>) -> ReadinessBody {
         Phase::Open if !has_store => "no_store",
         Phase::Open => READY,
     };
-    let components = components.into_iter().map(|part| {
+    ReadinessBody { status: status.to_owned(), components: by_name(components) }
+}
+
+/// Of several that have one name (each dependency's breaker has its owner), the one that is worst is shown.
+fn by_name(mut components: Vec<Component>) -> BTreeMap<String, ComponentBody> {
+    components.sort_by_key(|part| part.health);
+    let body = |part: Component| {
         let status = match part.health {
-            Health::Up => "up",
+            Health::Up => UP,
+            Health::Unknown => UNKNOWN,
             Health::Degraded => "degraded",
             Health::Down => "down",
         };
         (part.name, ComponentBody { status: status.to_owned(), detail: part.detail })
-    });
-    ReadinessBody { status: status.to_owned(), components: components.collect() }
+    };
+    components.into_iter().map(body).collect()
 }
 
 #[cfg(test)]
@@ -157,5 +175,13 @@ mod tests {
         assert_eq!(judge(Phase::Draining, troubled()).status, "draining");
         assert_eq!(judge(Phase::Open, vec![part(STORE, Health::Down)]).status, "no_store");
         assert_eq!(judge(Phase::Open, Vec::new()).status, "no_store");
+    }
+
+    #[test]
+    fn of_two_that_have_one_name_the_worse_is_shown() {
+        let owners =
+            [Health::Down, Health::Up, Health::Unknown].map(|health| part("circuit_breaker", health));
+        let shown = by_name(owners.to_vec());
+        assert_eq!((shown.len(), shown["circuit_breaker"].status.as_str()), (1, "down"));
     }
 }

@@ -33,7 +33,7 @@ pub struct StatsBody {
     pub in_flight: InFlightBody,
     /// The spending limits and what is used of each: `hourly`, `daily`, `account_hourly`, `account_daily`.
     pub limits: BTreeMap<String, LimitBody>,
-    /// Whether the house is paused, and why.
+    /// Whether the house is paused, and why; and whether the restore gate keeps it from signing.
     pub pause: PauseStateBody,
 }
 
@@ -117,7 +117,7 @@ impl From<Stats> for StatsBody {
                 fee_limit_trx: Sun::new(stats.in_flight.fee_limit_sun).to_string(),
             },
             limits: limits(&stats),
-            pause: stats.pause.into(),
+            pause: stats.switches.into(),
         }
     }
 }

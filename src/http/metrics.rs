@@ -55,7 +55,7 @@ fn gauge(stats: &Stats) {
             metrics::gauge!(names::OLDEST_PAYOUT_AGE_SECONDS, "stage" => stage.word()).set(lossy(oldest));
         }
     }
-    metrics::gauge!(house::PAUSED).set(lossy(u64::from(stats.pause.is_some())));
+    metrics::gauge!(house::PAUSED).set(lossy(u64::from(stats.switches.pause.is_some())));
     if let Some((book, rules)) = &stats.limits {
         for (limit, window_ms, most) in [("hourly", HOUR_MS, rules.hourly), ("daily", DAY_MS, rules.daily)] {
             let used = MicroUsdt::new(book.house.used_micro_usdt(window_ms, stats.at_ms));

@@ -2,7 +2,7 @@
 //! intake and watching go on (F004-42).
 
 use actix_web::{HttpResponse, web::Data};
-use payoutd_actors::ports::Pause;
+use payoutd_actors::ports::RestoreGate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,6 +10,7 @@ use super::{
     access::Caller,
     body::{JsonBody, OptionalJsonBody},
     door::Door,
+    office::Switches,
     openapi::OnActing,
     payouts::decide::{note_of, read},
     problem::Problem,
@@ -39,14 +40,59 @@ pub struct PauseStateBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub since: Option<String>,
+    /// There while the restore gate is shut: nothing is signed then, paused or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_gate: Option<RestoreGateBody>,
 }
 
-impl From<Option<Pause>> for PauseStateBody {
-    fn from(pause: Option<Pause>) -> Self {
+/// The restore gate, shut: the store is an older copy, or may be one. It opens by itself.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = RestoreGate)]
+pub struct RestoreGateBody {
+    /// What tells that the store is an older copy.
+    pub reason: String,
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub since: String,
+    /// Nothing is signed before the solidified chain is past this moment; null until the clock and the chain agree.
+    #[schema(required = true, format = DateTime)]
+    pub until: Option<String>,
+    /// The same as a sentence.
+    pub detail: String,
+}
+
+impl From<Switches> for PauseStateBody {
+    fn from(switches: Switches) -> Self {
+        let Switches { pause, restore_gate } = switches;
         Self {
             paused: pause.is_some(),
             since: pause.as_ref().map(|pause| moment::write(pause.since_ms)),
             reason: pause.map(|pause| pause.reason),
+            restore_gate: restore_gate.map(RestoreGateBody::from),
+        }
+    }
+}
+
+impl From<RestoreGate> for RestoreGateBody {
+    fn from(gate: RestoreGate) -> Self {
+        Self {
+            detail: waits_for(&gate),
+            reason: gate.why,
+            since: moment::write(gate.since_ms),
+            until: gate.until_ms.map(moment::write),
+        }
+    }
+}
+
+/// What a gate that is shut waits for, without what told of the restore: that may name files.
+#[must_use]
+pub fn waits_for(gate: &RestoreGate) -> String {
+    match gate.until_ms {
+        Some(until_ms) => {
+            format!("nothing is signed until the solidified chain is past {}", moment::write(until_ms))
+        }
+        None => {
+            "nothing is signed; until when shows once the clock and the chain were seen to agree".to_owned()
         }
     }
 }
@@ -62,13 +108,14 @@ impl From<Option<Pause>> for PauseStateBody {
 )]
 pub async fn pause(door: Data<Door>, _caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
     let reason = read(&body.0, |fields| note_of(fields, "reason"))?;
-    let pause = door.office()?.pause(reason).await?;
-    Ok(HttpResponse::Ok().json(PauseStateBody::from(Some(pause))))
+    let switches = door.office()?.pause(reason).await?;
+    Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))
 }
 
 /// Resume the house
 ///
-/// The body may be left out; a reason stands in the journal.
+/// The body may be left out; a reason stands in the journal. A restore gate that is shut stays shut: `restore_gate` is in the
+/// answer then, and nothing is signed before it opens by itself.
 #[utoipa::path(
     post, path = "/v1/admin/resume", tag = "house", operation_id = "resumeHouse",
     request_body = Option<PauseBody>,
@@ -84,6 +131,6 @@ pub async fn resume(
         Some(bytes) => read(&bytes, |fields| note_of(fields, "reason"))?,
         None => format!("resumed by {}", caller.name),
     };
-    door.office()?.resume(reason).await?;
-    Ok(HttpResponse::Ok().json(PauseStateBody::from(None)))
+    let switches = door.office()?.resume(reason).await?;
+    Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))
 }

@@ -6,6 +6,7 @@ use payoutd::http::{
     routes::{Needs, TABLE},
 };
 use payoutd_actors::domain::payout::{Reason, Stage};
+use payoutd_actors::ports::RestoreGate;
 use reqwest::Method;
 use serde_json::json;
 
@@ -196,6 +197,23 @@ async fn the_kill_switch_says_why_and_since_when() {
     assert_eq!(door.get("/readyz").await.status, 200);
     assert_eq!(door.order("k", &order("1")).await.status, 202);
     assert_eq!(door.post("/v1/admin/resume", None).await.json(), json!({ "paused": false }));
+}
+
+/// F-N06: whoever resumes a house that was restored is told that nothing is signed yet, and until when.
+#[actix_web::test]
+async fn a_house_that_is_resumed_behind_its_restore_gate_says_that_it_signs_nothing() {
+    let door = OpenDoor::open().await;
+    let why = "no checkpoint lies beside the store".to_owned();
+    let gate = RestoreGate { since_ms: 1_790_000_000_000, why, until_ms: Some(1_790_000_360_000) };
+    door.office.restore_gate(Some(gate));
+    let told = door.post("/v1/admin/resume", None).await.json();
+    let detail = "nothing is signed until the solidified chain is past 2026-09-21T14:19:20.000Z";
+    let gate = json!({
+        "reason": "no checkpoint lies beside the store", "since": "2026-09-21T14:13:20.000Z",
+        "until": "2026-09-21T14:19:20.000Z", "detail": detail
+    });
+    assert_eq!(told, json!({ "paused": false, "restore_gate": gate }));
+    assert_eq!(door.get("/v1/stats").await.json()["pause"]["restore_gate"], gate);
 }
 
 /// F003-06: with the sources away an order is taken in, and a verification says when to come back.

@@ -1,6 +1,6 @@
 //! The fear: at three in the morning the kill switch is pulled, and nothing happens because the daemon is down.
 
-use payoutd_actors::ports::{House, Journal};
+use payoutd_actors::ports::{House, HouseChange, Journal};
 
 use crate::kit::desk::{Desk, told};
 
@@ -32,6 +32,25 @@ async fn the_switch_works_with_the_daemon_down() {
             ("house_resumed", r#"{"reason":"resumed at the command line"}"#),
         ]
     );
+}
+
+/// F-N06: `running` is not the whole truth of a house whose restore gate is shut, and the command does not leave it at that.
+#[tokio::test]
+async fn a_resumed_house_whose_restore_gate_is_shut_is_not_just_running() {
+    let desk = Desk::new();
+    let store = desk.store().await;
+    let why = "this copy is older".to_owned();
+    store.change(vec![HouseChange::ShutGate { since_ms: 1_000, why }], 1_000).await.unwrap();
+    store.close().await;
+    drop(store);
+    let said = desk.ends(0, &["resume"]);
+    assert!(
+        said.contains("the restore gate is shut since 1970-01-01T00:00:01.000Z: this copy is older"),
+        "{said}"
+    );
+    assert!(said.contains("nothing is signed"), "{said}");
+    let gate = desk.json(0, &["resume", "--json"])["restore_gate"].clone();
+    assert_eq!((&gate["until"], &gate["reason"]), (&serde_json::Value::Null, &"this copy is older".into()));
 }
 
 /// A process that holds the store and does not answer at its door may be signing: the switch does not claim to be pulled.

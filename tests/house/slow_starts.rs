@@ -91,7 +91,8 @@ async fn a_house_that_starts_shows_it_and_takes_nothing() {
 #[actix_rt::test]
 async fn a_node_that_hangs_shows_a_house_that_starts() {
     let node = SilentNode::begin();
-    let desk = Desk::with_door(&format!("[{{ url = \"{}\" }}]", node.url), USDT);
+    let host = node.url.clone();
+    let desk = Desk::with_door(&format!("[{{ url = \"{host}\" }}]"), USDT);
     let mut daemon = Daemon::start(&desk);
     let probe = daemon.until("its door is open", async |caller| {
         let sent = caller.request(Method::GET, "/readyz").send().await.ok()?;
@@ -111,6 +112,15 @@ async fn a_node_that_hangs_shows_a_house_that_starts() {
         .until("it takes orders", async |caller| (caller.get("/readyz").await.status == 200).then_some(()))
         .await;
     assert_eq!(daemon.caller.order("k", &order("1")).await.status, 202);
+    // Its breaker needs some faults more before it opens; until then it is not shown as well either.
+    let name = host.replace("http://", "");
+    let shown = daemon.until("the node was asked", async |caller| {
+        let components = caller.get("/readyz").await.json()["components"].clone();
+        let nodes = components.as_object().unwrap().iter().find(|(part, _)| part.contains(&name));
+        let status = nodes.unwrap().1["status"].as_str().unwrap().to_owned();
+        (status != "unknown").then_some(status)
+    });
+    assert!(["degraded", "down"].contains(&shown.await.as_str()));
     daemon.stop();
 }
 

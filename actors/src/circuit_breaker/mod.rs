@@ -13,7 +13,7 @@ mod shared;
 mod tests;
 
 pub use guarded::Guarded;
-pub use shared::{BreakerView, PENALTY_DEFAULT_MS, PENALTY_MAX_MS, SharedBreaker};
+pub use shared::{BreakerView, LastAnswer, PENALTY_DEFAULT_MS, PENALTY_MAX_MS, SharedBreaker};
 
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ports::{Clock, House, HouseChange};

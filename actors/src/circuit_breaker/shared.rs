@@ -37,6 +37,17 @@ struct State {
     faults: u64,
     not_asked: u64,
     last_fault_at_ms: Option<i64>,
+    last_answer: Option<LastAnswer>,
+}
+
+/// How the last call that was let through came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastAnswer {
+    /// With an answer.
+    Well,
+    /// With a fault of the dependency.
+    Fault,
 }
 
 impl State {
@@ -68,6 +79,8 @@ pub struct BreakerView {
     pub not_asked: u64,
     /// When the last fault came, unix ms.
     pub last_fault_at_ms: Option<i64>,
+    /// How the last call came back; absent until one has, since the process started.
+    pub last_answer: Option<LastAnswer>,
 }
 
 impl SharedBreaker {
@@ -124,7 +137,8 @@ impl SharedBreaker {
 
     fn succeeded(&self) {
         self.0.meters.ok.increment(1);
-        let state = self.state();
+        let mut state = self.state();
+        state.last_answer = Some(LastAnswer::Well);
         let next = state.breaker.succeeded(&self.0.rules);
         self.move_on(state, next);
     }
@@ -154,6 +168,7 @@ impl SharedBreaker {
         };
         state.faults += 1;
         state.last_fault_at_ms = Some(now_ms);
+        state.last_answer = Some(LastAnswer::Fault);
         let next = if counts { state.breaker.failed(&self.0.rules, now_ms) } else { state.breaker };
         self.move_on(state, next);
     }
@@ -183,6 +198,13 @@ impl SharedBreaker {
     #[must_use]
     pub fn breaker(&self) -> Breaker {
         self.state().breaker
+    }
+
+    /// Where it stands, and how the last call came back: `None` until one has, since the process started.
+    #[must_use]
+    pub fn standing(&self) -> (Breaker, Option<LastAnswer>) {
+        let state = self.state();
+        (state.breaker, state.last_answer)
     }
 
     /// Its state, if the store does not have it yet.
@@ -219,6 +241,7 @@ impl SharedBreaker {
             faults: state.faults,
             not_asked: state.not_asked,
             last_fault_at_ms: state.last_fault_at_ms,
+            last_answer: state.last_answer,
         }
     }
 

@@ -20,7 +20,7 @@ use payoutd_actors::{
         payout::{Payout, Settlement, Stage},
     },
     guardian::{ActorView, Gone},
-    ports::{Admitted, InFlight, Pause, PayoutFilter, StageCount, StoreFault},
+    ports::{Admitted, HouseFacts, InFlight, Pause, PayoutFilter, RestoreGate, StageCount, StoreFault},
     treasurer::WalletView,
 };
 
@@ -75,17 +75,34 @@ pub struct Stats {
     pub in_flight: InFlight,
     /// The windows of the spending limits, and the limits.
     pub limits: Option<(LimitBook, LimitRules)>,
-    /// Set while the house is paused.
-    pub pause: Option<Pause>,
+    /// Whether anything is signed.
+    pub switches: Switches,
     /// The moment, unix ms.
     pub at_ms: i64,
 }
 
-/// How a part of the house is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What keeps the house from signing: the kill switch and the restore gate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// Set while the house is paused.
+    pub pause: Option<Pause>,
+    /// Set while the restore gate is shut (F-N06): nothing is signed then, paused or not.
+    pub restore_gate: Option<RestoreGate>,
+}
+
+impl From<HouseFacts> for Switches {
+    fn from(facts: HouseFacts) -> Self {
+        Self { pause: facts.pause, restore_gate: facts.restore_gate }
+    }
+}
+
+/// How a part of the house is; the worse ones last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
     /// As it should be.
     Up,
+    /// Nobody has asked it yet.
+    Unknown,
     /// Works with less than it should have, or stands still by somebody's will.
     Degraded,
     /// Away.
@@ -95,7 +112,7 @@ pub enum Health {
 /// A part of the house, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
-    /// Its name: [`STORE`], `node NAME`, `pause`, …
+    /// Its name: [`STORE`], `payments`, `restore_gate`, a node's or an actor's, …
     pub name: String,
     /// How it is.
     pub health: Health,
@@ -152,10 +169,10 @@ pub trait Office: Send + Sync {
     async fn actors(&self) -> Vec<ActorView>;
 
     /// Pulls the kill switch. When this returns, no signing and no first send begins any more.
-    async fn pause(&self, reason: String) -> Result<Pause, Fault>;
+    async fn pause(&self, reason: String) -> Result<Switches, Fault>;
 
-    /// Lets go of the kill switch; a house that runs goes on running.
-    async fn resume(&self, reason: String) -> Result<(), Fault>;
+    /// Lets go of the kill switch; a house that runs goes on running. What else keeps it from signing is in the answer.
+    async fn resume(&self, reason: String) -> Result<Switches, Fault>;
 
     /// The key that seals the journal.
     async fn journal_key(&self) -> Result<JournalKeyView, Fault>;

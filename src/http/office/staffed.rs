@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use payoutd_actors::{
     admission::{Admission, AdmitPayouts, DecidePayout, ReviewOrders},
     audit_writer::{AuditWriter, SealNow, SealTrouble},
-    circuit_breaker::SharedBreaker,
+    circuit_breaker::{LastAnswer, SharedBreaker},
     confirmation_watcher::{ConfirmationWatcher, Verification, VerifyPayout, VerifyRefused},
     domain::{
         breaker::Breaker,
@@ -23,12 +23,15 @@ use payoutd_actors::{
     guardian::{ActorView, Handle},
     office as actors,
     payout_worker::{PauseHouse, PayoutWorker, ResumeHouse},
-    ports::{Admitted, Clock, House, HouseFacts, Pause, PayoutFilter, Payouts},
+    ports::{Admitted, Clock, House, HouseFacts, PayoutFilter, Payouts},
     roster::Staff,
     treasurer::{ShowWallet, Treasurer, WalletView},
 };
 
-use super::{Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats};
+use super::{
+    Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats, Switches,
+};
+use crate::http::pause::waits_for;
 
 /// How long the store may take to say that it is there.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -109,7 +112,8 @@ impl Staffed {
             Ok(Ok(facts)) => parts_of(&facts),
             Ok(Err(_)) | Err(_) => vec![part(STORE, Health::Down, Some("it does not answer"))],
         };
-        components.extend(self.tools.breakers.iter().map(|own| part_of_breaker(own.name(), own.breaker())));
+        components
+            .extend(self.tools.breakers.iter().map(|own| part_of_dependency(own.name(), own.standing())));
         components.extend(self.tools.staff.views().await.iter().map(part_of_actor));
         components
     }
@@ -167,7 +171,7 @@ impl Office for Staffed {
             stages: payouts.counts().await?,
             in_flight: payouts.in_flight().await?,
             limits: Some((payouts.limit_book(at_ms).await?, self.tools.limits)),
-            pause: self.tools.house.facts().await?.pause,
+            switches: self.tools.house.facts().await?.into(),
             at_ms,
         })
     }
@@ -180,12 +184,16 @@ impl Office for Staffed {
         self.tools.staff.views().await
     }
 
-    async fn pause(&self, reason: String) -> Result<Pause, Fault> {
-        Ok(self.tools.worker.ask(PauseHouse { reason }).await??)
+    async fn pause(&self, reason: String) -> Result<Switches, Fault> {
+        let pause = self.tools.worker.ask(PauseHouse { reason }).await??;
+        // The house is paused by now, whether or not the store still answers.
+        let restore_gate = self.tools.house.facts().await.ok().and_then(|facts| facts.restore_gate);
+        Ok(Switches { pause: Some(pause), restore_gate })
     }
 
-    async fn resume(&self, reason: String) -> Result<(), Fault> {
-        Ok(self.tools.worker.ask(ResumeHouse { reason }).await??)
+    async fn resume(&self, reason: String) -> Result<Switches, Fault> {
+        self.tools.worker.ask(ResumeHouse { reason }).await??;
+        Ok(self.tools.house.facts().await?.into())
     }
 
     async fn journal_key(&self) -> Result<JournalKeyView, Fault> {
@@ -218,25 +226,37 @@ impl Office for Staffed {
     }
 }
 
-/// The store and the switch.
+/// The store, and what keeps the house from signing. The pause's reason and what told of a restore are for who may see them.
 fn parts_of(facts: &HouseFacts) -> Vec<Component> {
-    let payments = match &facts.pause {
-        Some(_) => {
-            part("payments", Health::Degraded, Some("paused; orders are taken in and what is out is watched"))
-        }
-        None => part("payments", Health::Up, None),
+    let gate = facts.restore_gate.as_ref().map(|gate| format!("shut: {}", waits_for(gate)));
+    let payments = match (&facts.pause, &gate) {
+        (Some(_), _) => Some("paused; orders are taken in and what is out is watched"),
+        (None, Some(_)) => Some("the restore gate is shut; orders are taken in and what is out is watched"),
+        (None, None) => None,
     };
-    vec![part(STORE, Health::Up, None), payments]
+    let switch = |name: &str, trouble: Option<&str>| {
+        part(name, if trouble.is_some() { Health::Degraded } else { Health::Up }, trouble)
+    };
+    vec![part(STORE, Health::Up, None), switch("payments", payments), switch("restore_gate", gate.as_deref())]
 }
 
-fn part_of_breaker(name: &str, breaker: Breaker) -> Component {
-    match breaker {
-        Breaker::Closed { .. } => part(name, Health::Up, None),
-        Breaker::HalfOpen { .. } => {
-            part(name, Health::Degraded, Some("its circuit breaker lets probes through"))
+/// A node or the index: a breaker that has not opened yet does not make it well.
+fn part_of_dependency(name: &str, (breaker, last_answer): (Breaker, Option<LastAnswer>)) -> Component {
+    let (health, detail) = match (breaker, last_answer) {
+        (Breaker::Open { .. }, _) => (Health::Down, "its circuit breaker is open".to_owned()),
+        (Breaker::HalfOpen { .. }, _) => {
+            (Health::Degraded, "its circuit breaker lets probes through".to_owned())
         }
-        Breaker::Open { .. } => part(name, Health::Down, Some("its circuit breaker is open")),
-    }
+        (Breaker::Closed { .. }, None) => (Health::Unknown, "not asked yet".to_owned()),
+        (Breaker::Closed { faults: 0 | 1 }, Some(LastAnswer::Fault)) => {
+            (Health::Degraded, "its last answer was a fault".to_owned())
+        }
+        (Breaker::Closed { faults }, Some(LastAnswer::Fault)) => {
+            (Health::Degraded, format!("its last {faults} answers were faults"))
+        }
+        (Breaker::Closed { .. }, Some(LastAnswer::Well)) => return part(name, Health::Up, None),
+    };
+    part(name, health, Some(&detail))
 }
 
 /// An actor, without its own words: those are for who may see them, at `/v1/admin/actors`.
@@ -258,16 +278,47 @@ fn part(name: &str, health: Health, detail: Option<&str>) -> Component {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use payoutd_actors::ports::{Pause, RestoreGate};
     use serde_json::json;
 
     #[test]
     fn an_open_breaker_and_a_pause_are_shown_by_name() {
+        let healths = |facts: &HouseFacts| parts_of(facts).iter().map(|part| part.health).collect::<Vec<_>>();
+        let names: Vec<_> = parts_of(&HouseFacts::default()).into_iter().map(|part| part.name).collect();
+        assert_eq!(names, ["store", "payments", "restore_gate"]);
+        assert_eq!(healths(&HouseFacts::default()), [Health::Up; 3]);
         let pause = Some(Pause { reason: "x".into(), since_ms: 1 });
-        let facts = HouseFacts { pause, ..HouseFacts::default() };
-        let health: Vec<_> = parts_of(&facts).into_iter().map(|part| (part.name, part.health)).collect();
-        assert_eq!(health, [("store".to_owned(), Health::Up), ("payments".to_owned(), Health::Degraded)]);
-        assert_eq!(part_of_breaker("node a", Breaker::Open { since_ms: 1 }).health, Health::Down);
-        assert_eq!(part_of_breaker("node a", Breaker::default()).health, Health::Up);
+        let paused = HouseFacts { pause, ..HouseFacts::default() };
+        assert_eq!(healths(&paused), [Health::Up, Health::Degraded, Health::Up]);
+        let open = (Breaker::Open { since_ms: 1 }, Some(LastAnswer::Well));
+        assert_eq!(part_of_dependency("node a", open).health, Health::Down);
+    }
+
+    /// F-N06: while the gate is shut nothing is signed, and `payments` does not say that all is well.
+    #[test]
+    fn a_restore_gate_that_is_shut_is_shown_without_what_told_of_it() {
+        let gate = RestoreGate { since_ms: 1, why: "no such file: /var/x".into(), until_ms: None };
+        let shut = |until_ms| {
+            let restore_gate = Some(RestoreGate { until_ms, ..gate.clone() });
+            parts_of(&HouseFacts { restore_gate, ..HouseFacts::default() })
+        };
+        let parts = shut(Some(1_790_000_000_000));
+        assert_eq!((parts[1].health, parts[2].health), (Health::Degraded, Health::Degraded));
+        let detail = parts[2].detail.clone().unwrap();
+        assert!(detail.contains("until the solidified chain is past 2026-09-21T"), "{detail}");
+        let detail = shut(None)[2].detail.clone().unwrap();
+        assert!(detail.starts_with("shut: nothing is signed") && !detail.contains("/var/"), "{detail}");
+    }
+
+    /// A dependency is well when it answered, not because its breaker has not opened yet.
+    #[test]
+    fn a_node_whose_last_answer_was_a_fault_is_not_up_and_one_that_nobody_asked_is_not_known() {
+        let of = |faults, last| part_of_dependency("node a", (Breaker::Closed { faults }, last));
+        assert_eq!(of(0, Some(LastAnswer::Well)), part("node a", Health::Up, None));
+        assert_eq!(of(3, None), part("node a", Health::Unknown, Some("not asked yet")));
+        let fault = |faults| of(faults, Some(LastAnswer::Fault));
+        assert_eq!(fault(1), part("node a", Health::Degraded, Some("its last answer was a fault")));
+        assert_eq!(fault(3), part("node a", Health::Degraded, Some("its last 3 answers were faults")));
     }
 
     /// F003-24: an actor's own words may name files and tables; the public page does not repeat them.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use payoutd::http::office::{
-    Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats,
+    Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats, Switches,
 };
 use payoutd_actors::{
     admission::{AdmissionRefusal, AdmitPayouts, DecidePayout, Decision, DecisionRefusal},
@@ -20,7 +20,7 @@ use payoutd_actors::{
         payout::{Command, Payout, Reason, Reservation, Stage, apply, decide},
     },
     guardian::ActorView,
-    ports::{Admitted, InFlight, Pause, PayoutFilter, StageCount},
+    ports::{Admitted, InFlight, Pause, PayoutFilter, RestoreGate, StageCount},
     treasurer::WalletView,
 };
 use sha2::{Digest, Sha256};
@@ -43,7 +43,7 @@ pub(crate) struct SmallOffice {
 #[derive(Default)]
 struct Inner {
     payouts: Vec<Payout>,
-    pause: Option<Pause>,
+    switches: Switches,
     broken: Option<Fault>,
     sources_away: bool,
 }
@@ -68,6 +68,11 @@ impl SmallOffice {
     /// Whether the sources that a verification asks are away.
     pub(crate) fn sources_are_away(&self, away: bool) {
         self.inner().sources_away = away;
+    }
+
+    /// Somebody has put an older copy of the store back.
+    pub(crate) fn restore_gate(&self, gate: Option<RestoreGate>) {
+        self.inner().switches.restore_gate = gate;
     }
 
     /// Puts a payout where a story wants it.
@@ -221,7 +226,7 @@ impl Office for SmallOffice {
 
     async fn stats(&self) -> Result<Stats, Fault> {
         let inner = self.whole()?;
-        let mut stats = Stats { at_ms: NOW_MS, pause: inner.pause.clone(), ..Stats::default() };
+        let mut stats = Stats { at_ms: NOW_MS, switches: inner.switches.clone(), ..Stats::default() };
         for payout in &inner.payouts {
             let count: &mut StageCount = stats.stages.entry(payout.stage).or_default();
             count.payouts += 1;
@@ -248,15 +253,16 @@ impl Office for SmallOffice {
         vec![ActorView::of("admission", &serde_json::json!({ "waiting": 0 }))]
     }
 
-    async fn pause(&self, reason: String) -> Result<Pause, Fault> {
-        let pause = Pause { reason, since_ms: NOW_MS };
-        self.whole()?.pause = Some(pause.clone());
-        Ok(pause)
+    async fn pause(&self, reason: String) -> Result<Switches, Fault> {
+        let mut inner = self.whole()?;
+        inner.switches.pause = Some(Pause { reason, since_ms: NOW_MS });
+        Ok(inner.switches.clone())
     }
 
-    async fn resume(&self, _: String) -> Result<(), Fault> {
-        self.whole()?.pause = None;
-        Ok(())
+    async fn resume(&self, _: String) -> Result<Switches, Fault> {
+        let mut inner = self.whole()?;
+        inner.switches.pause = None;
+        Ok(inner.switches.clone())
     }
 
     async fn journal_key(&self) -> Result<JournalKeyView, Fault> {
