@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{exit::Exit, failure::Failure, place::Place};
@@ -119,7 +119,7 @@ impl Client {
         self.send(with_body(request, body)).await
     }
 
-    /// Orders, by a key: sent again it is the same order.
+    /// Orders with a body of JSON, by a key: sent again it is the same order.
     ///
     /// # Errors
     /// See [`NoAnswer`].
@@ -127,10 +127,10 @@ impl Client {
         &self,
         path: &str,
         key: &str,
-        body: &impl Serialize,
+        body: Vec<u8>,
     ) -> Result<T, NoAnswer> {
         let request = self.to(path).header("Idempotency-Key", key);
-        self.send(with_body(request, Some(body))).await
+        self.send(request.header(CONTENT_TYPE, "application/json").body(body)).await
     }
 
     fn to(&self, path: &str) -> RequestBuilder {

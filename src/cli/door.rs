@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 
-use super::{client::Client, exit::Exit, failure::Failure, place::Place};
+use super::{
+    client::Client,
+    exit::Exit,
+    failure::Failure,
+    place::{Place, WHERE},
+};
 use crate::config::SecretFile;
 
 /// `--config FILE`, `--data DIR`, or `--url URL --token-file FILE`.
@@ -13,13 +18,12 @@ pub struct Door {
     #[command(flatten)]
     place: Place,
 
-    /// The API's address, where the daemon's configuration is not at hand (http://… or https://…; across a network https,
-    /// because the token travels with every request)
-    #[arg(long, value_name = "URL", value_parser = api_url, requires = "token_file", conflicts_with_all = ["config", "data"])]
+    /// The API's address, from another machine; across a network https, for the token travels with every request
+    #[arg(long, value_name = "URL", value_parser = api_url, requires = "token_file", conflicts_with_all = ["config", "data"], help_heading = WHERE)]
     url: Option<Url>,
 
     /// The file with the API's token, readable by nobody else (chmod 600); with --url
-    #[arg(long, value_name = "FILE", requires = "url")]
+    #[arg(long, value_name = "FILE", requires = "url", help_heading = WHERE)]
     token_file: Option<PathBuf>,
 }
 

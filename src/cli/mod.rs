@@ -57,8 +57,18 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// When to use colour; `auto` means: on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    /// auto, always or never; auto: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output",
+        display_order = 901
+    )]
     color: terminal::Colour,
 }
 
@@ -168,6 +178,6 @@ pub fn wait<F: Future>(work: F) -> F::Output {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Json {
     /// Answer in JSON, for scripts
-    #[arg(long)]
+    #[arg(long, help_heading = "Output", display_order = 900)]
     pub json: bool,
 }

@@ -18,15 +18,18 @@ pub const SANDBOX_CONFIG: &str = "payoutd.toml";
 /// Where a sandbox keeps its network, in its folder.
 pub const SANDBOX_NETWORK: &str = "chain.json";
 
+/// Above the flags that say with whom a command works.
+pub const WHERE: &str = "Where";
+
 /// `--config FILE` or `--data DIR`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Place {
     /// The configuration file [default: $PAYOUTD_CONFIG, else /etc/payoutd/payoutd.toml if it is there]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = WHERE)]
     config: Option<PathBuf>,
 
     /// A sandbox's folder, in place of --config
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    #[arg(long, value_name = "DIR", conflicts_with = "config", help_heading = WHERE)]
     data: Option<PathBuf>,
 }
 

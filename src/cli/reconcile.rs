@@ -46,10 +46,11 @@ Examples:
   payoutd reconcile --json | jq '.findings[]'
   payoutd reconcile --adopt            after a restore, with the daemon stopped: see docs/restore.md
 
-The chain is read from the block of the store's birth on, from the first node that answers and is on the store's chain. What is
-found: false_confirmed, paid_short, overpaid, mismatched, dropped, double_paid, unrecorded, stranger. The look may run beside
-the daemon. Of a sandbox that has left (--data DIR) the network is read that it has saved. Exit codes: 0 nothing differs, 1 something does, 66 no store, 69 no node answers, 75 --adopt while another process
-holds the store, 78 the configuration is wrong.")]
+The chain is read from the block of the store's birth on, from the first node that answers and is on the store's chain; after a
+sandbox has left (--data DIR), from the network that it has saved. The look may run beside the daemon.
+What is found: false_confirmed, paid_short, overpaid, mismatched, dropped, double_paid, unrecorded, stranger.
+Exit codes: 0 nothing differs, 1 something does, 66 no store, 69 no node answers, 75 --adopt while another process holds the
+store, 78 the configuration is wrong.")]
 pub struct Args {
     /// Take over transfers that an older copy of this store has made, where their mark proves whose they are
     #[arg(long)]

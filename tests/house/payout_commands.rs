@@ -35,6 +35,13 @@ impl Desk {
         actix_web::web::block(move || command.output().unwrap()).await.unwrap()
     }
 
+    /// A file of the folder; its path.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     async fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat()).await;
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -92,6 +99,67 @@ async fn a_wrong_order_names_every_mistake_and_ends_with_65() {
     assert!(said.contains("/recipient: ") && said.contains("/amount: "), "{said}");
     assert_eq!(desk.run(&["payouts", "show", "nobody"]).await.status.code(), Some(65));
     assert_eq!(desk.run(&["payouts", "list", "--limit", "1000"]).await.status.code(), Some(65));
+    assert_eq!(desk.door.office.taken(), 0);
+}
+
+/// The fear: a person counts arguments to find out which is the amount, or a script quotes JSON by hand.
+#[actix_web::test]
+async fn an_order_can_be_written_by_name_and_in_a_file_and_is_the_same_order() {
+    let desk = Desk::open().await;
+    let alice = ALICE.to_string();
+    let named = [
+        "payouts",
+        "create",
+        "--recipient",
+        &alice,
+        "--amount",
+        "25.5",
+        "--memo",
+        "thanks",
+        "--idempotency-key",
+        "k",
+    ];
+    let by_name = desk.json(&named).await;
+    let file =
+        desk.file("order.json", &format!(r#"{{"recipient":"{alice}","amount":"25.5","memo":"thanks"}}"#));
+    assert_eq!(desk.json(&["payouts", "create", "--file", &file, "--key", "k"]).await, by_name);
+    assert_eq!(desk.door.office.taken(), 1);
+
+    let many = format!(
+        r#"{{"payouts":[{{"recipient":"{alice}","amount":"1"}},{{"recipient":"{alice}","amount":"2"}}]}}"#
+    );
+    let many = desk.file("payroll.json", &many);
+    let taken = desk.json(&["payouts", "create", "--file", &many, "--key", "payroll"]).await;
+    let amounts: Vec<_> =
+        taken["payouts"].as_array().unwrap().iter().map(|payout| &payout["amount"]).collect();
+    assert_eq!(amounts, ["1", "2"]);
+    let fresh = text(&desk.run(&["payouts", "create", &alice, "3"]).await);
+    assert!(fresh.contains("its key is "), "{fresh}");
+}
+
+/// The file goes to the door as it is, so that a pointer points into what was written, and nothing is taken for something else.
+#[actix_web::test]
+async fn a_file_that_is_no_order_is_refused_by_name() {
+    let desk = Desk::open().await;
+    let alice = ALICE.to_string();
+    let unquoted = desk.file("unquoted.json", &format!(r#"{{"recipient":"{alice}","amount":25.5}}"#));
+    let many = desk.file("many.json", r#"{"payouts":[{"recipient":"Tx","amount":"1"}]}"#);
+    let broken = desk.file("broken.json", "{recipient");
+    for (arguments, code, words) in [
+        (&["--file", &unquoted][..], 65, "/amount"),
+        (&["--file", &many], 65, "/payouts/0/recipient"),
+        (&["--file", &many, "--watch"], 2, "leave --watch out"),
+        (&["--file", &broken], 65, "broken.json is no JSON"),
+        (&["--file", "/no/such/order.json"], 66, "/no/such/order.json"),
+        (&["--file", &unquoted, "--amount", "1"], 2, "cannot be used with"),
+        (&[&alice], 2, "AMOUNT"),
+        (&["--amount", "1"], 2, "RECIPIENT"),
+        (&[&alice, "1", "--recipient", &alice], 2, "cannot be used with"),
+    ] {
+        let refused = desk.run(&[&["payouts", "create"], arguments].concat()).await;
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {refused:?}");
+        assert!(text(&refused).contains(words), "{words} is not in {refused:?}");
+    }
     assert_eq!(desk.door.office.taken(), 0);
 }
 

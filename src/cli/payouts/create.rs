@@ -1,38 +1,75 @@
-//! `payoutd payouts create`: one order, sent until it is answered. The key makes sending it again harmless.
+//! `payoutd payouts create`: one order from the command line, or one or many from a file; sent until it is answered. The key makes
+//! sending it again harmless.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{Read, stdin},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{Client, Exit, Failure, PayoutBody, Terminal, show, watch};
+use serde::de::DeserializeOwned;
+
+use super::{Client, Exit, Failure, PayoutBody, Terminal, list, show, watch};
 use crate::{
     cli::{Json, client::NoAnswer, door::Door},
-    http::payouts::body::{ClearanceBody, OrderBody},
+    http::payouts::body::{BatchTakenBody, ClearanceBody, OrderBody},
 };
 
 /// How often an order that met silence is sent again, with the same key.
 const SENDS_MAX: u32 = 4;
 /// How long to wait between.
 const SEND_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A longer file is no order: no door takes a longer body (`http.body_bytes_max`).
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What `--file` takes for standard input.
+const STDIN: &str = "-";
 
 /// `payoutd payouts create`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "payoutd payouts create <RECIPIENT> <AMOUNT> [OPTIONS]\n       payoutd payouts create --file <FILE> [OPTIONS]",
+    after_help = "\
 Examples:
   payoutd payouts create TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC 25.5 --reference inv-7 --key inv-7
-  payoutd payouts create TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC 25.5 --watch
+  payoutd payouts create --recipient TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC --amount 25.5 --memo thanks --watch
+  payoutd payouts create --file order.json --key inv-7
+  payoutd payouts create --file payroll.json --key payroll-2026-11       up to 500 orders, all taken in or none
+  echo '{\"recipient\":\"TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC\",\"amount\":\"25.5\"}' | payoutd payouts create --file -
 
-The same key with the same order is the same payout, however often it is sent.
-Exit codes: 0 taken in (with --watch: settled), 65 refused, 69 the daemon is away, 75 try again.")]
+A file holds what the API takes: one order, {\"recipient\":\"T…\",\"amount\":\"25.5\",\"reference\":…}, or many,
+{\"payouts\":[{…},{…}]}. An amount is text with at most 6 places: \"25.5\", never 25.5.
+
+The same key with the same order is the same payout, however often it is sent; another order wants another key. Without --key
+there is a fresh one, which is told: who sends the command again without it pays again.
+Exit codes: 0 taken in (with --watch: settled), 1 with --watch: ended otherwise, 2 the command line is wrong, 65 refused, every
+mistake named, 66 the file can not be read, 69 the daemon is away, 75 try again."
+)]
 pub(super) struct Args {
     /// Who is paid: 34 characters starting with T
-    #[arg(value_name = "RECIPIENT")]
-    recipient: String,
+    #[arg(value_name = "RECIPIENT", required_unless_present_any = ["recipient_named", "file"])]
+    recipient: Option<String>,
 
-    /// How much, in USDT: 25.5
-    #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
-    amount: String,
+    /// How much, in USDT, with at most 6 places: 25.5
+    #[arg(value_name = "AMOUNT", allow_hyphen_values = true, required_unless_present_any = ["amount_named", "file"])]
+    amount: Option<String>,
 
-    /// Your own name for the order [default: a fresh one, printed]
-    #[arg(long, value_name = "KEY")]
+    /// The recipient, by name
+    #[arg(long = "recipient", value_name = "ADDRESS", conflicts_with = "recipient")]
+    recipient_named: Option<String>,
+
+    /// The amount, by name
+    #[arg(long = "amount", value_name = "USDT", conflicts_with = "amount", allow_hyphen_values = true)]
+    amount_named: Option<String>,
+
+    /// The order, or up to 500 of them, from a JSON file; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recipient", "amount", "recipient_named", "amount_named", "reference",
+        "memo", "route", "kyc", "not_before", "not_after", "priority", "metadata"])]
+    file: Option<PathBuf>,
+
+    /// Your own name for the order, 1 to 255 visible ASCII characters [default: a fresh one, told]
+    #[arg(long, visible_alias = "idempotency-key", value_name = "KEY")]
     key: Option<String>,
 
     /// Your own word for it, e.g. an invoice's number
@@ -47,20 +84,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
 
-    /// The compliance officer's clearance, a JSON file with hash, expiry, v, r and s
+    /// The compliance officer's clearance for router_kyc, a JSON file with hash, expiry, v, r and s
     #[arg(long, value_name = "FILE")]
     kyc: Option<PathBuf>,
 
-    /// Not signed before this moment (RFC 3339)
+    /// Not signed before this moment: 2026-11-21T18:00:00Z
     #[arg(long, value_name = "MOMENT")]
     not_before: Option<String>,
 
-    /// Cancelled if not signed by this moment (RFC 3339)
+    /// Cancelled if not signed by this moment: 2026-11-21T18:00:00Z
     #[arg(long, value_name = "MOMENT")]
     not_after: Option<String>,
 
-    /// 0 to 9; higher is signed first
-    #[arg(long, value_name = "0-9")]
+    /// 0 to 9; higher is signed first [default: 0]
+    #[arg(long, value_name = "N")]
     priority: Option<u8>,
 
     /// A note of your own, as often as needed
@@ -83,12 +120,25 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// What is sent: one order or many, as the API takes them.
+struct Letter {
+    path: &'static str,
+    body: Vec<u8>,
+}
+
 impl Args {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let client = self.door.client()?;
-        let order = self.order()?;
-        let key = self.key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-        let payout = send(&client, terminal, &key, &order).await?;
+        let letter = self.letter()?;
+        let key = self.key.clone().unwrap_or_else(|| {
+            let fresh = uuid::Uuid::now_v7().to_string();
+            terminal.note(format_args!("its key is {fresh}"));
+            fresh
+        });
+        if letter.path == BATCH {
+            return self.order_many(&client, terminal, &key, &letter).await;
+        }
+        let payout: PayoutBody = send(&client, terminal, &key, &letter).await?;
         if self.watch {
             return watch::follow(&client, terminal, &payout.id, self.json).await;
         }
@@ -100,12 +150,43 @@ impl Args {
         Ok(Exit::Done)
     }
 
+    async fn order_many(
+        &self,
+        client: &Client,
+        terminal: &Terminal,
+        key: &str,
+        letter: &Letter,
+    ) -> Result<Exit, Failure> {
+        if self.watch {
+            return Err(Failure::new(Exit::Usage, "--watch follows one payout, and the file holds many")
+                .next("leave --watch out; `payoutd payouts list` shows what becomes of them"));
+        }
+        let taken: BatchTakenBody = send(client, terminal, key, letter).await?;
+        match self.json.json {
+            true => terminal.json(&taken)?,
+            false => list::table(terminal, &taken.payouts)?,
+        }
+        Ok(Exit::Done)
+    }
+
+    fn letter(&self) -> Result<Letter, Failure> {
+        if let Some(file) = &self.file {
+            return letter_of(file);
+        }
+        let body = serde_json::to_vec(&self.order()?);
+        let body = body.map_err(|why| Failure::because(Exit::Software, "the order has no JSON", &why))?;
+        Ok(Letter { path: ONE, body })
+    }
+
     fn order(&self) -> Result<OrderBody, Failure> {
         let kyc = self.kyc.as_ref().map(clearance).transpose()?;
         let metadata: BTreeMap<_, _> = self.metadata.iter().cloned().collect();
+        let either = |place: &Option<String>, named: &Option<String>| {
+            place.as_ref().or(named.as_ref()).cloned().unwrap_or_default()
+        };
         Ok(OrderBody {
-            recipient: self.recipient.clone(),
-            amount: self.amount.clone(),
+            recipient: either(&self.recipient, &self.recipient_named),
+            amount: either(&self.amount, &self.amount_named),
             currency: None,
             network: None,
             reference: self.reference.clone(),
@@ -120,6 +201,29 @@ impl Args {
     }
 }
 
+const ONE: &str = "/v1/payouts";
+const BATCH: &str = "/v1/payouts/batch";
+
+/// The file goes out as it is: what is wrong with an order, the door says, with a pointer into what was written.
+fn letter_of(file: &Path) -> Result<Letter, Failure> {
+    let is_stdin = file.as_os_str() == STDIN;
+    let shown = if is_stdin { "standard input".to_owned() } else { file.display().to_string() };
+    let cannot_read = |why| Failure::because(Exit::NoInput, format_args!("cannot read {shown}"), &why);
+    let source: Box<dyn Read> =
+        if is_stdin { Box::new(stdin()) } else { Box::new(File::open(file).map_err(cannot_read)?) };
+    let mut body = Vec::new();
+    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut body).map_err(cannot_read)?;
+    if body.len() as u64 > FILE_BYTES_MAX {
+        let why = format!("{shown} is longer than {FILE_BYTES_MAX} bytes: that is no order");
+        return Err(Failure::new(Exit::BadData, why));
+    }
+    let told: serde_json::Value = serde_json::from_slice(&body).map_err(|why| {
+        Failure::because(Exit::BadData, format_args!("{shown} is no JSON"), &why)
+            .next("an order is {\"recipient\":\"T…\",\"amount\":\"25.5\"}; many are {\"payouts\":[…]}")
+    })?;
+    Ok(Letter { path: if told.get("payouts").is_some() { BATCH } else { ONE }, body })
+}
+
 fn clearance(file: &PathBuf) -> Result<ClearanceBody, Failure> {
     let shown = file.display();
     let text = fs::read_to_string(file)
@@ -130,16 +234,16 @@ fn clearance(file: &PathBuf) -> Result<ClearanceBody, Failure> {
 
 /// Sends until there is an answer: silence says nothing about whether the order was taken in, and the key makes one more
 /// try the same order.
-async fn send(
+async fn send<T: DeserializeOwned>(
     client: &Client,
     terminal: &Terminal,
     key: &str,
-    order: &OrderBody,
-) -> Result<PayoutBody, Failure> {
+    letter: &Letter,
+) -> Result<T, Failure> {
     let mut sends = 1;
     loop {
-        let why = match client.order("/v1/payouts", key, order).await {
-            Ok(payout) => return Ok(payout),
+        let why = match client.order(letter.path, key, letter.body.clone()).await {
+            Ok(taken) => return Ok(taken),
             Err(why) => why,
         };
         let again = matches!(why, NoAnswer::Silent { .. }) || (why.may_pass() && sends > 1);

@@ -102,7 +102,7 @@ impl Args {
     }
 }
 
-fn table(terminal: &Terminal, payouts: &[PayoutBody]) -> Result<(), Failure> {
+pub(super) fn table(terminal: &Terminal, payouts: &[PayoutBody]) -> Result<(), Failure> {
     if payouts.is_empty() {
         terminal.note("no payouts");
         return Ok(());

@@ -46,8 +46,8 @@ pub(super) struct Town {
     /// Milliseconds from block to block; 3000 on the public chain
     #[arg(long, value_name = "N", default_value_t = BLOCK_MS, value_parser = clap::value_parser!(u64).range(1..=BLOCK_MS_MAX))]
     block_ms: u64,
-    /// What goes wrong by itself
-    #[arg(long, value_enum, value_name = "WEATHER")]
+    /// What goes wrong by itself: calm, nothing; stormy, everything now and then
+    #[arg(long, value_enum, value_name = "WEATHER", hide_possible_values = true)]
     weather: Option<Sky>,
     /// The storm's number: the same number is the same storm
     #[arg(long, value_name = "N", requires = "weather")]
