@@ -10,6 +10,7 @@ pub mod domain;
 pub mod fakes;
 pub mod guardian;
 pub mod house_clock;
+pub mod journal_tail;
 pub mod ledger;
 pub mod metrics_names;
 pub mod office;

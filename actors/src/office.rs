@@ -13,6 +13,7 @@ use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::guardian::{Handle, Hiring, Pulse};
 use crate::house_clock::HouseClock;
+use crate::journal_tail::pause_where_broken;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
@@ -98,7 +99,7 @@ pub struct Office {
 }
 
 impl Office {
-    /// Opens the office upon a world.
+    /// Opens the office upon a world: the restore gate and the journal's end are looked at before anybody is hired.
     ///
     /// # Errors
     /// When the store does not answer: nobody is hired then.
@@ -107,6 +108,7 @@ impl Office {
         let house_clock: Arc<dyn Clock> = Arc::new(HouseClock::new(world.clock.clone(), facts.latest_ms));
         let (house, journal) = (world.house.as_ref(), world.journal.as_ref());
         shut_the_gate_where_due(house, journal, world.keeper.as_ref(), house_clock.now_ms()).await?;
+        pause_where_broken(house, journal, &world.journal_key, house_clock.now_ms()).await?;
         let (world, breakers) = behind_breakers(world, &rules, &facts);
         let ledger = Ledger::new(world.payouts.clone());
         let mut office = Self {

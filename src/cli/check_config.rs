@@ -66,7 +66,7 @@ impl Args {
     }
 
     fn answer(&self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let sources = self.place.sources();
+        let sources = self.place.sources()?;
         let file = sources.file.as_ref().map(|file| file.display().to_string());
         match sources.load_with_secrets() {
             Ok((Loaded { settings, warnings, .. }, _)) => {

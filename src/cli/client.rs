@@ -57,7 +57,13 @@ impl Client {
     /// Exit 78 for a configuration with mistakes, 66 for a token that can not be read.
     pub fn of(place: &Place) -> Result<Self, Failure> {
         // Its warnings are for who starts the daemon, not for each question to it.
-        let loaded = place.sources().load()?;
+        let sources = place.sources()?;
+        if !Place::is_named(&sources) {
+            let why = "nobody said which daemon: no configuration is named, and none is installed here";
+            return Err(Failure::new(Exit::Configuration, why)
+                .next("name it with --config FILE, --data DIR for a sandbox's folder, or --url URL --token-file FILE"));
+        }
+        let loaded = sources.load()?;
         let http = &loaded.config.http;
         let token = http.token_file.http_token();
         let token =
@@ -238,7 +244,11 @@ fn refused(problem: &ProblemBody) -> Failure {
             several.iter().map(|mistake| format!("\n  {}: {}", mistake.pointer, mistake.detail)).collect()
         }
     };
-    let failure = Failure::new(exit, format_args!("{}{mistakes}", problem.detail));
+    let failure = match problem.errors.len() {
+        // The API says of several that they stand in `errors`; here they stand below.
+        2.. => Failure::new(exit, format_args!("{} mistakes{mistakes}", problem.errors.len())),
+        _ => Failure::new(exit, format_args!("{}{mistakes}", problem.detail)),
+    };
     match problem.status {
         401 => failure.next(
             "the token in http.token_file (or --token-file) is not the one that the daemon was started with",

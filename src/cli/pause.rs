@@ -52,7 +52,9 @@ pub struct Pause {
 Examples:
   payoutd resume \"looked at it, all is well\"
 
-With the daemon down the store is told itself. A restore gate that is shut is said: nothing is signed before it opens by itself.")]
+With the daemon down the store is told itself. A restore gate that is shut is said: nothing is signed before it opens by itself.
+Exit codes: 0 running, 66 no store, 69 the daemon did not answer: ask again, 75 another process holds the store and does not
+answer.")]
 pub struct Resume {
     /// Why, for the journal
     #[arg(value_name = "REASON")]
@@ -122,7 +124,7 @@ fn checked(reason: String) -> Result<String, Failure> {
 
 /// The daemon is down: the store is told itself, under its lock.
 async fn change(place: &Place, change: HouseChange, now_ms: i64) -> Result<PauseStateBody, Failure> {
-    let loaded = place.sources().load()?;
+    let loaded = place.sources()?.load()?;
     let place = &loaded.config.store;
     // Nothing is made here: a store that is not there is said to be missing.
     store::look(place).await.map_err(|why| not_opened(&why))?.close().await;

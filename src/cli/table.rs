@@ -81,6 +81,16 @@ impl std::fmt::Display for Rows {
     }
 }
 
+/// Amounts as they stand in a right-hand column, their points one below the other: `10.1` below `10.01` gets a blank.
+pub fn at_the_point<'a>(amounts: impl Iterator<Item = &'a str> + Clone) -> impl Iterator<Item = String> {
+    let behind = |amount: &str| amount.split_once('.').map_or(0, |(_, places)| places.len() + 1);
+    let most = amounts.clone().map(behind).max().unwrap_or(0);
+    amounts
+        .map(move |amount| format!("{amount}{}", " ".repeat(most - behind(amount))))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
 fn alignment(side: Side) -> CellAlignment {
     match side {
         Side::Left => CellAlignment::Left,
@@ -110,5 +120,15 @@ mod tests {
         rows.push([("settled".into(), Some(Ink::Good)), ("25.5".into(), None)]);
         rows.push([("held".into(), Some(Ink::Care)), ("1000".into(), None)]);
         assert_eq!(rows.to_string(), "stage    usdt\nsettled  25.5\nheld     1000");
+    }
+
+    #[test]
+    fn amounts_stand_one_below_the_other_at_their_points() {
+        let mut rows =
+            Rows::new(&Terminal::new(Colour::Never), [("usdt", Side::Right), ("stage", Side::Left)]);
+        for amount in at_the_point(["10.01", "7", "1234.5"].into_iter()) {
+            rows.push([(amount, None), ("held".into(), None)]);
+        }
+        assert_eq!(rows.to_string(), "   usdt  stage\n  10.01  held\n   7     held\n1234.5   held");
     }
 }

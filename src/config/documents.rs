@@ -19,7 +19,8 @@ const TEMPLATE_HEAD: &str = "\
 # A line that begins with #key shows the default or an example: take the # away to change it.
 # A line without # has no default and must be given.
 # The environment wins over this file: PAYOUTD_STORE__URL is store.url (a double underscore for each dot).
-# Relative paths start at this file's folder. A file that holds a secret must be its owner's alone: chmod 600.
+# Relative paths start at this file's folder. A file that holds a secret is its owner's alone, chmod 600; root's
+# file may be given to the group that payoutd runs as, chmod 640.
 ";
 
 const REFERENCE_HEAD: &str = "\
@@ -37,7 +38,9 @@ without starting, and shows every key with the value that holds and where it com
 --template` prints a file with every key explained; it is `config/payoutd.toml`.
 
 Relative paths start at the folder of the configuration file. Amounts are text, never numbers: `\"1000\"`, `\"25.5\"`.
-Secrets stand in files of their own that only their owner may read (`chmod 600`).
+Secrets stand in files of their own that only their owner may read (`chmod 600`). A file of root's may be given to the group that
+payoutd runs as (`chown root:payoutd`, `chmod 640`), so that the daemon can read it and not change it; systemd's credentials are taken
+as they are. What others can reach is refused.
 ";
 
 /// Every key explained, as a file to begin with.

@@ -6,11 +6,12 @@
 //!   left alone. A key that nobody knows is a mistake, in the file and in the environment.
 //! - **All mistakes are named at once**, each with its key, its place, what was wrong and what would be right, before a
 //!   port is opened or a file is written.
-//! - Secrets are in files of their own, which their owner alone may read. They are never shown.
+//! - Secrets are in files of their own, which nobody but the daemon may read. They are never shown.
 //!
 //! To add a key: a constant in its file under `parts/`, a field, one `ask`; then write the documents again
 //! (`payoutd check-config --template`, `--reference`; a test compares).
 
+mod addresses;
 mod document;
 mod documents;
 mod forms;
@@ -167,10 +168,10 @@ impl Sources {
 
     fn unreadable(&self, error: &io::Error) -> Mistakes {
         self.mistakes(vec![Mistake {
-            key: "the file".into(),
+            key: THE_FILE.into(),
             origin: Origin::Default,
             wrong: format!("cannot be read ({error})"),
-            right: "name the configuration with --config FILE".into(),
+            right: "name one that payoutd's user can read".into(),
         }])
     }
 
@@ -179,6 +180,8 @@ impl Sources {
     }
 }
 
+/// What a mistake names in the place of a key where the whole file can not be read.
+pub const THE_FILE: &str = "the file";
 /// A longer file is not a configuration.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -234,8 +237,10 @@ impl Parts {
         parts
     }
 
-    /// What only two parts show: beside a PostgreSQL there is no file of which the checkpoint could be the neighbour.
+    /// What only two parts show: an address that stands twice; and beside a PostgreSQL there is no file of which the checkpoint
+    /// could be the neighbour.
     fn fit_together(&self, reader: &mut Reader<'_>) {
+        addresses::check(reader);
         if let (Some(store), Some(journal)) = (&self.store, &self.journal)
             && matches!(store.url, StoreUrl::Postgres(_))
             && journal.checkpoint_file.is_none()

@@ -168,6 +168,14 @@ impl<'a> Reader<'a> {
         self.mistakes.push(Mistake { key: name.to_owned(), origin, wrong, right });
     }
 
+    /// The value that holds for a key that was asked for, in TOML.
+    pub(super) fn value_of(&self, name: &str) -> Option<&str> {
+        self.asked.iter().find_map(|asked| match asked {
+            Asked::Setting(setting) if setting.key == name => setting.value.as_deref(),
+            Asked::Setting(_) | Asked::Section(_) => None,
+        })
+    }
+
     /// Something that is allowed and that the operator should know.
     pub(super) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);

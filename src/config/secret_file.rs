@@ -1,11 +1,15 @@
-//! Files that hold secrets: read late, only when their owner alone can read them, and never shown.
+//! Files that hold secrets: read late, only when nobody else can read them, and never shown.
+//!
+//! Nobody else means: mode 0600 or less; or root's own file that root has given to the group of the process that reads it (0640), as
+//! packages and service managers do it, so that the service can read its secrets and not change them. What everybody may read is
+//! refused always.
 
 use std::{
     env,
     ffi::OsStr,
     fmt, fs, io,
     io::Read,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -89,10 +93,12 @@ impl SecretFile {
             return Err(Wrong::new(format!("{shown} is not a file"), "name the file that holds the secret"));
         }
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & forbidden_bits(&self.0, env::var_os("CREDENTIALS_DIRECTORY").as_deref()) != 0 {
+        let credentials = env::var_os("CREDENTIALS_DIRECTORY");
+        let given = is_given_by_root(metadata.uid(), metadata.gid(), &Who::am_i());
+        if mode & forbidden_bits(&self.0, credentials.as_deref(), given) != 0 {
             return Err(Wrong::new(
                 format!("others can reach {shown} (mode {mode:04o})"),
-                format!("chmod 600 {shown}"),
+                format!("chmod 600 {shown}; root's file may also be 640, for the group that payoutd runs as"),
             ));
         }
         // Room for all of it at once: a vector that grows leaves copies behind.
@@ -108,15 +114,33 @@ impl SecretFile {
     }
 }
 
+/// Who this process is.
+struct Who {
+    user: u32,
+    group: u32,
+}
+
+impl Who {
+    fn am_i() -> Self {
+        Self { user: rustix::process::geteuid().as_raw(), group: rustix::process::getegid().as_raw() }
+    }
+}
+
+/// Whether a file is root's, who has given it to the group of this process. Root itself takes root's word for every group: it
+/// looks at the files of a service that is somebody else.
+fn is_given_by_root(owner: u32, group: u32, who: &Who) -> bool {
+    owner == 0 && (who.user == 0 || who.group == group)
+}
+
 /// Which bits of a file's mode say that others can reach it.
 ///
 /// systemd gives a service its credentials as root's files with an access list that names the service's user alone; the
 /// bits of the group then show that list's mask (0440), and no group may read.
-fn forbidden_bits(file: &Path, credentials: Option<&OsStr>) -> u32 {
+fn forbidden_bits(file: &Path, credentials: Option<&OsStr>, is_given_by_root: bool) -> u32 {
     let is_credential = credentials
         .filter(|folder| !folder.is_empty())
         .is_some_and(|folder| file.parent() == Some(Path::new(folder)));
-    if is_credential { 0o037 } else { 0o077 }
+    if is_credential || is_given_by_root { 0o037 } else { 0o077 }
 }
 
 #[cfg(test)]
@@ -127,12 +151,31 @@ mod tests {
     #[test]
     fn a_credential_may_show_its_access_list_and_nothing_else_may() {
         let folder = Some(OsStr::new("/run/credentials/payoutd.service"));
-        let bits = |file: &str, folder| forbidden_bits(Path::new(file), folder);
+        let bits = |file: &str, folder| forbidden_bits(Path::new(file), folder, false);
         assert_eq!(bits("/run/credentials/payoutd.service/wallet.key", folder), 0o037);
         assert_eq!(bits("/run/credentials/payoutd.service.old/wallet.key", folder), 0o077);
         assert_eq!(bits("/run/credentials/payoutd.service/../wallet.key", folder), 0o077);
         assert_eq!(bits("/etc/payoutd/wallet.key", folder), 0o077);
         assert_eq!(bits("wallet.key", Some(OsStr::new(""))), 0o077);
         assert_eq!(bits("/etc/payoutd/wallet.key", None), 0o077);
+    }
+
+    /// The fear: `root:payoutd 0640`, as packages install it, is refused; or a group that is everybody's is taken for the service's.
+    #[test]
+    fn roots_file_may_be_read_by_the_services_own_group_and_by_no_other() {
+        let (root, service, users) = (0, 990, 100);
+        let payoutd = Who { user: service, group: service };
+        assert!(is_given_by_root(root, service, &payoutd));
+        assert!(is_given_by_root(root, service, &Who { user: root, group: root }), "an operator looks");
+        assert!(!is_given_by_root(root, users, &payoutd), "a group that it is a guest of");
+        assert!(!is_given_by_root(service, service, &payoutd), "its own file: chmod 600 costs nothing");
+        assert!(!is_given_by_root(users, service, &payoutd), "somebody else's file");
+        for others in [0o644, 0o641, 0o660, 0o650, 0o604] {
+            assert!(
+                others & forbidden_bits(Path::new("/etc/payoutd/wallet.key"), None, true) != 0,
+                "{others:o}"
+            );
+        }
+        assert_eq!(0o640 & forbidden_bits(Path::new("/etc/payoutd/wallet.key"), None, true), 0);
     }
 }

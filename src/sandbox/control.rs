@@ -29,9 +29,12 @@ pub(crate) fn answer(chain: &mut SimChain, ask: &Ask) -> Reply {
 }
 
 fn weather(chain: &mut SimChain, body: &str) -> Reply {
-    let order = match serde_json::from_str::<WeatherOrder>(body) {
+    // Read as an object first: a list would be taken for the fields in their order.
+    let order = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(body);
+    let order = order.and_then(|fields| serde_json::from_value::<WeatherOrder>(fields.into()));
+    let order = match order {
         Ok(order) => order,
-        Err(error) => return refused(&error.to_string()),
+        Err(error) => return refused(&format!("an order is one JSON object, like {{\"fork\":2}}: {error}")),
     };
     match chain.order(&order) {
         Ok(()) => written(StatusCode::OK, &json!({ "head": chain.head_number(), "ordered": order })),
@@ -49,9 +52,9 @@ fn what_exists() -> serde_json::Value {
         "weather": "calm, or stormy with a seed: everything goes wrong now and then, but for executions that fail",
         "seed": "the storm's number; the same number is the same storm",
         "pause_blocks": "true: nobody makes blocks; false: they do again",
-        "fork": "so many blocks of the head lose against a branch without them, their transactions go back to the pools",
+        "fork": "so many blocks of the head, 1 to 8, lose against a branch without them, their transactions go back to the pools",
         "rivals": "with fork: signed transactions, in hex, that only the winning side knows",
-        "missed_slots": "so many slots pass without a block",
+        "missed_slots": "so many slots, 1 to 1000, pass without a block",
         "stop_solidification": "true: blocks are made, too few producers build on them; false: they do again",
         "next_broadcast": {
             "accepts_then_hangs_up": "taken, then the line closes without a byte",
@@ -116,11 +119,63 @@ mod tests {
     #[test]
     fn weather_that_does_not_exist_is_refused_with_a_list_of_what_does() {
         let mut chain = SimChain::new(Settings::default(), 1_800_000_000_000);
-        for body in ["{\"rain\":true}", "{\"next_broadcast\":\"eats_it\"}", "rain", "{\"node\":9}"] {
+        for body in [
+            "{\"rain\":true}",
+            "{\"next_broadcast\":\"eats_it\"}",
+            "rain",
+            "{\"node\":9,\"lag\":{\"by_ms\":1}}",
+        ] {
             let reply = answer(&mut chain, &posted(body));
             assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{body}");
             assert!(reply.body.contains("accepts_then_hangs_up"), "{body}");
         }
+    }
+
+    /// The fear: an order that means nothing is answered as if it were carried out, and a test proves nothing.
+    #[test]
+    fn an_order_that_orders_nothing_or_too_much_is_refused_with_what_would_be_right() {
+        let mut chain = SimChain::new(Settings::default(), 1_800_000_000_000);
+        for (body, right) in [
+            ("", "one JSON object"),
+            ("[]", "one JSON object"),
+            ("[\"stormy\"]", "one JSON object"),
+            ("null", "one JSON object"),
+            ("{}", "nothing is ordered"),
+            ("{\"node\":0}", "nothing is ordered"),
+            ("{\"tronscan\":{}}", "nothing is ordered"),
+            ("{\"fork\":0}", "1 to 8 is possible"),
+            ("{\"fork\":100}", "1 to 8 is possible"),
+            ("{\"fork\":-1}", "invalid value"),
+            ("{\"missed_slots\":4000000000}", "1 to 1000 is possible"),
+            ("{\"seed\":7}", "about weather"),
+            ("{\"weather\":\"calm\",\"seed\":7}", "about stormy weather"),
+            ("{\"rivals\":[\"00\"]}", "about fork"),
+            ("{\"lag\":{\"by_ms\":99999999999}}", "lag.by_ms"),
+            ("{\"lag\":{\"by_ms\":1,\"for_ms\":2}}", "unknown field"),
+            ("{\"stale_solid\":{\"blocks\":1,\"for_ms\":18446744073709551615}}", "stale_solid.for_ms"),
+            (
+                "{\"token_fee\":{\"basis_points_rate\":10001,\"maximum_micro_usdt\":1}}",
+                "token_fee.basis_points_rate",
+            ),
+            ("{\"dynamic_energy_factor\":18446744073709551615}", "dynamic_energy_factor"),
+            ("{\"tronscan\":{\"status\":200}}", "400 to 599"),
+            ("{\"tronscan\":{\"status\":500,\"times\":4000000000}}", "tronscan.times"),
+            ("{\"tronscan\":{\"times\":2}}", "tronscan.status"),
+        ] {
+            let before = chain.save().unwrap();
+            let reply = answer(&mut chain, &posted(body));
+            assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{body}: {}", reply.body);
+            let told: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+            assert!(told["error"].as_str().unwrap().contains(right), "{body}: {}", told["error"]);
+            assert!(chain.save().unwrap() == before, "{body} has changed something");
+        }
+        assert_eq!(answer(&mut chain, &posted("{\"fork\":8}")).status, StatusCode::OK);
+        let second = answer(&mut chain, &posted("{\"fork\":1}"));
+        assert!(
+            second.status == StatusCode::BAD_REQUEST && second.body.contains("under way"),
+            "{}",
+            second.body
+        );
     }
 
     /// What the list names can be ordered, and what can be ordered is named.

@@ -47,7 +47,7 @@ fn a_storm_delays_and_neither_loses_nor_doubles() {
     }
 }
 
-/// A second sandbox in the same folder is refused by the store's lock; one after the other goes on with what is there.
+/// One sandbox after the other goes on with what is there.
 #[test]
 fn a_folder_is_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,6 +157,50 @@ fn one_signal_ends_the_demonstration_in_order_and_keeps_what_was_done() {
         assert_eq!(kept["payouts"].as_array().unwrap().len(), payouts, "{kept}");
         json_upon(data, 0, &["reconcile", "--json"]);
     }
+}
+
+/// The fear: a second sandbox in the folder is refused, but only after it has written its own addresses over the first one's.
+#[test]
+fn a_second_sandbox_in_the_folder_is_refused_and_touches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let (mut day, mut says) = slow_day(data, &["--demo", "1"]);
+    until_said(&mut says, "is open at");
+    let written = std::fs::read(folder.path().join("payoutd.toml")).unwrap();
+    let second = upon(data, &["sandbox", "--demo", "1", "--exit"]);
+    assert_eq!(second.status.code(), Some(75), "{}", told(&second));
+    assert!(told(&second).contains(&format!("process {}", day.id())), "{}", told(&second));
+    assert!(written == std::fs::read(folder.path().join("payoutd.toml")).unwrap());
+    json_upon(data, 0, &["actors", "--json"]);
+    terminate(&day);
+    assert_eq!(day.wait().unwrap().code(), Some(0));
+}
+
+/// What somebody meets who mistypes a folder, or names nothing at all.
+#[test]
+fn a_folder_that_is_none_and_a_daemon_that_nobody_named_are_said_with_the_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("nothing");
+    let data = data.to_str().unwrap();
+    for command in [
+        &["payouts", "list"][..],
+        &["reconcile"],
+        &["audit", "verify"],
+        &["pause"],
+        &["check-config", "--json"],
+    ] {
+        let refused = upon(data, command);
+        assert_eq!(refused.status.code(), Some(66), "{command:?}: {}", told(&refused));
+        assert!(
+            told(&refused).contains(&format!("`payoutd sandbox --data {data}` makes one")),
+            "{}",
+            told(&refused)
+        );
+    }
+    let mut nobody = Command::new(env!("CARGO_BIN_EXE_payoutd"));
+    let nobody = nobody.args(["payouts", "list"]).env_remove("PAYOUTD_CONFIG").output().unwrap();
+    assert_eq!(nobody.status.code(), Some(78), "{}", told(&nobody));
+    assert!(told(&nobody).contains("--url URL --token-file FILE"), "{}", told(&nobody));
 }
 
 /// The fear: a folder whose kill switch was pulled yesterday, and a demonstration that waits for ever without a word.

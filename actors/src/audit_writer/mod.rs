@@ -1,8 +1,8 @@
 //! The audit writer: puts the journal's rows under its seal, in order, one writer a store (F002-18 to F002-22).
 //!
-//! The rows themselves are written in the money's own transactions; what is done here comes after and stops nothing:
-//! while rows can be written money goes on, and rows without a seal are counted and shown. Promises: no seal ever covers
-//! a row that is not the next one or whose hash is not its own; two writers can not fork the chain (the store refuses
+//! The rows themselves are written in the money's own transactions; what is done here comes after and holds nothing up: while rows
+//! can be written money goes on, and rows without a seal are counted and shown. A row that is not what was written pauses the
+//! house. Promises: no seal ever covers a row that is not the next one or whose hash is not its own; two writers can not fork the chain (the store refuses
 //! the second seal, and its writer reads on from the first); the newest checkpoint is kept beside the database. Never
 //! here: a change of a row.
 
@@ -11,12 +11,13 @@ mod tests;
 
 use crate::domain::journal::{ChainHead, Checkpoint, JournalKey, Seal, SealError, SealRun};
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
+use crate::journal_tail::stop_the_house;
 use crate::metrics_names as names;
 use crate::ports::{CheckpointKeeper, Clock, House, Journal, ROLE_LEASE_MS, Role, Roles, StoreFault};
 use crate::rounds::{Found, Rounds};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use serde::Serialize;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,11 @@ pub enum SealTrouble {
 }
 
 impl SealTrouble {
+    /// Whether the journal is not what was written, whatever the store says later.
+    fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken(_) | Self::Store(StoreFault::Corrupt(_)))
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::StandsBy => "stands_by",
@@ -132,6 +138,8 @@ struct Desk {
     tools: AuditWriterTools,
     /// One at a time: rounds and whoever asks for a checkpoint.
     book: Mutex<Book>,
+    /// The house was paused for a broken journal. Once: whoever lets go of the switch has looked.
+    has_stopped_the_house: Cell<bool>,
     view: RefCell<AuditWriterView>,
 }
 
@@ -148,7 +156,12 @@ impl AuditWriter {
     /// An audit writer with its tools; it reads where it stopped by itself.
     #[must_use]
     pub fn new(tools: AuditWriterTools) -> Self {
-        let desk = Desk { tools, book: Mutex::default(), view: RefCell::default() };
+        let desk = Desk {
+            tools,
+            book: Mutex::default(),
+            has_stopped_the_house: Cell::default(),
+            view: RefCell::default(),
+        };
         Self { desk: Rc::new(desk), look: Rounds::default(), gathering: false }
     }
 
@@ -176,15 +189,29 @@ impl Desk {
             .filter(|trouble| !matches!(trouble, SealTrouble::Empty | SealTrouble::StandsBy));
         if let Some(trouble) = trouble {
             // A row that changed is a matter for a person, a store that is away comes back.
-            match trouble {
-                SealTrouble::Broken(_) => error!(%trouble, "the journal can not be sealed"),
-                _ => warn!(%trouble, "the journal can not be sealed"),
+            match trouble.is_broken() {
+                true => self.stop_the_house(trouble).await,
+                false => warn!(%trouble, "the journal can not be sealed"),
             }
             metrics::counter!(names::JOURNAL_SEAL_FAILURES_TOTAL, "cause" => trouble.word()).increment(1);
         }
         let mut view = self.view.borrow_mut();
         view.trouble = trouble.map(SealTrouble::to_string);
         result
+    }
+
+    /// Money does not move upon a journal that is not what was written.
+    async fn stop_the_house(&self, trouble: &SealTrouble) {
+        error!(%trouble, "the journal can not be sealed");
+        if self.has_stopped_the_house.get() {
+            return;
+        }
+        let stopped =
+            stop_the_house(&*self.tools.house, &trouble.to_string(), self.tools.clock.now_ms()).await;
+        match stopped {
+            Ok(()) => self.has_stopped_the_house.set(true),
+            Err(fault) => error!(%fault, "the house can not be paused: the next look tries again"),
+        }
     }
 
     async fn try_to_seal(&self, book: &mut Book) -> Result<Checkpoint, SealTrouble> {
@@ -209,7 +236,7 @@ impl Desk {
             self.show(book, last_seq);
             if book.head() == before {
                 let why = format!("seal {} is neither taken nor there", before.seal_no.saturating_add(1));
-                return Err(StoreFault::Corrupt(why).into());
+                return Err(StoreFault::Away(why).into());
             }
         }
         self.checkpoint(book).await

@@ -1,7 +1,7 @@
 //! Stories of the seal, on paused time.
 
 use super::*;
-use crate::domain::journal::{Body, Report, SEAL_ROWS_MAX, Verifier, VerifyOptions};
+use crate::domain::journal::{Body, JournalRecord, Report, SEAL_ROWS_MAX, Verifier, VerifyOptions};
 use crate::fakes::{MemoryStore, PocketKeeper, TestClock};
 use crate::ports::HouseChange;
 use actix::Addr;
@@ -24,10 +24,45 @@ fn town() -> Town {
     }
 }
 
+/// A journal of which somebody has changed a row.
+struct Changed {
+    store: MemoryStore,
+    seq: i64,
+}
+
+#[async_trait::async_trait]
+impl Journal for Changed {
+    async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault> {
+        let mut rows = self.store.records(from_seq, limit).await?;
+        rows.iter_mut().filter(|row| row.seq == self.seq).for_each(|row| row.at_ms += 1);
+        Ok(rows)
+    }
+
+    async fn last_seq(&self) -> Result<i64, StoreFault> {
+        self.store.last_seq().await
+    }
+
+    async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {
+        self.store.seals(from_seal_no, limit).await
+    }
+
+    async fn last_seal(&self) -> Result<Option<Seal>, StoreFault> {
+        self.store.last_seal().await
+    }
+
+    async fn put_seal(&self, seal: Seal) -> Result<bool, StoreFault> {
+        self.store.put_seal(seal).await
+    }
+}
+
 impl Town {
     fn hire(&self) -> Addr<AuditWriter> {
+        self.hire_upon(Arc::new(self.store.clone()))
+    }
+
+    fn hire_upon(&self, journal: Arc<dyn Journal>) -> Addr<AuditWriter> {
         let tools = AuditWriterTools {
-            journal: Arc::new(self.store.clone()),
+            journal,
             house: Arc::new(self.store.clone()),
             roles: Arc::new(self.store.clone()),
             key: self.key.clone(),
@@ -220,6 +255,30 @@ async fn a_checkpoint_that_could_not_be_kept_is_kept_later() {
     town.keeper.set_away(false);
     pass(6).await;
     assert_eq!(town.keeper.kept().await.unwrap().map(|kept| kept.last_seq), Some(2));
+}
+
+/// The fear: a row is changed before its seal is made, and money goes on moving upon it.
+#[actix::test]
+async fn a_row_that_was_changed_before_its_seal_pauses_the_house_once() {
+    let town = town();
+    town.write(5).await;
+    let writer = town.hire_upon(Arc::new(Changed { store: town.store.clone(), seq: 4 }));
+    pass(6).await;
+    assert_eq!(town.verify().await.sealed_to_seq, 3, "what came before it is sound and is sealed");
+    let reason = town.store.facts().await.unwrap().pause.unwrap().reason;
+    assert!(reason.contains("row 4") && reason.contains("payoutd audit verify"), "{reason}");
+    let alarms = async || {
+        let rows = town.store.records(1, u32::MAX).await.unwrap();
+        rows.iter().filter(|row| row.kind == "alarm_journal_broken").count()
+    };
+    assert_eq!(alarms().await, 1);
+    // A person has looked. The row is still there, and still not sealed.
+    let resume = HouseChange::Resume { reason: "looked at it".to_owned() };
+    town.store.change(vec![resume], town.clock.now_ms()).await.unwrap();
+    pass(60).await;
+    assert!(town.store.facts().await.unwrap().pause.is_none());
+    assert_eq!((alarms().await, town.verify().await.sealed_to_seq), (1, 3));
+    assert!(town.view(&writer).await["trouble"].is_string());
 }
 
 /// F-P26: the writer leaves last, with everything under its seal.

@@ -77,6 +77,9 @@ impl Args {
             store.close().await;
             written.map_err(not_written)
         })?;
+        if let Some(file) = &self.out {
+            terminal.note(format_args!("written to {}", file.display()));
+        }
         Ok(Exit::Done)
     }
 

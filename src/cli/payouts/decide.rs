@@ -24,6 +24,9 @@ struct Which {
 
 /// `payoutd payouts cancel ID`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Only before anything is signed: what is out can not be called back.
+Exit codes: 0 done, 65 its stage does not permit it, or nobody has this id, 69 the daemon is away.")]
 pub(super) struct Cancel {
     #[command(flatten)]
     which: Which,
@@ -31,6 +34,9 @@ pub(super) struct Cancel {
 
 /// `payoutd payouts release ID`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It stays held where what held it still does: a limit, an empty wallet.
+Exit codes: 0 done, 65 its stage does not permit it, or nobody has this id, 69 the daemon is away.")]
 pub(super) struct Release {
     #[command(flatten)]
     which: Which,
@@ -38,6 +44,9 @@ pub(super) struct Release {
 
 /// `payoutd payouts reject ID --note …`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It ends for good, and what was set aside for it is free again; paying after all is a new order.
+Exit codes: 0 done, 65 its stage does not permit it, or nobody has this id, 69 the daemon is away.")]
 pub(super) struct Reject {
     /// Why, for the journal
     #[arg(long, value_name = "TEXT")]
@@ -52,7 +61,8 @@ pub(super) struct Reject {
 #[command(after_help = "\
 Look at the transaction first: `payoutd payouts show ID` and `payoutd payouts verify ID`.
 --paid: the money arrived as it should, or you settled the difference. --failed: it counts as not paid; paying again is
-a new order.")]
+a new order.
+Exit codes: 0 done, 65 its stage does not permit it, or nobody has this id, 69 the daemon is away.")]
 pub(super) struct Resolve {
     /// It counts as paid
     #[arg(long, conflicts_with = "failed", required_unless_present = "failed")]

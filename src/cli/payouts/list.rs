@@ -5,7 +5,7 @@ use crate::{
     cli::{
         Json,
         door::Door,
-        table::{Rows, Side},
+        table::{Rows, Side, at_the_point},
     },
     http::payouts::body::PayoutBody,
 };
@@ -15,9 +15,11 @@ use crate::{
 #[command(after_help = "\
 Examples:
   payoutd payouts list --stage held
-  payoutd payouts list --recipient TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC --from 2026-11-01T00:00:00Z --all --json")]
+  payoutd payouts list --recipient TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC --from 2026-11-01T00:00:00Z --all --json
+
+Exit codes: 0 listed, 65 a filter is wrong, every mistake named, 69 neither the daemon nor its store is there.")]
 pub(super) struct Args {
-    /// Only in this stage
+    /// Only in this stage: admitted, held, signed, broadcast, included, settled, failed, …
     #[arg(long, value_name = "STAGE")]
     stage: Option<String>,
 
@@ -111,19 +113,20 @@ pub(super) fn table(terminal: &Terminal, payouts: &[PayoutBody]) -> Result<(), F
         terminal,
         [
             ("id", Side::Left),
-            ("created", Side::Left),
+            ("created (UTC)", Side::Left),
             ("recipient", Side::Left),
             ("usdt", Side::Right),
             ("stage", Side::Left),
             ("reference", Side::Left),
         ],
     );
-    for payout in payouts {
+    let amounts = at_the_point(payouts.iter().map(|payout| payout.amount.as_str()));
+    for (payout, amount) in payouts.iter().zip(amounts) {
         rows.push([
             (payout.id.clone(), None),
-            (payout.created_at.get(..19).unwrap_or_default().to_owned(), None),
+            (payout.created_at.get(..19).unwrap_or_default().replace('T', " "), None),
             (payout.recipient.clone(), None),
-            (payout.amount.clone(), None),
+            (amount, None),
             (standing(payout), ink(payout.stage)),
             (payout.reference.clone().unwrap_or_default(), None),
         ]);

@@ -37,7 +37,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Order a payout
-    Create(create::Args),
+    Create(Box<create::Args>),
     /// Show a payout: where it stands, why, its transfers and its proof
     Show(show::Args),
     /// List payouts, newest first

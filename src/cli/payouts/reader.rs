@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
     /// Opens the store in the place of a daemon that is not running; whatever else kept it from answering is said.
     async fn turn_to_store(&mut self, why: NoAnswer) -> Result<(), Failure> {
         let (NoAnswer::NobodyThere { .. }, Some(place)) = (&why, self.place) else { return Err(why.into()) };
-        let loaded = place.sources().load()?;
+        let loaded = place.sources()?.load()?;
         let store = match cellar::look(&loaded.config.store).await {
             Ok(store) => store,
             // Nothing was ever kept here: there is only the daemon to ask.

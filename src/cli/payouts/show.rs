@@ -16,6 +16,8 @@ use crate::{
 
 /// `payoutd payouts show ID`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 shown, 65 nobody has this id, 69 neither the daemon nor its store is there.")]
 pub(super) struct Args {
     /// The payout's id
     #[arg(value_name = "ID")]
@@ -30,7 +32,9 @@ pub(super) struct Args {
 
 /// `payoutd payouts verify ID`
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 verified, 1 not verified, 75 the sources are away.")]
+#[command(after_help = "\
+Every node and the second eye are asked anew; nothing is changed.
+Exit codes: 0 verified, 1 not verified, 65 nobody has this id, 69 the daemon is away, 75 the sources are away.")]
 pub(super) struct Verify {
     /// The payout's id
     #[arg(value_name = "ID")]
@@ -133,7 +137,7 @@ fn verification(terminal: &Terminal, told: &VerificationBody) -> Result<(), Fail
         false => terminal.on_stdout(Ink::Care, "not verified"),
     };
     terminal.line(format_args!(
-        "{verdict}: {} of {} confirmations",
+        "{verdict}: {} confirmations, {} are wanted",
         told.confirmations, told.confirmations_wanted
     ))?;
     let mut rows =

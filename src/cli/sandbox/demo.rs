@@ -2,7 +2,7 @@
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::table::{Rows, Side};
+use crate::cli::table::{Rows, Side, at_the_point};
 use crate::cli::terminal::{Ink, Terminal};
 use crate::wiring::OpenHouse;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -223,7 +223,9 @@ pub(super) fn table(terminal: &Terminal, payouts: &[Payout], head: u64) -> Rows 
         ("seconds", Side::Right),
     ];
     let mut rows = Rows::new(terminal, headings);
-    for payout in payouts {
+    let amounts: Vec<String> = payouts.iter().map(|payout| payout.order.amount.to_string()).collect();
+    let amounts = at_the_point(amounts.iter().map(String::as_str));
+    for (payout, amount) in payouts.iter().zip(amounts) {
         let attempt = payout.attempts.last();
         let confirmations = attempt
             .and_then(|attempt| attempt.block)
@@ -233,7 +235,7 @@ pub(super) fn table(terminal: &Terminal, payouts: &[Payout], head: u64) -> Rows 
         rows.push([
             (payout.id.to_string(), None),
             (payout.order.recipient.to_string(), None),
-            (payout.order.amount.to_string(), None),
+            (amount, None),
             (payout.stage.word().to_owned(), Some(ink_of(payout.stage))),
             (attempt.map_or_else(|| "-".to_owned(), |attempt| attempt.txid.to_string()), Some(Ink::Faint)),
             (confirmations.to_string(), None),

@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::keys::folder;
-use crate::cli::place::SANDBOX_CONFIG;
+use crate::cli::place::{SANDBOX_CONFIG, SANDBOX_STORE};
 use crate::sandbox::Description;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::tron::PrivateKey;
@@ -41,7 +41,7 @@ fn configuration(network: &Description, wallet: &str, officer: Address, http: So
     let Description { tronscan_http, usdt, router_v0, router_kyc, .. } = network;
     format!(
         "# Written by `payoutd sandbox` at each start; every key is explained in config/payoutd.toml.\n\
-         [store]\nurl = \"sqlite:payoutd.db\"\n\n\
+         [store]\nurl = \"sqlite:{SANDBOX_STORE}\"\n\n\
          [http]\nlisten = \"{http}\"\ntoken_file = \"{token}\"\n\n\
          [wallet]\naddress = \"{wallet}\"\nkey_file = \"{wallet_key}\"\n\n\
          [journal]\nkey_file = \"{journal_key}\"\n\n\

@@ -3,7 +3,7 @@
 use super::chain::{BLOCK_MS, BLOCK_MS_MAX, Sky, Stop};
 use super::demo::{self, FrontDoor, Tally};
 use super::{furnish::furnish, page};
-use crate::cli::place::SANDBOX_NETWORK;
+use crate::cli::place::{SANDBOX_NETWORK, SANDBOX_STORE};
 use crate::cli::run::failure;
 use crate::cli::{
     Json,
@@ -13,6 +13,7 @@ use crate::cli::{
 };
 use crate::config::{Config, Secrets, Sources};
 use crate::sandbox::{Clock, Listen, Sandbox, SandboxSettings};
+use crate::store::{LockError, StoreLock};
 use crate::telemetry::{self, Metrics};
 use crate::wiring::{self, OpenHouse};
 use crate::world::SystemClock;
@@ -23,6 +24,7 @@ use payoutd_actors::ports::{Clock as _, Payouts};
 use payoutd_actors::reconcile::{ChainBook, Comparison, NotCompared, Reading, Tools, compare, node_of};
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -75,10 +77,11 @@ struct Answer {
 impl Town {
     /// Runs the sandbox's day.
     pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
-        let folder = Folder::of(self.data.clone())?;
+        let folder = Folder::of(self.data.clone());
         crate::cli::wait(async move {
             // From the first moment on: whoever changes their mind during the demonstration is heard.
             let stop = Stop::listen()?;
+            let _alone = folder.lock()?;
             let sandbox = Sandbox::start(self.network(&folder.path)).await.map_err(|why| {
                 Failure::because(Exit::Unavailable, "the simulated network does not start", &why)
             })?;
@@ -300,15 +303,28 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(named: Option<PathBuf>) -> Result<Self, Failure> {
-        if let Some(path) = named {
-            return Ok(Self { path, passing: false });
-        }
-        let path = std::env::temp_dir().join(format!("payoutd-sandbox-{}", std::process::id()));
-        std::fs::create_dir_all(&path).map_err(|why| {
-            Failure::because(Exit::CannotCreate, format_args!("cannot make {}", path.display()), &why)
+    fn of(named: Option<PathBuf>) -> Self {
+        let passing = named.is_none();
+        let of_its_own = || std::env::temp_dir().join(format!("payoutd-sandbox-{}", std::process::id()));
+        Self { path: named.unwrap_or_else(of_its_own), passing }
+    }
+
+    /// Makes the folder where it is not there, and takes it for this process alone, before anything is written into it: a second
+    /// sandbox would put its own addresses into the configuration of the first, and its own network over it.
+    fn lock(&self) -> Result<StoreLock, Failure> {
+        let taken = |why: LockError| {
+            Failure::because(Exit::TryLater, "another process works in this folder", &why).next(format_args!(
+                "use it (`payoutd payouts list --data {}`), stop it, or name another folder",
+                self.path.display()
+            ))
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(|why| {
+            Failure::because(Exit::CannotCreate, format_args!("cannot make {}", self.path.display()), &why)
+                .next("name a folder with --data that can be made here")
         })?;
-        Ok(Self { path, passing: true })
+        // Also whoever runs the daemon alone upon this folder's store; the house takes this lock again when it opens.
+        drop(StoreLock::take(&self.path.join(SANDBOX_STORE)).map_err(taken)?);
+        StoreLock::take(&self.path.join(SANDBOX_NETWORK)).map_err(taken)
     }
 }
 

@@ -255,8 +255,10 @@ impl Routers {
             (Some(router), Some(officer)) => Some((router, officer)),
             (None, None) => None,
             (Some(_), None) => {
-                let wrong = "is missing: without it nobody can check a compliance signature";
-                reader.mistake(KYC_OFFICER.name, Wrong::new(wrong, "write the officer's address"));
+                let wrong = "is missing beside network.router_kyc: without it nobody can check a clearance";
+                let right = "write kyc_officer = \"T…\", the address of the key that signs clearances and that the router \
+                             believes, or drop router_kyc";
+                reader.mistake(KYC_OFFICER.name, Wrong::new(wrong, right));
                 return None;
             }
             (None, Some(_)) => {

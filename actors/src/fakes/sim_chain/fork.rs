@@ -13,7 +13,7 @@ use super::bytes::Bytes;
 use super::transaction::Transaction;
 
 /// More blocks than this can not be undone: a longer branch would be solid.
-const FORK_BLOCKS_MAX: u32 = 8;
+pub(super) const FORK_BLOCKS_MAX: u32 = 8;
 
 /// A fork in the making.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use crate::domain::tron::TxId;
 
 use super::SimChain;
 use super::bytes::Bytes;
+use super::fork::FORK_BLOCKS_MAX;
 use super::storm::Storm;
 use super::weather::{BroadcastWeather, Decree, ReadWeather, Weather};
 
@@ -55,6 +56,7 @@ pub struct WeatherOrder {
 
 /// A node hears of blocks late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeLag {
     /// By so many milliseconds, from now on; 0 takes it back.
     pub by_ms: u64,
@@ -62,6 +64,7 @@ pub struct NodeLag {
 
 /// A node's solid view stands further back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StaleSolid {
     /// By so many blocks.
     pub blocks: u64,
@@ -71,6 +74,7 @@ pub struct StaleSolid {
 
 /// A block is served with a transaction taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DoctoredBlock {
     /// Which transaction; left out, the first of the next block that holds one, once.
     #[serde(default)]
@@ -81,6 +85,7 @@ pub struct DoctoredBlock {
 
 /// USDT's fee on transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TokenFee {
     /// Hundredths of a percent.
     pub basis_points_rate: u64,
@@ -102,9 +107,48 @@ pub struct TronScanWeather {
     pub times: Option<u32>,
 }
 
-/// An order that can not be carried out.
+/// Slots in a row that can be missed; fifty minutes of the public chain.
+const MISSED_SLOTS_MAX: u64 = 1_000;
+/// How late a node or an index can be, and how long a node's view can stand still: an hour.
+const LATE_MS_MAX: u64 = 3_600_000;
+/// How far back a node's solid view can stand.
+const STALE_BLOCKS_MAX: u64 = 10_000;
+/// Everything: a fee can not be more than what is sent.
+const BASIS_POINTS_MAX: u64 = 10_000;
+/// A hundred times the energy; the public chain's own limit is 3.4 times.
+const ENERGY_FACTOR_MAX: u64 = 1_000_000;
+/// Answers of TronScan that can be ordered at once.
+const STATUSES_MAX: u64 = 1_000;
+
+/// An order that can not be carried out. Nothing of it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OrderRefused {
+    /// Nothing is ordered.
+    #[error("nothing is ordered: name what shall happen, like {{\"fork\":2}}")]
+    Nothing,
+    /// A figure that would mean nothing, or more than the network is made for.
+    #[error("{what} is {given}: {from} to {to} is possible")]
+    OutOfRange {
+        /// The order's name.
+        what: &'static str,
+        /// What was given.
+        given: u64,
+        /// The least.
+        from: u64,
+        /// The most.
+        to: u64,
+    },
+    /// A word about an order that is not there.
+    #[error("{what} says something about {needs}, which is not ordered: name both")]
+    Alone {
+        /// What was given.
+        what: &'static str,
+        /// What it is about.
+        needs: &'static str,
+    },
+    /// One fork at a time.
+    #[error("a fork is under way: order the next one when it is over, some blocks from now")]
+    ForkUnderWay,
     /// There are fewer nodes.
     #[error("there is no node {node}")]
     NoSuchNode {
@@ -116,9 +160,69 @@ pub enum OrderRefused {
     RivalNoHex,
 }
 
+impl WeatherOrder {
+    /// What can be said against an order whatever the network.
+    fn check(&self) -> Result<(), OrderRefused> {
+        // A node and a seed are words about an order, and none.
+        if *self == (Self { node: self.node, seed: self.seed, ..Self::default() }) {
+            return Err(match self.seed {
+                Some(_) => OrderRefused::Alone { what: "seed", needs: "weather" },
+                None => OrderRefused::Nothing,
+            });
+        }
+        if self.seed.is_some() && self.weather != Some(Weather::Stormy) {
+            return Err(OrderRefused::Alone { what: "seed", needs: "stormy weather" });
+        }
+        if !self.rivals.is_empty() && self.fork.is_none() {
+            return Err(OrderRefused::Alone { what: "rivals", needs: "fork" });
+        }
+        if self.tronscan.is_some_and(|scan| scan.times.is_some() && scan.status.is_none()) {
+            return Err(OrderRefused::Alone { what: "tronscan.times", needs: "tronscan.status" });
+        }
+        if self.tronscan == Some(TronScanWeather::default()) {
+            return Err(OrderRefused::Nothing);
+        }
+        self.check_figures()
+    }
+
+    fn check_figures(&self) -> Result<(), OrderRefused> {
+        let scan = self.tronscan.unwrap_or_default();
+        let figures = [
+            ("fork", self.fork.map(u64::from), 1, u64::from(FORK_BLOCKS_MAX)),
+            ("missed_slots", self.missed_slots.map(u64::from), 1, MISSED_SLOTS_MAX),
+            ("lag.by_ms", self.lag.map(|lag| lag.by_ms), 0, LATE_MS_MAX),
+            ("stale_solid.blocks", self.stale_solid.map(|stale| stale.blocks), 0, STALE_BLOCKS_MAX),
+            ("stale_solid.for_ms", self.stale_solid.map(|stale| stale.for_ms), 0, LATE_MS_MAX),
+            (
+                "token_fee.basis_points_rate",
+                self.token_fee.map(|fee| fee.basis_points_rate),
+                0,
+                BASIS_POINTS_MAX,
+            ),
+            ("dynamic_energy_factor", self.dynamic_energy_factor, 0, ENERGY_FACTOR_MAX),
+            ("tronscan.lag_ms", scan.lag_ms, 0, LATE_MS_MAX),
+            ("tronscan.status", scan.status.map(u64::from), 400, 599),
+            ("tronscan.times", scan.times.map(u64::from), 1, STATUSES_MAX),
+        ];
+        for (what, given, from, to) in figures {
+            if let Some(given) = given.filter(|given| !(from..=to).contains(given)) {
+                return Err(OrderRefused::OutOfRange { what, given, from, to });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl SimChain {
-    /// Carries an order out.
+    /// Carries an order out, or refuses it whole.
+    ///
+    /// # Errors
+    /// See [`OrderRefused`].
     pub fn order(&mut self, order: &WeatherOrder) -> Result<(), OrderRefused> {
+        order.check()?;
+        if order.fork.is_some() && self.split.is_some() {
+            return Err(OrderRefused::ForkUnderWay);
+        }
         if let Some(node) = order.node.filter(|node| *node >= self.nodes.len()) {
             return Err(OrderRefused::NoSuchNode { node });
         }
@@ -144,7 +248,7 @@ impl SimChain {
         if let Some(paused) = order.pause_blocks {
             sky.paused = paused;
         }
-        sky.slots_to_miss += order.missed_slots.unwrap_or(0);
+        sky.slots_to_miss = sky.slots_to_miss.saturating_add(order.missed_slots.unwrap_or(0));
         if let Some(stopped) = order.stop_solidification {
             sky.solidification_stopped = stopped;
         }
