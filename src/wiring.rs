@@ -5,6 +5,7 @@
 //! nothing new, the office finishes what it has in hand, the store is let go.
 //! Never here: rules about money.
 
+use crate::amqp::{AmqpBus, Broker};
 use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, TokenDigest};
@@ -20,10 +21,11 @@ use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
 use payoutd_actors::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use payoutd_actors::domain::tron::BlockId;
+use payoutd_actors::event_publisher::EventPublisherSettings;
 use payoutd_actors::guardian::{GiveUp, Hiring};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
-use payoutd_actors::ports::{ChainNode, House, SecondOpinion, StoreFault};
+use payoutd_actors::ports::{ChainNode, EventBus, House, SecondOpinion, StoreFault};
 use payoutd_actors::treasurer::TreasurerSettings;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -178,6 +180,8 @@ async fn behind(
 ) -> Result<Behind, NotOpened> {
     let (nodes, second) = network(config, &secrets)?;
     compare_chains(&nodes, &*store).await?;
+    let broker = Broker::of(&config.amqp, secrets.amqp_password.clone());
+    let bus = broker.map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)) as Arc<dyn EventBus>);
     let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());
     let world = World {
         payouts: store.clone(),
@@ -188,6 +192,7 @@ async fn behind(
         keeper: Arc::new(CheckpointFile::of(config)),
         nodes: nodes.clone(),
         second,
+        bus,
         signer: Arc::new(FileSigner::new(secrets.wallet_key)),
         journal_key: Arc::new(secrets.journal_key),
         clock: Arc::new(SystemClock),
@@ -289,6 +294,7 @@ pub fn office_rules(config: &Config) -> OfficeRules {
             longest_lifetime_ms: lifetime_ms,
             ..WatcherSettings::default()
         },
+        events: EventPublisherSettings::default(),
         audit: AuditWriterSettings::default(),
     }
 }

@@ -6,6 +6,7 @@ pub mod chain_sight;
 pub mod circuit_breaker;
 pub mod confirmation_watcher;
 pub mod domain;
+pub mod event_publisher;
 #[cfg(feature = "fakes")]
 pub mod fakes;
 pub mod guardian;

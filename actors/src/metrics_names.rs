@@ -59,6 +59,10 @@ metrics! {
     OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage",
     NODES_PUT_ASIDE_TOTAL = Counter "payoutd_nodes_put_aside_total": "times that a node was found wanting and another one read in its place, by node",
     ALARMS_TOTAL = Counter "payoutd_alarms_total": "what a person must hear of, by alarm",
+    // ---- events for others (F-P12)
+    EVENTS_PUBLISHED_TOTAL = Counter "payoutd_events_published_total": "events that the bus has confirmed",
+    EVENT_PUBLISH_FAILURES_TOTAL = Counter "payoutd_event_publish_failures_total": "batches of events that the bus did not confirm; they are published again",
+    EVENTS_UNPUBLISHED = Gauge "payoutd_events_unpublished": "events that the bus has not confirmed yet",
     // ---- dependencies (F000-18)
     CIRCUIT_BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",
     CIRCUIT_BREAKER_OPENS_TOTAL = Counter "payoutd_circuit_breaker_opens_total": "times that a dependency's breaker opened, by dependency",

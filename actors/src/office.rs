@@ -11,14 +11,15 @@ use crate::domain::breaker::BreakerRules;
 use crate::domain::journal::JournalKey;
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
+use crate::event_publisher::{self, EventPublisher, EventPublisherSettings, EventPublisherTools};
 use crate::guardian::{Handle, Hiring, Pulse};
 use crate::house_clock::HouseClock;
 use crate::journal_tail::pause_where_broken;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
-    ChainNode, CheckpointKeeper, Clock, Entropy, House, HouseFacts, Journal, Payouts, Roles, SecondOpinion,
-    Signer, StoreFault, Strangers,
+    ChainNode, CheckpointKeeper, Clock, Entropy, EventBus, House, HouseFacts, Journal, Payouts, Roles,
+    SecondOpinion, Signer, StoreFault, Strangers,
 };
 use crate::restore::shut_the_gate_where_due;
 use crate::roster::{Roster, Staff};
@@ -46,6 +47,8 @@ pub struct World {
     pub nodes: Vec<Arc<dyn ChainNode>>,
     /// The index that is the second pair of eyes.
     pub second: Option<Arc<dyn SecondOpinion>>,
+    /// Where others hear what happened; nobody is told where there is none.
+    pub bus: Option<Arc<dyn EventBus>>,
     /// The wallet's signature.
     pub signer: Arc<dyn Signer>,
     /// The seal's key.
@@ -77,6 +80,8 @@ pub struct OfficeRules {
     pub watcher: WatcherSettings,
     /// The audit writer's.
     pub audit: AuditWriterSettings,
+    /// The event publisher's.
+    pub events: EventPublisherSettings,
 }
 
 /// An open office: whom to ask, and how to close it.
@@ -91,6 +96,8 @@ pub struct Office {
     pub treasurer: Handle<Treasurer>,
     /// Seals the journal.
     pub audit_writer: Handle<AuditWriter>,
+    /// Tells others; vacant where there is no bus.
+    pub event_publisher: Handle<EventPublisher>,
     /// The dependencies' breakers, in the order of the nodes, the index last.
     pub breakers: Vec<SharedBreaker>,
     /// The ledger, for reading.
@@ -117,6 +124,7 @@ impl Office {
             confirmation_watcher: Handle::vacant(confirmation_watcher::NAME),
             treasurer: Handle::vacant(treasurer::NAME),
             audit_writer: Handle::vacant(audit_writer::NAME),
+            event_publisher: Handle::vacant(event_publisher::NAME),
             breakers,
             ledger,
             roster: Roster::new(hiring),
@@ -138,6 +146,19 @@ impl Office {
             settings: rules.audit.clone(),
         };
         self.roster.hire(&self.audit_writer, move || AuditWriter::new(audit.clone()));
+        if let Some(bus) = &world.bus {
+            let events = EventPublisherTools {
+                journal: world.journal.clone(),
+                payouts: world.payouts.clone(),
+                house: world.house.clone(),
+                roles: world.roles.clone(),
+                keeper: world.keeper.clone(),
+                bus: bus.clone(),
+                clock: clock.clone(),
+                settings: rules.events.clone(),
+            };
+            self.roster.hire(&self.event_publisher, move || EventPublisher::new(events.clone()));
+        }
         for breaker in self.breakers.clone() {
             let (house, clock) = (world.house.clone(), clock.clone());
             let post = Handle::vacant(circuit_breaker::NAME);

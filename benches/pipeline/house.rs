@@ -13,6 +13,7 @@ use payoutd_actors::domain::limits::LimitRules;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::HousePolicy;
 use payoutd_actors::domain::payout::Stage;
+use payoutd_actors::event_publisher::EventPublisherSettings;
 use payoutd_actors::fakes::sim_chain::genesis;
 use payoutd_actors::guardian::{Hiring, HiringRules};
 use payoutd_actors::office::{Office, OfficeRules, World};
@@ -56,6 +57,7 @@ impl House {
             keeper: Arc::new(CheckpointFile::beside(database)),
             nodes: network.nodes(),
             second: None,
+            bus: None,
             signer: Arc::new(FileSigner::new(genesis().accounts[0].key().unwrap())),
             journal_key: Arc::new(JournalKey::from_seed(&[7; 32])),
             clock: clock.clone(),
@@ -120,6 +122,7 @@ fn rules() -> OfficeRules {
         treasurer: TreasurerSettings::default(),
         worker: WorkerSettings::default(),
         watcher: WatcherSettings { look_every_ms: crate::network::BLOCK_MS, ..WatcherSettings::default() },
+        events: EventPublisherSettings::default(),
         audit: AuditWriterSettings::default(),
     }
 }

@@ -9,16 +9,19 @@
 //! |---|---|
 //! | [`connection`] | one connection: TLS, heartbeat, timeout |
 //! | [`backoff`] | how long to wait before the next try |
+//! | [`events`] | what happened goes out, with confirms |
 //! | [`link`] | how a connection is, for `/readyz` and the metrics |
 //! | [`topology`] | which queues and exchanges there are, and how a mismatch is said; [`declare`] does it |
 
 pub mod backoff;
 pub mod connection;
 pub mod declare;
+pub mod events;
 pub mod link;
 pub mod topology;
 
 pub use backoff::Backoff;
 pub use connection::{Broker, Unreachable};
 pub use declare::{NotReady, ensure};
+pub use events::AmqpBus;
 pub use link::{Link, LinkState};

@@ -25,11 +25,13 @@ pub enum Permission {
     HousePause,
     /// Read the journal's key and checkpoint.
     AuditRead,
+    /// Hear what happens, to every account's payouts.
+    EventRead,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PayoutCreate,
         Self::PayoutRead,
         Self::PayoutCancel,
@@ -37,6 +39,7 @@ impl Permission {
         Self::HouseRead,
         Self::HousePause,
         Self::AuditRead,
+        Self::EventRead,
     ];
 
     /// Its word, as problems and the API's description name it.
@@ -50,6 +53,7 @@ impl Permission {
             Self::HouseRead => "house:read",
             Self::HousePause => "house:pause",
             Self::AuditRead => "audit:read",
+            Self::EventRead => "event:read",
         }
     }
 }

@@ -23,6 +23,7 @@ use actix_web::{
 use super::{
     access::Caller,
     envelope::envelope,
+    events::StreamPlaces,
     gate::{Turnstiles, gate},
     office::{Fault, Office, SharedOffice},
     problem::{Kind, Problem},
@@ -57,6 +58,8 @@ pub struct Door {
     pub metrics: Metrics,
     /// The bounds on what is worked on at once.
     pub turnstiles: Turnstiles,
+    /// The places for streams of events.
+    pub streams: StreamPlaces,
 }
 
 impl Door {
@@ -69,6 +72,7 @@ impl Door {
             settings,
             metrics,
             turnstiles: Turnstiles::default(),
+            streams: StreamPlaces::default(),
         }
     }
 

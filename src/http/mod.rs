@@ -16,6 +16,7 @@ pub mod cursor;
 pub mod docs;
 pub mod door;
 pub mod envelope;
+pub mod events;
 pub mod gate;
 pub mod health;
 pub mod house;

@@ -12,7 +12,7 @@ use actix_web::{
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, docs, health, house, metrics, openapi, pause,
+    actors, audit, docs, events, health, house, metrics, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages,
@@ -101,6 +101,7 @@ lines! {
     POST "/v1/payouts/{id}/reject"   "payout_reject"   may(PayoutOperate), Write   => decide::reject;
     POST "/v1/payouts/{id}/resolve"  "payout_resolve"  may(PayoutOperate), Write   => decide::resolve;
     POST "/v1/payouts/{id}/verify"   "payout_verify"   may(PayoutOperate), Operate => verify::verify;
+    GET  "/v1/events"                "events_read"     may(EventRead),     Read    => events::events;
     GET  "/v1/stats"                 "stats_read"      may(HouseRead),     Read    => house::stats;
     GET  "/v1/wallet"                "wallet_read"     may(HouseRead),     Read    => house::wallet;
     GET  "/v1/admin/actors"          "actors_read"     may(HouseRead),     Read    => actors::actors;

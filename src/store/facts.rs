@@ -12,6 +12,7 @@ const GENESIS_ID: &str = "genesis_id";
 const BIRTH: &str = "birth";
 const LAST_SOLID: &str = "last_solid";
 const RESTORE_GATE: &str = "restore_gate";
+const EVENTS_PUBLISHED_SEQ: &str = "events_published_seq";
 const LATEST_MS: &str = "latest_ms";
 /// Before the name of each dependency.
 const BREAKER: &str = "breaker:";
@@ -25,6 +26,7 @@ pub(in crate::store) fn read(facts: &mut HouseFacts, fact: &str, value: &str) ->
         BIRTH => facts.birth = Some(of(fact, value)?),
         LAST_SOLID => facts.last_solid = Some(of(fact, value)?),
         RESTORE_GATE => facts.restore_gate = Some(of(fact, value)?),
+        EVENTS_PUBLISHED_SEQ => facts.events_published_seq = of(fact, value)?,
         LATEST_MS => facts.latest_ms = of(fact, value)?,
         _ => {
             if let Some(name) = fact.strip_prefix(BREAKER) {
@@ -62,6 +64,9 @@ pub(in crate::store) fn news(
         if before.breakers.get(name) != Some(breaker) {
             put(&[BREAKER, name].concat(), json(breaker)?);
         }
+    }
+    if after.events_published_seq != before.events_published_seq {
+        put(EVENTS_PUBLISHED_SEQ, json(&after.events_published_seq)?);
     }
     if after.latest_ms != before.latest_ms {
         put(LATEST_MS, json(&after.latest_ms)?);

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says so by panicking, in its helpers too"
 )]
 
+mod amqp_events;
 mod amqp_topology;
 mod api_description;
 mod audit_at_work;
@@ -14,6 +15,7 @@ mod audit_commands;
 mod bad_orders;
 mod command_line;
 mod configuration;
+mod events_at_the_door;
 mod front_door;
 mod heavy_bodies;
 mod journal_export;

@@ -62,7 +62,7 @@ fn migrate_makes_a_private_store_and_says_so_twice() {
     assert_eq!((mode("payoutd.db"), mode("payoutd.db.lock")), (0o600, 0o600));
     let again = json(&payoutd(&folder, &["migrate", "--json"]));
     assert_eq!((&again["schema_found"], &again["store_id"]), (&1.into(), &made["store_id"]));
-    assert!(told(&payoutd(&folder, &["migrate"])).contains("has schema 1 already"));
+    assert!(told(&payoutd(&folder, &["migrate"])).contains("has schema 2 already"));
 }
 
 /// One process a store: the second is refused and told who is there; a copy can be made all the same.

@@ -21,6 +21,7 @@ use payoutd_actors::{
         money::MicroUsdt,
         order::HousePolicy,
     },
+    event_publisher::EventPublisherSettings,
     fakes::{
         BEGINNING_MS, MemoryStore, PocketEntropy, PocketKeeper, PocketSigner, SharedChain, SimNode,
         SimTronScan, TestClock, look,
@@ -83,6 +84,7 @@ fn rules(wallet: Address) -> OfficeRules {
             ..WorkerSettings::default()
         },
         watcher: WatcherSettings { look_every_ms: 100, ..WatcherSettings::default() },
+        events: EventPublisherSettings::default(),
         audit: AuditWriterSettings { look_every_ms: 100, gather_ms: 10, ..AuditWriterSettings::default() },
     }
 }
@@ -112,6 +114,7 @@ impl House {
             keeper: Arc::new(PocketKeeper::default()),
             nodes: vec![Arc::new(SimNode::new(chain.clone(), 0))],
             second: Some(Arc::new(SimTronScan::new(chain))),
+            bus: None,
             signer: Arc::new(PocketSigner::new(key)),
             journal_key: journal_key.clone(),
             clock: clock.clone(),

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod limits;
 pub mod money;
 pub mod order;
+pub mod outbox;
 pub mod payout;
 pub mod reconcile;
 pub mod stranger;

@@ -8,6 +8,7 @@ mod memory_reads;
 mod memory_roles;
 mod memory_store;
 mod memory_strangers;
+mod pocket_bus;
 mod pocket_entropy;
 mod pocket_keeper;
 mod pocket_roles;
@@ -19,6 +20,7 @@ mod test_clock;
 
 pub use disguise::Disguise;
 pub use memory_store::{MemorySnapshot, MemoryStore};
+pub use pocket_bus::PocketBus;
 pub use pocket_entropy::PocketEntropy;
 pub use pocket_keeper::PocketKeeper;
 pub use pocket_roles::PocketRoles;

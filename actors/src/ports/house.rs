@@ -57,6 +57,9 @@ pub struct HouseFacts {
     /// Set while the restore gate is shut.
     #[serde(default)]
     pub restore_gate: Option<RestoreGate>,
+    /// The last event that the bus has confirmed (F-P12): its sequence number, 0 for none.
+    #[serde(default)]
+    pub events_published_seq: i64,
     /// The latest moment that was ever written, unix ms: clocks may be set back, the house's time is not.
     pub latest_ms: i64,
 }
@@ -95,6 +98,9 @@ impl HouseFacts {
                 }
             }
             HouseChange::OpenGate => self.restore_gate = None,
+            HouseChange::EventsPublished(sequence) => {
+                self.events_published_seq = self.events_published_seq.max(*sequence);
+            }
             HouseChange::Breaker(name, breaker) => {
                 self.breakers.insert(name.clone(), *breaker);
             }
@@ -140,6 +146,8 @@ pub enum HouseChange {
     GateUntil(i64),
     /// The gate has been waited out; journalled.
     OpenGate,
+    /// Note up to which sequence number the bus has confirmed every event; never backwards.
+    EventsPublished(i64),
     /// Note a breaker's state.
     Breaker(String, Breaker),
 }
@@ -158,7 +166,9 @@ impl HouseChange {
             }
             Self::ShutGate { why, .. } => ("restore_noticed", Body::of(&json!({ "why": why }))?),
             Self::OpenGate => ("restore_gate_passed", Body::of(&json!({}))?),
-            Self::LastSolid(_) | Self::GateUntil(_) | Self::Breaker(..) => return Ok(None),
+            Self::LastSolid(_) | Self::GateUntil(_) | Self::EventsPublished(_) | Self::Breaker(..) => {
+                return Ok(None);
+            }
         };
         Ok(Some(JournalDraft::new(now_ms, kind, body)))
     }

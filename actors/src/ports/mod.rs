@@ -3,6 +3,7 @@
 pub mod birth;
 pub mod chain;
 pub mod clock;
+pub mod event_bus;
 #[cfg(feature = "fakes")]
 pub mod exam;
 pub mod house;
@@ -17,6 +18,7 @@ pub use chain::{
     AccountView, BroadcastReply, ChainFault, ChainNode, ChainParameters, ResourceView, TrialRun, View,
 };
 pub use clock::{Clock, Entropy};
+pub use event_bus::{BusFault, EventBus};
 pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause, RestoreGate};
 pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{

@@ -17,15 +17,21 @@ pub enum Role {
     AuditWriter,
     /// Reads the solidified chain: `HouseChange::LastSolid`.
     ConfirmationWatcher,
+    /// Tells others what happened: `HouseChange::EventsPublished`.
+    EventPublisher,
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::AuditWriter, Self::ConfirmationWatcher, Self::EventPublisher];
+
     /// Its name, the same in SQL, in views and in logs.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::AuditWriter => "audit_writer",
             Self::ConfirmationWatcher => "confirmation_watcher",
+            Self::EventPublisher => "event_publisher",
         }
     }
 }

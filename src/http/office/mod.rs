@@ -17,6 +17,7 @@ use payoutd_actors::{
         journal::Checkpoint,
         limits::{LimitBook, LimitRules},
         order::{Order, OrderProblem},
+        outbox::OutboxEvent,
         payout::{Payout, Settlement, Stage},
     },
     guardian::{ActorView, Gone},
@@ -120,6 +121,17 @@ pub struct Component {
     pub detail: Option<String>,
 }
 
+/// A page of what happened.
+#[derive(Debug, Clone)]
+pub struct EventPage {
+    /// The store's own name, which every event bears.
+    pub store_id: String,
+    /// The events, oldest first, without a gap.
+    pub events: Vec<OutboxEvent>,
+    /// The last sequence number there is.
+    pub last_sequence: i64,
+}
+
 /// The key that seals the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalKeyView {
@@ -176,6 +188,9 @@ pub trait Office: Send + Sync {
 
     /// The key that seals the journal.
     async fn journal_key(&self) -> Result<JournalKeyView, Fault>;
+
+    /// What happened after a sequence number, oldest first, at most so many events.
+    async fn events(&self, after: i64, limit: u32) -> Result<EventPage, Fault>;
 
     /// Seals what is written now; the signed checkpoint that covers the last row, `None` for an empty journal.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault>;

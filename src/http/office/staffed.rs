@@ -20,16 +20,18 @@ use payoutd_actors::{
         order::{Order, OrderProblem},
         payout::{Payout, Stage},
     },
+    event_publisher::EventStream,
     guardian::{ActorView, Handle},
     office as actors,
     payout_worker::{PauseHouse, PayoutWorker, ResumeHouse},
-    ports::{Admitted, Clock, House, HouseFacts, PayoutFilter, Payouts},
+    ports::{Admitted, Clock, House, HouseFacts, Journal, PayoutFilter, Payouts},
     roster::Staff,
     treasurer::{ShowWallet, Treasurer, WalletView},
 };
 
 use super::{
-    Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats, Switches,
+    Component, EventPage, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown,
+    Stats, Switches,
 };
 use crate::http::pause::waits_for;
 
@@ -55,6 +57,8 @@ pub struct StaffedTools {
     pub payouts: Arc<dyn Payouts>,
     /// What the house remembers of itself.
     pub house: Arc<dyn House>,
+    /// The journal, for reading.
+    pub journal: Arc<dyn Journal>,
     /// Seals the journal.
     pub audit_writer: Handle<AuditWriter>,
     /// The key that seals the journal.
@@ -91,6 +95,7 @@ impl Staffed {
             staff: office.staff(),
             payouts: world.payouts.clone(),
             house: world.house.clone(),
+            journal: world.journal.clone(),
             audit_writer: office.audit_writer.clone(),
             journal_key: world.journal_key.public_key().clone(),
             breakers: office.breakers.clone(),
@@ -199,6 +204,13 @@ impl Office for Staffed {
     async fn journal_key(&self) -> Result<JournalKeyView, Fault> {
         let key = &self.tools.journal_key;
         Ok(JournalKeyView { key_id: key.key_id().to_owned(), public_key: key.to_hex() })
+    }
+
+    async fn events(&self, after: i64, limit: u32) -> Result<EventPage, Fault> {
+        let mut stream = EventStream::of(self.tools.journal.clone(), self.tools.payouts.clone());
+        let events = stream.after(after, limit).await?;
+        let store_id = self.tools.house.facts().await?.store_id;
+        Ok(EventPage { store_id, events, last_sequence: stream.last().await? })
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {

@@ -1,5 +1,7 @@
 //! What the house remembers of itself: a JSON value a fact, so that a new fact needs no migration.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use payoutd_actors::{
     domain::journal::BodyError,
@@ -47,8 +49,8 @@ impl House for PostgresStore {
     async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
         let mut write = self.begin().await?;
         let pen = self.take_pen(&mut write).await?;
-        if changes.iter().any(|change| matches!(change, HouseChange::LastSolid(_))) {
-            roles::check(self, write.connection()?, Role::ConfirmationWatcher).await?;
+        for role in changes.iter().filter_map(role_of).collect::<BTreeSet<_>>() {
+            roles::check(self, write.connection()?, role).await?;
         }
         let before = facts(write.connection()?).await?;
         let at_ms = pen.latest_ms.max(now_ms);
@@ -67,6 +69,15 @@ impl House for PostgresStore {
         write.commit().await?;
         self.passed(at_ms);
         Ok(())
+    }
+}
+
+/// The role that a change wants.
+fn role_of(change: &HouseChange) -> Option<Role> {
+    match change {
+        HouseChange::LastSolid(_) => Some(Role::ConfirmationWatcher),
+        HouseChange::EventsPublished(_) => Some(Role::EventPublisher),
+        _ => None,
     }
 }
 

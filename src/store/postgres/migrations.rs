@@ -8,8 +8,10 @@ use sqlx::{
 use super::{StoreOpenError, Versions, cells::Cells, fault, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "payouts", include_str!("../../../migrations/postgres/0001_payouts.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "payouts", include_str!("../../../migrations/postgres/0001_payouts.sql")),
+    (2, "events", include_str!("../../../migrations/postgres/0002_events.sql")),
+];
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
 const IS_LIST_THERE: &str = "SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = current_schema()::regnamespace \
@@ -27,7 +29,7 @@ pub(super) async fn run(store: &str, connection: &mut PgConnection) -> Result<Ve
     if found == now {
         return Ok(Versions { found, now });
     }
-    match migrator().run_direct(None, connection, false).await {
+    match migrator(newest()).run_direct(None, connection, false).await {
         Ok(()) => Ok(Versions { found, now }),
         Err(MigrateError::VersionMissing(version)) => Err(newer(store, version)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
@@ -75,9 +77,11 @@ async fn found(store: &str, connection: &mut PgConnection) -> Result<i64, StoreO
     }
 }
 
-fn migrator() -> Migrator {
+/// The steps up to this one.
+pub(super) fn migrator(up_to: i64) -> Migrator {
     let migration = |&(version, about, sql): &(i64, &'static str, &'static str)| {
         Migration::new(version, about.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+    let steps = MIGRATIONS.iter().filter(|(version, ..)| *version <= up_to);
+    Migrator::with_migrations(steps.map(migration).collect())
 }

@@ -204,7 +204,7 @@ impl PostgresStore {
     pub async fn close(&self) {
         if !self.inner.is_onlooker {
             // If the database is away, the leases end by themselves.
-            for role in [Role::AuditWriter, Role::ConfirmationWatcher] {
+            for role in Role::ALL {
                 let _ = self.leave_role(role).await;
             }
             let let_go = sqlx::query(LET_GO).bind(&self.inner.holder);

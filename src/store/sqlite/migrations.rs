@@ -10,8 +10,10 @@ use sqlx::{
 use super::{StoreOpenError, Versions, cells::Cells, fault, named, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "payouts", include_str!("../../../migrations/sqlite/0001_payouts.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "payouts", include_str!("../../../migrations/sqlite/0001_payouts.sql")),
+    (2, "events", include_str!("../../../migrations/sqlite/0002_events.sql")),
+];
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM sqlite_schema";
 const IS_LIST_THERE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
@@ -28,7 +30,7 @@ pub(super) async fn run(
         return Err(newer(database, found));
     }
     // `run` wants a lifetime that the compiler can not show to be Send; this is what it calls.
-    match migrator().run_direct(None, connection, false).await {
+    match migrator(newest()).run_direct(None, connection, false).await {
         Ok(()) => Ok(Versions { found, now }),
         Err(MigrateError::VersionMissing(version)) => Err(newer(database, version)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
@@ -77,9 +79,11 @@ async fn found(database: &Path, connection: &mut SqliteConnection) -> Result<i64
     }
 }
 
-fn migrator() -> Migrator {
+/// The steps up to this one.
+pub(super) fn migrator(up_to: i64) -> Migrator {
     let migration = |&(version, about, sql): &(i64, &'static str, &'static str)| {
         Migration::new(version, about.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+    let steps = MIGRATIONS.iter().filter(|(version, ..)| *version <= up_to);
+    Migrator::with_migrations(steps.map(migration).collect())
 }

@@ -12,12 +12,15 @@ use payoutd_actors::{
         exam::kit::{self, AMPLE, MORNING_MS, payout, payout_at},
     },
 };
-use sqlx::{Executor, Row};
+use sqlx::{ConnectOptions, Connection, Executor, Row, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use super::{SqliteSettings, SqliteStore, StoreOpenError, cells::Cells, sql};
+use super::{SqliteSettings, SqliteStore, StoreOpenError, cells::Cells, migrations, sql};
 
-const SCHEMA: &str = include_str!("../../../migrations/sqlite/0001_payouts.sql");
+const SCHEMA: &str = concat!(
+    include_str!("../../../migrations/sqlite/0001_payouts.sql"),
+    include_str!("../../../migrations/sqlite/0002_events.sql")
+);
 
 async fn fresh() -> (TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -107,6 +110,24 @@ async fn plans_are_short(store: &SqliteStore, how: &str) {
             assert!(!sorts || may_sort, "{name} on a {how} store sorts: {plan:#?}");
         }
     }
+}
+
+/// A store of the first schema is brought forward with all that it holds.
+#[tokio::test]
+async fn an_older_store_is_brought_forward() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("payoutd.db");
+    let mut connection =
+        SqliteConnectOptions::new().filename(&file).create_if_missing(true).connect().await.unwrap();
+    migrations::migrator(1).run_direct(None, &mut connection, false).await.unwrap();
+    connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
+    connection.close().await.unwrap();
+    let store = open(folder.path(), SqliteSettings::default()).await.unwrap();
+    assert_eq!((store.versions().found, store.versions().now), (1, 2));
+    let mut read = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let row = read.fetch_one("SELECT holder, token FROM role").await.unwrap();
+    assert_eq!((row.get::<String, _>(0).as_str(), row.get::<i64, _>(1)), ("somebody", 7));
+    read.execute("INSERT INTO role VALUES ('event_publisher', 'x', 1, 0)").await.unwrap();
 }
 
 /// The words of each CHECK are those of the life cycle: a stage that SQL does not know could not be written down.
@@ -250,7 +271,7 @@ async fn what_was_written_down_can_not_be_unwritten() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (folder, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 1));
+    assert_eq!((store.versions().found, store.versions().now), (0, 2));
     let mut write = store.begin().await.unwrap();
     write
         .connection()
@@ -267,7 +288,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
             .err()
             .unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 1, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 2, .. }), "{refusal:?}");
         assert!(refusal.to_string().contains("newer payoutd"), "{refusal}");
     }
 

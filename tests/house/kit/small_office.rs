@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use payoutd::http::office::{
-    Component, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown, Stats, Switches,
+    Component, EventPage, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown,
+    Stats, Switches,
 };
 use payoutd_actors::{
     admission::{AdmissionRefusal, AdmitPayouts, DecidePayout, Decision, DecisionRefusal},
@@ -13,10 +14,11 @@ use payoutd_actors::{
     domain::{
         address::Address,
         identity::{AccountId, IdempotencyKey, PayoutId},
-        journal::Checkpoint,
+        journal::{Body, Checkpoint, JournalDraft},
         limits::{LimitBook, LimitRules},
         money::MicroUsdt,
         order::{HousePolicy, Order, OrderProblem},
+        outbox::OutboxEvent,
         payout::{Command, Payout, Reason, Reservation, Stage, apply, decide},
     },
     guardian::ActorView,
@@ -49,6 +51,8 @@ struct Inner {
 }
 
 const NOW_MS: i64 = 1_790_000_000_000;
+/// How much has happened here.
+pub(crate) const EVENTS: i64 = 250;
 
 impl SmallOffice {
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -268,6 +272,14 @@ impl Office for SmallOffice {
     async fn journal_key(&self) -> Result<JournalKeyView, Fault> {
         drop(self.whole()?);
         Ok(JournalKeyView { key_id: "k1".to_owned(), public_key: "ab".repeat(32) })
+    }
+
+    async fn events(&self, after: i64, limit: u32) -> Result<EventPage, Fault> {
+        drop(self.whole()?);
+        let row = |seq| JournalDraft::new(NOW_MS, "house_paused", Body::empty()).into_record(seq);
+        let told = (after + 1..=EVENTS).take(usize::try_from(limit).unwrap());
+        let events = told.map(|seq| OutboxEvent::of(&row(seq), None).unwrap()).collect();
+        Ok(EventPage { store_id: "small".to_owned(), events, last_sequence: EVENTS })
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {

@@ -127,3 +127,18 @@ pub async fn a_restore_gate_outlives_its_process(hall: &impl Hall) -> Told {
     assert_eq!(told, ["restore_noticed", "restore_gate_passed"]);
     Ok(())
 }
+
+/// F-P12: how far others were told is remembered, and never less of it.
+pub async fn what_was_told_is_remembered_and_never_untold(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    store.take_role(Role::EventPublisher, ROLE_LEASE_MS).await?;
+    assert_eq!(store.facts().await?.events_published_seq, 0);
+    for (told, stands) in [(7, 7), (3, 7), (9, 9)] {
+        store.change(vec![HouseChange::EventsPublished(told)], MORNING_MS).await?;
+        assert_eq!(store.facts().await?.events_published_seq, stands);
+    }
+    assert_eq!(store.last_seq().await?, 0, "telling is no news itself");
+    let store = hall.reopened(store).await?;
+    assert_eq!(store.facts().await?.events_published_seq, 9);
+    Ok(())
+}

@@ -21,6 +21,7 @@ use payoutd_actors::domain::limits::LimitRules;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::{HousePolicy, Order, Route};
 use payoutd_actors::domain::payout::Payout;
+use payoutd_actors::event_publisher::EventPublisherSettings;
 use payoutd_actors::fakes::sim_chain::{Settings, SimChain, Weather, WeatherOrder, genesis};
 use payoutd_actors::fakes::{
     BEGINNING_MS, MemoryStore, PocketEntropy, PocketRoles, PocketSigner, SharedChain, SimNode, SimTronScan,
@@ -214,6 +215,7 @@ impl Town {
             keeper: Arc::new(self.keeper.clone()),
             nodes: (0..nodes).map(node).collect(),
             second: index,
+            bus: None,
             signer: Arc::new(PocketSigner::new(genesis.accounts[0].key().unwrap())),
             journal_key: Arc::new(JournalKey::from_seed(&[7; 32])),
             clock,
@@ -343,6 +345,7 @@ fn rules() -> OfficeRules {
             longest_lifetime_ms: 15_000,
             ..WatcherSettings::default()
         },
+        events: EventPublisherSettings::default(),
         audit: AuditWriterSettings::default(),
     }
 }
