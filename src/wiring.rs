@@ -5,7 +5,7 @@
 //! nothing new, the office finishes what it has in hand, the store is let go.
 //! Never here: rules about money.
 
-use crate::amqp::{AmqpBus, Broker};
+use crate::amqp::{AmqpBus, Broker, DeadQueue, IntakeTools, JobIntake, Link, intake};
 use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, TokenDigest};
@@ -22,7 +22,7 @@ use payoutd_actors::confirmation_watcher::WatcherSettings;
 use payoutd_actors::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use payoutd_actors::domain::tron::BlockId;
 use payoutd_actors::event_publisher::EventPublisherSettings;
-use payoutd_actors::guardian::{GiveUp, Hiring};
+use payoutd_actors::guardian::{GiveUp, Handle, Hiring};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{ChainNode, EventBus, House, SecondOpinion, StoreFault};
@@ -119,18 +119,42 @@ pub async fn open(
             return Err(why);
         }
     };
-    let Behind { office, world, nodes, marks } = match behind(config, secrets, store.clone(), give_up).await {
-        Ok(behind) => behind,
-        Err(why) => {
-            listening.stop().await;
-            store.close().await;
-            return Err(why);
-        }
-    };
-    door.staff(Arc::new(Staffed::of(&office, &world, config.limits.rules())));
+    let amqp = Broker::of(&config.amqp, secrets.amqp_password.clone());
+    let Behind { mut office, world, nodes, marks } =
+        match behind(config, secrets, store.clone(), give_up).await {
+            Ok(behind) => behind,
+            Err(why) => {
+                listening.stop().await;
+                store.close().await;
+                return Err(why);
+            }
+        };
+    let links = amqp.clone().map(|broker| open_amqp_door(config, broker, &mut office, &world));
+    let mut staffed = Staffed::of(&office, &world, config.limits.rules());
+    if let (Some(broker), Some(links)) = (amqp, links) {
+        let (house, clock) = (world.house.clone(), world.clock.clone());
+        staffed = staffed.with_broker(links, DeadQueue::new(broker, config.amqp.clone(), house, clock));
+    }
+    door.staff(Arc::new(staffed));
     let Listening { server, address } = listening;
     info!(%address, wallet = %config.wallet.address, "the house is open");
     Ok(OpenHouse { office, store, nodes, marks, address, door, server })
+}
+
+/// The second door: jobs come from the broker to the same Admission. The signs of its connections are in the answer.
+fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &World) -> Vec<Link> {
+    let link = Link::new("jobs");
+    let intake = IntakeTools {
+        broker,
+        config: config.amqp.clone(),
+        office: Arc::new(Staffed::of(office, world, config.limits.rules())),
+        clock: world.clock.clone(),
+        body_bytes_max: config.http.body_bytes_max as usize,
+        link: link.clone(),
+    };
+    let post = Handle::vacant(intake::NAME);
+    office.hire_at_a_door(&post, move || JobIntake::new(intake.clone()));
+    vec![link]
 }
 
 /// A server at work, with nobody behind its door yet.

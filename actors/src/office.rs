@@ -12,7 +12,7 @@ use crate::domain::journal::JournalKey;
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::event_publisher::{self, EventPublisher, EventPublisherSettings, EventPublisherTools};
-use crate::guardian::{Handle, Hiring, Pulse};
+use crate::guardian::{Handle, Hiring, Pulse, Watchable};
 use crate::house_clock::HouseClock;
 use crate::journal_tail::pause_where_broken;
 use crate::ledger::Ledger;
@@ -220,6 +220,12 @@ impl Office {
             settings: rules.admission.clone(),
         };
         self.roster.hire(&self.admission, move || Admission::new(admission.clone()));
+    }
+
+    /// Hires one more for a door of the house's own. Whoever is hired last leaves first: the door finishes with what it has
+    /// in hand while Admission is still there to take it.
+    pub fn hire_at_a_door<A: Watchable>(&mut self, post: &Handle<A>, factory: impl Fn() -> A + 'static) {
+        self.roster.hire(post, factory);
     }
 
     /// Everybody, for showing.

@@ -14,6 +14,7 @@ pub mod client;
 pub mod door;
 pub mod exit;
 pub mod failure;
+pub mod jobs;
 pub mod keys;
 pub mod place;
 pub mod sheet;
@@ -117,6 +118,8 @@ pub enum Command {
     Audit(audit::Args),
     /// Name every mistake of a configuration, or show what holds and where it comes from
     CheckConfig(check_config::Args),
+    /// Look at the jobs of the broker that could not be done, and decide about them
+    Jobs(jobs::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
     /// Make the store, or bring it to the newest schema
@@ -155,6 +158,7 @@ impl Command {
             Self::Address(args) => args.run(terminal),
             Self::Audit(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
+            Self::Jobs(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
             Self::Migrate(args) => args.run(terminal),
             Self::Pause(args) => args.run(terminal),

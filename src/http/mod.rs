@@ -13,6 +13,7 @@ pub mod actors;
 pub mod audit;
 pub mod body;
 pub mod cursor;
+pub mod dead_jobs;
 pub mod docs;
 pub mod door;
 pub mod envelope;

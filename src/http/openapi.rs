@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use super::{
-    actors, audit, docs, events, health, house, metrics, pause,
+    actors, audit, dead_jobs, docs, events, health, house, metrics, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
     problem_pages,
@@ -119,7 +119,8 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
     ),
     paths(
         create::create, batch::create_batch, list::list, read::read, decide::cancel, decide::release, decide::reject,
-        decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, pause::pause, pause::resume,
+        decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, dead_jobs::list,
+        dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, pause::pause, pause::resume,
         audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
     ),
@@ -129,6 +130,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         (name = "payouts", description = "Order payouts, follow them, decide about them"),
         (name = "house", description = "The house itself: its numbers, its wallet, its kill switch"),
         (name = "events", description = "What happened, in order, from any place on"),
+        (name = "jobs", description = "Jobs of the broker that could not be done"),
         (name = "audit", description = "What outsiders need to check the journal"),
         (name = "health", description = "For machines that watch"),
         (name = "documents", description = "For people who read")

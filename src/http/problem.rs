@@ -199,7 +199,7 @@ impl ResponseError for Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Mistake)]
 pub struct MistakeBody {
-    /// A JSON pointer (RFC 6901) into the body, or `?name` for a parameter of the query.
+    /// A JSON pointer (RFC 6901) into the body, `?name` for a parameter of the query, or `@name` for a property of a message.
     pub pointer: String,
     /// What was wrong and what would be right.
     pub detail: String,

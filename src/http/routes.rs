@@ -12,7 +12,7 @@ use actix_web::{
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, docs, events, health, house, metrics, openapi, pause,
+    actors, audit, dead_jobs, docs, events, health, house, metrics, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages,
@@ -105,6 +105,10 @@ lines! {
     GET  "/v1/stats"                 "stats_read"      may(HouseRead),     Read    => house::stats;
     GET  "/v1/wallet"                "wallet_read"     may(HouseRead),     Read    => house::wallet;
     GET  "/v1/admin/actors"          "actors_read"     may(HouseRead),     Read    => actors::actors;
+    GET  "/v1/admin/jobs/dead"       "dead_jobs_list"  may(PayoutRead),    Operate => dead_jobs::list;
+    GET  "/v1/admin/jobs/dead/{id}"  "dead_job_read"   may(PayoutRead),    Operate => dead_jobs::explain;
+    POST "/v1/admin/jobs/dead/{id}/requeue" "dead_job_requeue" may(PayoutOperate), Operate => dead_jobs::requeue;
+    POST "/v1/admin/jobs/dead/{id}/discard" "dead_job_discard" may(PayoutOperate), Operate => dead_jobs::discard;
     POST "/v1/admin/pause"           "house_pause"     may(HousePause),    Operate => pause::pause;
     POST "/v1/admin/resume"          "house_resume"    may(HousePause),    Operate => pause::resume;
     GET  "/v1/audit/pubkey"          "audit_pubkey"    may(AuditRead),     Read    => audit::public_key;

@@ -42,6 +42,16 @@ pub const LIMIT_USED_USDT: &str = "payoutd_limit_used_usdt";
 pub const AMQP_CONNECTED: &str = "payoutd_amqp_connected";
 /// How often one was lost.
 pub const AMQP_CONNECTIONS_LOST_TOTAL: &str = "payoutd_amqp_connections_lost_total";
+/// Jobs that were delivered.
+pub const AMQP_JOBS_RECEIVED_TOTAL: &str = "payoutd_amqp_jobs_received_total";
+/// Jobs that were acknowledged.
+pub const AMQP_JOBS_ACKED_TOTAL: &str = "payoutd_amqp_jobs_acked_total";
+/// Jobs that were laid into the dead queue.
+pub const AMQP_JOBS_DEAD_TOTAL: &str = "payoutd_amqp_jobs_dead_total";
+/// Jobs in hand.
+pub const AMQP_JOBS_UNACKED: &str = "payoutd_amqp_jobs_unacked";
+/// Answers to jobs.
+pub const AMQP_REPLIES_TOTAL: &str = "payoutd_amqp_replies_total";
 
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
     Metric { name, kind, help }
@@ -86,6 +96,23 @@ pub const HOUSE: &[Metric] = &[
         AMQP_CONNECTIONS_LOST_TOTAL,
         Kind::Counter,
         "connections to the broker, or channels of theirs, that were lost and are made anew, by connection",
+    ),
+    metric(
+        AMQP_JOBS_RECEIVED_TOTAL,
+        Kind::Counter,
+        "jobs that the broker delivered, by whether it had delivered them before (redelivered)",
+    ),
+    metric(
+        AMQP_JOBS_ACKED_TOTAL,
+        Kind::Counter,
+        "jobs that were acknowledged: durably taken in, or in the dead queue with their reason",
+    ),
+    metric(AMQP_JOBS_DEAD_TOTAL, Kind::Counter, "jobs that were laid into the dead queue, by problem"),
+    metric(AMQP_JOBS_UNACKED, Kind::Gauge, "jobs that this daemon has in hand, not acknowledged"),
+    metric(
+        AMQP_REPLIES_TOTAL,
+        Kind::Counter,
+        "answers to jobs that asked for one, by outcome (sent, unroutable, refused, lost, dropped)",
     ),
 ];
 

@@ -44,6 +44,8 @@ pub enum NotAnOrder {
 pub struct SoundFields {
     /// The order, its mistaken fields filled in.
     pub order: Order,
+    /// Whether the text itself says how urgent it is.
+    names_priority: bool,
     /// Its place in the text.
     at: String,
     /// The fields that are filled in, or that can not be judged without one that is.
@@ -51,6 +53,12 @@ pub struct SoundFields {
 }
 
 impl SoundFields {
+    /// Whether the text itself says how urgent it is: where it does not, a door may say it in its own way.
+    #[must_use]
+    pub fn names_priority(&self) -> bool {
+        self.names_priority
+    }
+
     /// What a policy says of the order, as far as it is about a sound field; placed in the text.
     #[must_use]
     pub fn own(&self, problem: OrderProblem) -> Option<OrderProblem> {
@@ -71,11 +79,19 @@ impl From<Malformed> for NotAnOrder {
 /// # Errors
 /// With every mistake in the text.
 pub fn read_one(bytes: &[u8]) -> Result<Order, NotAnOrder> {
+    read_one_sound(bytes).map(|read| read.order)
+}
+
+/// Reads one order, and what its text said of itself besides.
+///
+/// # Errors
+/// With every mistake in the text.
+pub fn read_one_sound(bytes: &[u8]) -> Result<SoundFields, NotAnOrder> {
     let (value, twice) = json::read(bytes)?;
     let (mut problems, mut sound) = (Problems::beginning_with(twice), Vec::new());
     sound.extend(order(value, "", &mut problems));
     match sound.pop() {
-        Some(read) if problems.is_empty() => Ok(read.order),
+        Some(read) if problems.is_empty() => Ok(read),
         read => Err(NotAnOrder::Mistaken { problems: problems.into_list(), sound: Vec::from_iter(read) }),
     }
 }
@@ -137,7 +153,7 @@ fn order(value: Value, at: &str, problems: &mut Problems) -> Option<SoundFields>
     let kyc = clearance(&mut fields);
     let not_before_ms = moment_of(&mut fields, "not_before");
     let not_after_ms = moment_of(&mut fields, "not_after");
-    let priority = fields.whole("priority", PRIORITY_MAX.into()).unwrap_or(0);
+    let priority = fields.whole("priority", PRIORITY_MAX.into());
     let metadata = metadata(&mut fields);
     fields.refuse_the_rest();
     let mut filled_in = problems.fields_below(at);
@@ -154,10 +170,10 @@ fn order(value: Value, at: &str, problems: &mut Problems) -> Option<SoundFields>
         kyc,
         not_before_ms,
         not_after_ms,
-        priority: u8::try_from(priority).unwrap_or(0),
+        priority: priority.and_then(|priority| u8::try_from(priority).ok()).unwrap_or(0),
         metadata,
     };
-    Some(SoundFields { order, at: at.to_owned(), filled_in })
+    Some(SoundFields { order, names_priority: priority.is_some(), at: at.to_owned(), filled_in })
 }
 
 fn recipient(fields: &mut Fields<'_>) -> Option<Address> {

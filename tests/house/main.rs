@@ -7,7 +7,10 @@
     reason = "a test that cannot go on says so by panicking, in its helpers too"
 )]
 
+mod amqp_description;
 mod amqp_events;
+mod amqp_house;
+mod amqp_jobs;
 mod amqp_topology;
 mod api_description;
 mod audit_at_work;

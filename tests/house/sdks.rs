@@ -36,7 +36,7 @@ impl Drop for Chain {
     }
 }
 
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     let tools = std::env::var_os("PAYOUTD_TEST_TOOLS").map(PathBuf::from);
     tools.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools"))
 }

@@ -74,7 +74,7 @@ impl HouseFacts {
         match change {
             HouseChange::Pause(pause) => self.pause = Some(pause.clone()),
             HouseChange::Resume { .. } => self.pause = None,
-            HouseChange::Alarm { .. } => return Ok((self, true)),
+            HouseChange::Alarm { .. } | HouseChange::DeadJob { .. } => return Ok((self, true)),
             HouseChange::PinGenesis(id) => match self.genesis_id {
                 Some(pinned) if pinned != *id => {
                     let why =
@@ -129,6 +129,13 @@ pub enum HouseChange {
         /// The facts.
         body: Body,
     },
+    /// What a person decided about a job that could not be done, for the journal only (F-N17).
+    DeadJob {
+        /// `job_requeued` or `job_discarded`.
+        kind: &'static str,
+        /// Which job, and who decided.
+        body: Body,
+    },
     /// Pin the chain; refused by the store where another is pinned.
     PinGenesis(BlockId),
     /// Note the block of birth, once.
@@ -164,6 +171,7 @@ impl HouseChange {
                 let draft = JournalDraft::new(now_ms, kind, body.clone());
                 return Ok(Some(JournalDraft { payout_id: payout_id.clone(), ..draft }));
             }
+            Self::DeadJob { kind, body } => (*kind, body.clone()),
             Self::ShutGate { why, .. } => ("restore_noticed", Body::of(&json!({ "why": why }))?),
             Self::OpenGate => ("restore_gate_passed", Body::of(&json!({}))?),
             Self::LastSolid(_) | Self::GateUntil(_) | Self::EventsPublished(_) | Self::Breaker(..) => {

@@ -91,7 +91,7 @@ const EVENTS_EXCHANGE: Key<AmqpName> = Key {
 
 const PREFETCH: Key<Count> = Key {
     name: "amqp.prefetch",
-    form: Count { of: "jobs", from: 1, to: 10_000 },
+    form: Count { of: "jobs", from: 1, to: 2_000 },
     fallback: Fallback::Is("1000"),
     about: "How many jobs this daemon has in hand at once, from their delivery to their acknowledgement. A job is \
             acknowledged as soon as it is durably taken in, so a thousand keep the store busy; with several daemons a \

@@ -27,6 +27,8 @@ use payoutd_actors::{
 
 pub use staffed::{Staffed, StaffedTools};
 
+use crate::amqp::DeadQueue;
+
 /// Why the office does not answer. None of it says that nothing happened; whoever asks for money asks by a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -195,6 +197,11 @@ pub trait Office: Send + Sync {
     /// Seals what is written now; the signed checkpoint that covers the last row, `None` for an empty journal.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault>;
 
+    /// The workbench of dead jobs, where there is a broker.
+    fn dead_queue(&self) -> Option<&DeadQueue> {
+        None
+    }
+
     /// Every part of the house, by name. Answers within a moment and never fails: what is silent is down.
     async fn components(&self) -> Vec<Component>;
 }
@@ -204,6 +211,9 @@ pub type SharedOffice = Arc<dyn Office>;
 
 /// The name of the component without which nothing can be taken in.
 pub const STORE: &str = "store";
+
+/// The name of the component that is the broker.
+pub const BROKER: &str = "amqp";
 
 /// When asking a store that was away makes sense again, ms.
 const STORE_RETRY_AFTER_MS: i64 = 5_000;

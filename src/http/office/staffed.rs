@@ -30,9 +30,10 @@ use payoutd_actors::{
 };
 
 use super::{
-    Component, EventPage, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE, Shown,
-    Stats, Switches,
+    BROKER, Component, EventPage, Fault, Health, JournalKeyView, NotAdmitted, NotDecided, Office, STORE,
+    Shown, Stats, Switches,
 };
+use crate::amqp::{DeadQueue, Link, LinkState};
 use crate::http::pause::waits_for;
 
 /// How long the store may take to say that it is there.
@@ -69,6 +70,10 @@ pub struct StaffedTools {
     pub limits: LimitRules,
     /// The house's time.
     pub clock: Arc<dyn Clock>,
+    /// The connections to the broker, where there is one.
+    pub links: Vec<Link>,
+    /// The workbench of dead jobs.
+    pub dead_queue: Option<Arc<DeadQueue>>,
 }
 
 /// The office with its actors.
@@ -101,7 +106,17 @@ impl Staffed {
             breakers: office.breakers.clone(),
             limits,
             clock: world.clock.clone(),
+            links: Vec::new(),
+            dead_queue: None,
         })
+    }
+
+    /// The same, with a broker: the connections to it, and the workbench of its dead jobs.
+    #[must_use]
+    pub fn with_broker(mut self, links: Vec<Link>, dead_queue: DeadQueue) -> Self {
+        self.tools.links = links;
+        self.tools.dead_queue = Some(Arc::new(dead_queue));
+        self
     }
 
     fn seen_lately(&self) -> Option<Vec<Component>> {
@@ -119,6 +134,7 @@ impl Staffed {
         };
         components
             .extend(self.tools.breakers.iter().map(|own| part_of_dependency(own.name(), own.standing())));
+        components.extend(part_of_links(&self.tools.links));
         components.extend(self.tools.staff.views().await.iter().map(part_of_actor));
         components
     }
@@ -227,6 +243,10 @@ impl Office for Staffed {
         }
     }
 
+    fn dead_queue(&self) -> Option<&DeadQueue> {
+        self.tools.dead_queue.as_deref()
+    }
+
     async fn components(&self) -> Vec<Component> {
         if let Some(components) = self.seen_lately() {
             return components;
@@ -269,6 +289,21 @@ fn part_of_dependency(name: &str, (breaker, last_answer): (Breaker, Option<LastA
         (Breaker::Closed { .. }, Some(LastAnswer::Well)) => return part(name, Health::Up, None),
     };
     part(name, health, Some(&detail))
+}
+
+/// The broker, by the worst of the connections to it; nothing where there is none.
+fn part_of_links(links: &[Link]) -> Option<Component> {
+    let of_each = links.iter().map(|link| match link.state() {
+        LinkState::Up(None) => (Health::Up, None),
+        LinkState::Up(Some(_)) => {
+            (Health::Degraded, Some("a queue or exchange is other than wanted; /v1/admin/actors says how"))
+        }
+        LinkState::Down(_) => (Health::Down, Some("a connection is lost; /v1/admin/actors says why")),
+        LinkState::Starting => (Health::Unknown, Some("not connected yet")),
+        LinkState::Closed => (Health::Down, Some("closed")),
+    });
+    let (health, detail) = of_each.max_by_key(|(health, _)| *health)?;
+    Some(part(BROKER, health, detail))
 }
 
 /// An actor, without its own words: those are for who may see them, at `/v1/admin/actors`.
@@ -331,6 +366,19 @@ mod tests {
         let fault = |faults| of(faults, Some(LastAnswer::Fault));
         assert_eq!(fault(1), part("node a", Health::Degraded, Some("its last answer was a fault")));
         assert_eq!(fault(3), part("node a", Health::Degraded, Some("its last 3 answers were faults")));
+    }
+
+    #[test]
+    fn the_broker_is_as_its_worst_connection() {
+        assert_eq!(part_of_links(&[]), None);
+        let (jobs, events) = (Link::new("jobs"), Link::new("events"));
+        jobs.up(None);
+        events.down("Connection refused by 10.0.0.7");
+        let part = part_of_links(&[jobs.clone(), events.clone()]).unwrap();
+        assert_eq!((part.name.as_str(), part.health), ("amqp", Health::Down));
+        assert!(!part.detail.unwrap().contains("10.0.0.7"));
+        events.up(None);
+        assert_eq!(part_of_links(&[jobs, events]).unwrap().health, Health::Up);
     }
 
     /// F003-24: an actor's own words may name files and tables; the public page does not repeat them.

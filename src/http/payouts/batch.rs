@@ -36,7 +36,7 @@ pub async fn create_batch(
     let key = key_of(request.headers())?;
     let orders = match payout_order::read_batch(&body.0) {
         Ok(orders) => orders,
-        Err(why) => return Err(not_an_order(&door, why).await),
+        Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
     let count = orders.len();
     let request = AdmitPayouts { account: caller.account, key, orders, batch: true };

@@ -21,7 +21,7 @@ use crate::{
         access::Caller,
         body::JsonBody,
         door::Door,
-        office::{Fault, NotAdmitted},
+        office::{Fault, NotAdmitted, Office},
         openapi::OnOrdering,
         problem::{Kind, Problem},
     },
@@ -61,7 +61,7 @@ pub async fn create(
     let key = key_of(request.headers())?;
     let order = match payout_order::read_one(&body.0) {
         Ok(order) => order,
-        Err(why) => return Err(not_an_order(&door, why).await),
+        Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
     let request = AdmitPayouts { account: caller.account, key, orders: vec![order], batch: false };
     let admitted = door.office()?.admit(request).await.map_err(|why| not_admitted(why, |_| String::new()))?;
@@ -93,7 +93,7 @@ pub(super) fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
 
 /// The problem of a text that is no order. What the house would refuse of its sound fields is told along with the mistakes, so
 /// that nobody corrects an order twice; an office that does not answer leaves that for the next time.
-pub(super) async fn not_an_order(door: &Door, why: NotAnOrder) -> Problem {
+pub(crate) async fn not_an_order(office: Option<&dyn Office>, why: NotAnOrder) -> Problem {
     let (mut mistakes, sound) = match why {
         NotAnOrder::Malformed(malformed) => {
             return Problem::new(Kind::MalformedRequest, malformed.to_string());
@@ -101,9 +101,9 @@ pub(super) async fn not_an_order(door: &Door, why: NotAnOrder) -> Problem {
         NotAnOrder::Mistaken { problems, sound } => (problems, sound),
     };
     let orders = sound.iter().map(|read| read.order.clone()).collect();
-    let refusals = match door.office() {
-        Ok(office) => office.review(orders).await.unwrap_or_default(),
-        Err(_) => Vec::new(),
+    let refusals = match office {
+        Some(office) => office.review(orders).await.unwrap_or_default(),
+        None => Vec::new(),
     };
     let own = |(place, refusal): (usize, OrderProblem)| sound.get(place)?.own(refusal);
     let room = PROBLEMS_MAX.saturating_sub(mistakes.len());
@@ -112,7 +112,7 @@ pub(super) async fn not_an_order(door: &Door, why: NotAnOrder) -> Problem {
 }
 
 /// The problem of orders that were not taken in; `at` gives the pointer of an item.
-pub(super) fn not_admitted(why: NotAdmitted, at: impl Fn(usize) -> String) -> Problem {
+pub(crate) fn not_admitted(why: NotAdmitted, at: impl Fn(usize) -> String) -> Problem {
     match why {
         NotAdmitted::Refused(AdmissionRefusal::Invalid(items)) => {
             let placed = items.into_iter().map(|(place, mistake)| {
@@ -129,7 +129,8 @@ pub(super) fn not_admitted(why: NotAdmitted, at: impl Fn(usize) -> String) -> Pr
     }
 }
 
-fn key_reused(existing: PayoutId) -> Problem {
+/// The problem of a key that stands for another order.
+pub(crate) fn key_reused(existing: PayoutId) -> Problem {
     let detail = format!(
         "this key was used before with another body (payout {existing}): send that body again, or give this order a key of its own"
     );

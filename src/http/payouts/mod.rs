@@ -10,6 +10,9 @@ pub mod verify;
 
 use payoutd_actors::domain::identity::PayoutId;
 
+// What is wrong with an order is said in the same words at every door.
+pub(crate) use self::create::{key_reused, not_admitted, not_an_order};
+
 use super::problem::{Kind, Problem};
 
 /// The id in a path. What can not be an id is nobody's.

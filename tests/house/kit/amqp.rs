@@ -41,17 +41,23 @@ pub(crate) struct Queues {
     pub(crate) config: Amqp,
     /// A channel with confirms.
     pub(crate) channel: Channel,
+    url: String,
     _connection: Connection,
 }
 
 impl Queues {
     /// Names; nothing is declared.
     pub(crate) async fn names() -> Self {
+        Self::at(&broker_url()).await
+    }
+
+    /// The same, at a broker of the story's own.
+    pub(crate) async fn at(url: &str) -> Self {
         let mut random = [0; 6];
         getrandom::fill(&mut random).unwrap();
         let name = format!("payoutd.test.{}", hex::encode(random));
         let config = Amqp {
-            url: Some(AmqpUrl::parse(&broker_url()).unwrap()),
+            url: Some(AmqpUrl::parse(url).unwrap()),
             password_file: None,
             ca_file: None,
             queue: format!("{name}.jobs"),
@@ -62,15 +68,29 @@ impl Queues {
             declare: true,
             heartbeat: Duration::from_secs(10),
         };
-        let connection = connect().await;
-        let channel = connection.create_channel().await.unwrap();
-        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        Self { config, channel, _connection: connection }
+        let (connection, channel) = speak_to(url).await;
+        Self { config, channel, url: url.to_owned(), _connection: connection }
+    }
+
+    /// After the broker was away: connects anew.
+    pub(crate) async fn come_again(&mut self) {
+        (self._connection, self.channel) = speak_to(&self.url).await;
     }
 
     /// The broker as payoutd comes to it.
     pub(crate) fn broker(&self) -> Broker {
         Broker::of(&self.config, None).unwrap()
+    }
+
+    /// What stands in `payoutd.toml`.
+    pub(crate) fn section(&self) -> String {
+        let Amqp { queue, dead_queue, events_exchange, prefetch, delivery_limit, declare, .. } = &self.config;
+        format!(
+            "\n[amqp]\nurl = \"{}\"\nqueue = \"{queue}\"\ndead_queue = \"{dead_queue}\"\n\
+             events_exchange = \"{events_exchange}\"\nprefetch = {prefetch}\ndelivery_limit = {delivery_limit}\n\
+             declare = {declare}\n",
+            self.url
+        )
     }
 
     /// Puts a message into a queue; the broker has it when this returns.
@@ -113,19 +133,27 @@ impl Queues {
 }
 
 /// A connection of the test's own.
-pub(crate) async fn connect() -> Connection {
+pub(crate) async fn connect_to(url: &str) -> Connection {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Connection::connect(&broker_url(), ConnectionProperties::default()).await.unwrap()
+    Connection::connect(url, ConnectionProperties::default()).await.unwrap()
+}
+
+async fn speak_to(url: &str) -> (Connection, Channel) {
+    let connection = connect_to(url).await;
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    (connection, channel)
 }
 
 impl Drop for Queues {
     /// On a thread of its own: the story's runtime may be gone or busy.
     fn drop(&mut self) {
         let Amqp { queue, dead_queue, events_exchange, .. } = self.config.clone();
+        let url = self.url.clone();
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let connection = connect().await;
+                let connection = connect_to(&url).await;
                 let channel = connection.create_channel().await.unwrap();
                 for queue in [queue, dead_queue] {
                     let _ = channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await;

@@ -5,6 +5,7 @@ pub(crate) mod daemon;
 pub(crate) mod desk;
 pub(crate) mod door;
 pub(crate) mod network;
+pub(crate) mod own_broker;
 pub(crate) mod postgres;
 pub(crate) mod schema;
 pub(crate) mod small_office;

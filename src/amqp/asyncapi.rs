@@ -1,0 +1,241 @@
+//! The description of what is spoken over the broker (AsyncAPI 3.0), made from the types that speak it: docs/asyncapi.yaml.
+//!
+//! The schemas of orders, payouts and problems are those of the front door's description: one order, one shape, whichever door.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use utoipa::PartialSchema;
+
+use super::{dead_letter, reply::ReplyBody};
+use crate::http::openapi;
+
+/// The whole description.
+#[must_use]
+pub fn document() -> Value {
+    let messages = json!({ "job": job(), "reply": reply(), "deadJob": dead_job() });
+    let schemas = schemas_of(&messages);
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "payoutd over RabbitMQ",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Jobs come in, answers and dead letters go out. docs/producers.md shows producers.",
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "defaultContentType": "application/json",
+        "servers": { "broker": {
+            "host": "mq.example", "pathname": "/payments", "protocol": "amqps", "protocolVersion": "0.9.1",
+            "description": "amqp.url: a RabbitMQ, 3.10 or newer",
+        } },
+        "channels": {
+            "jobs": {
+                "address": "payoutd.jobs",
+                "description": "A quorum queue (amqp.queue). Publish to the default exchange with the queue's name as routing \
+                                key, with confirms.",
+                "messages": { "job": { "$ref": "#/components/messages/job" } },
+                "bindings": queue("payoutd.jobs"),
+            },
+            "replies": {
+                "address": null,
+                "description": "The queue that a job names in reply_to.",
+                "messages": { "reply": { "$ref": "#/components/messages/reply" } },
+            },
+            "deadJobs": {
+                "address": "payoutd.jobs.dead",
+                "description": "A quorum queue (amqp.dead_queue): what can not be done, each with its reason.",
+                "messages": { "deadJob": { "$ref": "#/components/messages/deadJob" } },
+                "bindings": queue("payoutd.jobs.dead"),
+            },
+        },
+        "operations": {
+            "takeJob": {
+                "action": "receive",
+                "summary": "A job is taken in, once for each key, and acknowledged when it is on file.",
+                "channel": { "$ref": "#/channels/jobs" },
+                "messages": [{ "$ref": "#/channels/jobs/messages/job" }],
+                "reply": {
+                    "address": { "location": "$message.header#/reply_to" },
+                    "channel": { "$ref": "#/channels/replies" },
+                    "messages": [{ "$ref": "#/channels/replies/messages/reply" }],
+                },
+            },
+            "layAside": {
+                "action": "send",
+                "summary": "A job that can not be done is laid aside with its reason, and acknowledged.",
+                "channel": { "$ref": "#/channels/deadJobs" },
+                "messages": [{ "$ref": "#/channels/deadJobs/messages/deadJob" }],
+            },
+        },
+        "components": { "messages": messages, "schemas": schemas },
+    })
+}
+
+fn queue(name: &str) -> Value {
+    let queue = json!({ "name": name, "durable": true, "exclusive": false, "autoDelete": false });
+    json!({ "amqp": { "is": "queue", "queue": queue, "bindingVersion": "0.3.0" } })
+}
+
+fn text(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
+}
+
+/// What AMQP calls properties stands among the headers here, by AMQP's names.
+fn job() -> Value {
+    let key = json!({
+        "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
+        "description": "The idempotency key: your own name for the order. Sent again with the same body it is the same payout.",
+    });
+    let priority = json!({
+        "type": "integer", "minimum": 0, "maximum": 9,
+        "description": "1 to 9: how urgent the order is, where its body does not say. 0 says nothing.",
+    });
+    let timestamp = json!({ "type": "integer", "description": "When it was sent, unix seconds." });
+    json!({
+        "name": "job",
+        "title": "An order",
+        "contentType": "application/json",
+        "correlationId": { "location": "$message.header#/message_id" },
+        "headers": {
+            "type": "object",
+            "required": ["message_id"],
+            "properties": {
+                "message_id": key,
+                "priority": priority,
+                "expiration": text("Milliseconds: not signed by then, the payout is cancelled. Counted from timestamp, else from receipt."),
+                "timestamp": timestamp,
+                "reply_to": text("The queue that is told what became of the job."),
+                "correlation_id": text("The answer's name; message_id where there is none."),
+            },
+        },
+        "payload": { "$ref": "#/components/schemas/PayoutOrder" },
+    })
+}
+
+fn reply() -> Value {
+    json!({
+        "name": "reply",
+        "title": "What became of a job",
+        "contentType": "application/json",
+        "headers": {
+            "type": "object",
+            "required": ["correlation_id", "type"],
+            "properties": {
+                "correlation_id": text("The job's correlation_id, or its message_id."),
+                "type": { "type": "string", "enum": ["admitted", "repeated", "refused"] },
+            },
+        },
+        "payload": { "$ref": "#/components/schemas/JobReply" },
+    })
+}
+
+fn dead_job() -> Value {
+    let reason = json!({
+        "type": "string", "contentMediaType": "application/problem+json",
+        "contentSchema": { "$ref": "#/components/schemas/Problem" },
+        "description": "The problem document (RFC 9457) as JSON text. A job that the broker itself laid aside has x-death instead.",
+    });
+    let mut headers = Map::new();
+    headers.insert(dead_letter::PROBLEM.to_owned(), reason);
+    headers.insert(dead_letter::QUEUE.to_owned(), text("The queue that it was in."));
+    let at = json!({ "type": "integer", "description": "When it was laid aside, unix ms." });
+    headers.insert(dead_letter::AT_MS.to_owned(), at);
+    json!({
+        "name": "deadJob",
+        "title": "A job that can not be done",
+        "summary": "The message as it was sent, its properties and headers kept.",
+        "headers": { "type": "object", "properties": headers },
+        "payload": { "description": "Whatever was sent." },
+    })
+}
+
+/// The schemas that these messages speak of, and those that these speak of.
+fn schemas_of(messages: &Value) -> Value {
+    let known = known_schemas();
+    let (mut wanted, mut taken) = (references(messages), Map::new());
+    while let Some(name) = wanted.pop_first() {
+        if let Some(schema) = known.get(&name).filter(|_| !taken.contains_key(&name)) {
+            wanted.extend(references(schema));
+            taken.insert(name, schema.clone());
+        }
+    }
+    Value::Object(taken)
+}
+
+fn known_schemas() -> Map<String, Value> {
+    let description = serde_json::to_value(openapi::description()).unwrap_or_default();
+    let mut schemas = description["components"]["schemas"].as_object().cloned().unwrap_or_default();
+    schemas.insert("JobReply".to_owned(), serde_json::to_value(ReplyBody::schema()).unwrap_or_default());
+    schemas
+}
+
+/// The names of the schemas that something refers to.
+fn references(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .flat_map(|(key, value)| match (key.as_str(), value) {
+                ("$ref", Value::String(to)) => {
+                    to.strip_prefix("#/components/schemas/").map(str::to_owned).into_iter().collect()
+                }
+                _ => references(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// The description as YAML, which people read more easily.
+#[must_use]
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Written from the program's types (src/amqp/asyncapi.rs); a test compares.\n\
+         # PAYOUTD_WRITE_DOCS=1 cargo test --test house the_description_of_the_broker writes it anew.\n",
+    );
+    write(&document(), 0, &mut page);
+    page
+}
+
+/// Block style; every text in quotes, as JSON writes it, which is YAML too.
+fn write(value: &Value, depth: usize, page: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                page.push_str(&format!("{indent}{}:", plain(name)));
+                below(value, depth, page);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                page.push_str(&format!("{indent}-"));
+                below(item, depth, page);
+            }
+        }
+        scalar => page.push_str(&format!("{indent}{scalar}\n")),
+    }
+}
+
+fn below(value: &Value, depth: usize, page: &mut String) {
+    let is_block = match value {
+        Value::Object(entries) => !entries.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    };
+    match is_block {
+        true => {
+            page.push('\n');
+            write(value, depth + 1, page);
+        }
+        false => page.push_str(&format!(" {value}\n")),
+    }
+}
+
+fn plain(name: &str) -> String {
+    match name.starts_with('$') || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    {
+        true => Value::from(name).to_string(),
+        false => name.to_owned(),
+    }
+}
