@@ -1,7 +1,6 @@
 //! A request's body: of the right type, whole, in time and not too long, or a problem that says so.
 //!
-//! A body that is too long is answered at once. The connection then lingers: what still comes is read and dropped for
-//! [`super::settings::LINGER`], so that a client that writes to the end before it reads gets its 413 and no reset.
+//! A body that is too long is answered when that is known; what is left of it is [`super::rest`]'s.
 
 use actix_web::{
     FromRequest, HttpRequest,

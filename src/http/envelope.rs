@@ -19,6 +19,7 @@ use actix_web::{
 use super::{
     problem::{Kind, Problem},
     request_id::{self, RequestId},
+    rest::Rest,
     routes,
 };
 use crate::telemetry::names;
@@ -43,10 +44,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 
 /// Wraps a request on its way in and its answer on its way out.
 pub async fn envelope(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
+    let rest = Rest::of(&mut request);
     let id = RequestId::of(request.headers());
     id.attach(&request);
     let log = LogLine::of(&request);
@@ -56,6 +58,9 @@ pub async fn envelope(
     }
     adorn(answer.headers_mut(), &id);
     log.write(&answer, &id, began);
+    if let Some(rest) = rest {
+        rest.pass().await;
+    }
     Ok(answer)
 }
 

@@ -30,6 +30,7 @@ pub mod problem;
 pub mod problem_pages;
 pub mod query;
 pub mod request_id;
+pub mod rest;
 pub mod routes;
 pub mod settings;
 pub mod token;

@@ -12,8 +12,11 @@ pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 pub const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// How long a connection without a request stays open.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// After an early answer (a 413, a 401) the rest of the body is read and dropped for so long, so that the client reads the
-/// answer and not a reset.
+/// An answer that is known before its request's body is read to the end (a 413, a 401) waits so long for the rest: a body that has
+/// arrived, or comes at once, does not cost the connection.
+pub const REST_WITHIN: Duration = Duration::from_millis(200);
+/// After an answer that did not wait longer for the body, what still comes of it is read and dropped for so long, so that a slow
+/// client reads the answer and not a reset. A client that closes is not waited for.
 pub const LINGER: Duration = Duration::from_secs(30);
 /// How long requests in flight may take when the daemon stops.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(10);

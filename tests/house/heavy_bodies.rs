@@ -76,6 +76,39 @@ async fn a_body_over_the_cap_is_always_answered_and_never_reset() {
     assert_eq!(door.order("after", &order("1")).await.status, 202);
 }
 
+/// A body that has arrived is read to its end before the answer goes out, so that the connection serves the next request: a
+/// client that made a mistake does not pay with its connection, nor does it wait for one to be closed.
+#[actix_web::test]
+async fn a_refused_body_that_has_arrived_does_not_cost_the_connection() {
+    let door = OpenDoor::open().await;
+    let address = door.address;
+    for (status, token, size) in [("413", TOKEN, CAP + 1), ("401", "wrong", 100), ("401", "wrong", 4 * CAP)] {
+        let both = in_thread(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.write_all(head(&format!("Content-Length: {size}"), token).as_bytes()).unwrap();
+            stream.write_all(&vec![b' '; size]).unwrap();
+            let refused = read_head_and_body(&mut stream);
+            stream.write_all(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            format!("{refused}{}", read_head_and_body(&mut stream))
+        });
+        let both = both.await;
+        assert!(both.starts_with(&format!("HTTP/1.1 {status} ")), "{both}");
+        assert!(both.contains("HTTP/1.1 404 ") && !both.contains("connection: close"), "{both}");
+    }
+    // Whoever takes his time is told to close, and what he still sends is dropped.
+    let slow = in_thread(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(head(&format!("Content-Length: {}", 2 * CAP), TOKEN).as_bytes()).unwrap();
+        let refused = read_head_and_body(&mut stream);
+        stream.write_all(&vec![b' '; 2 * CAP]).expect("what still comes is dropped, without a reset");
+        refused
+    });
+    let slow = slow.await;
+    assert!(slow.starts_with("HTTP/1.1 413 ") && slow.contains("connection: close"), "{slow}");
+}
+
 /// A stranger's long body is not read for his sake, and he reads his 401 all the same.
 #[actix_web::test]
 async fn a_stranger_with_a_long_body_reads_his_refusal() {
