@@ -74,27 +74,34 @@ pub struct LimitBody {
     pub left: String,
 }
 
-/// The wallet, as it stands on the solidified chain.
+/// The wallet: what stands on it on the solidified chain, as it was at `read_at`, and what is on its way now. Until the first look
+/// at the chain succeeded nothing is known of it, and that is null, not 0.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = Wallet)]
 pub struct WalletBody {
     /// Its address.
     pub address: String,
-    /// USDT on it.
-    pub balance_usdt: String,
-    /// TRX on it.
-    pub balance_trx: String,
-    /// USDT on its way or set aside to go.
+    /// USDT on it; null until it was read.
+    #[schema(required = true)]
+    pub balance_usdt: Option<String>,
+    /// TRX on it; null until it was read.
+    #[schema(required = true)]
+    pub balance_trx: Option<String>,
+    /// USDT of the transfers in flight, now.
     pub reserved_usdt: String,
-    /// USDT that is free.
-    pub available_usdt: String,
-    /// Staked energy left.
-    pub energy_left: u64,
-    /// Staked and free bandwidth left, in bytes.
-    pub bandwidth_left: u64,
-    /// Transfers on their way.
+    /// USDT that a payout would be covered with now: what is on the wallet without what is on its way and what is promised. It errs
+    /// to the low side: what settled since `read_at` is not on its way any more, and not off the balance yet. Null until it was read.
+    #[schema(required = true)]
+    pub available_usdt: Option<String>,
+    /// Staked energy left; null until it was read.
+    #[schema(required = true)]
+    pub energy_left: Option<u64>,
+    /// Staked and free bandwidth left, in bytes; null until it was read.
+    #[schema(required = true)]
+    pub bandwidth_left: Option<u64>,
+    /// Transfers in flight, now: signed, and neither proved paid nor proved dead.
     pub transfers_in_flight: u64,
-    /// When this was read; null until the first look succeeded, and then nothing above is known.
+    /// When the chain was read; null until a look succeeded.
     #[schema(required = true, format = DateTime)]
     pub read_at: Option<String>,
     /// Why nothing is covered now, where that is so.

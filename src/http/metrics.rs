@@ -71,11 +71,23 @@ fn gauge_wallet(wallet: &WalletView) {
         return;
     };
     metrics::gauge!(house::WALLET_READ_TIMESTAMP_SECONDS).set(lossy(read_at_s));
-    metrics::gauge!(house::WALLET_USDT).set(shown(&wallet.balance_usdt));
-    metrics::gauge!(house::WALLET_AVAILABLE_USDT).set(shown(&wallet.available_usdt));
-    metrics::gauge!(house::WALLET_TRX).set(shown(&wallet.balance_trx));
-    metrics::gauge!(house::WALLET_ENERGY).set(lossy(wallet.energy_left));
-    metrics::gauge!(house::WALLET_BANDWIDTH_BYTES).set(lossy(wallet.bandwidth_left));
+    let amounts = [
+        (house::WALLET_USDT, &wallet.balance_usdt),
+        (house::WALLET_AVAILABLE_USDT, &wallet.available_usdt),
+        (house::WALLET_TRX, &wallet.balance_trx),
+    ];
+    for (name, amount) in amounts {
+        if let Some(amount) = amount {
+            metrics::gauge!(name).set(shown(amount));
+        }
+    }
+    let counts =
+        [(house::WALLET_ENERGY, wallet.energy_left), (house::WALLET_BANDWIDTH_BYTES, wallet.bandwidth_left)];
+    for (name, count) in counts {
+        if let Some(count) = count {
+            metrics::gauge!(name).set(lossy(count));
+        }
+    }
     metrics::gauge!(house::WALLET_BLOCKED).set(lossy(u64::from(wallet.blocked_by.is_some())));
 }
 
@@ -119,12 +131,15 @@ mod tests {
     fn a_wallet_that_was_not_read_is_not_shown_as_an_empty_one() {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let wallet =
-            WalletView { balance_usdt: "1204.5".into(), balance_trx: "80".into(), ..WalletView::default() };
-        metrics::with_local_recorder(&recorder, || gauge_wallet(&wallet));
+        metrics::with_local_recorder(&recorder, || gauge_wallet(&WalletView::default()));
         assert_eq!(handle.render(), "");
-        let wallet =
-            WalletView { read_at_ms: Some(1_790_000_000_500), blocked_by: Some("no TRX".into()), ..wallet };
+        let wallet = WalletView {
+            balance_usdt: Some("1204.5".into()),
+            balance_trx: Some("80".into()),
+            read_at_ms: Some(1_790_000_000_500),
+            blocked_by: Some("no TRX".into()),
+            ..WalletView::default()
+        };
         metrics::with_local_recorder(&recorder, || gauge_wallet(&wallet));
         let text = handle.render();
         for line in ["payoutd_wallet_usdt 1204.5", "payoutd_wallet_trx 80", "payoutd_wallet_blocked 1"] {

@@ -88,6 +88,16 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         let _ = self.with_present(|addr| addr.try_send(LookNow));
     }
 
+    /// Tells something that may be lost as a nudge may: whoever it was for finds out by himself before long.
+    pub fn tell<M>(&self, news: M)
+    where
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+        M: Message<Result = ()> + Send + 'static,
+    {
+        let _ = self.with_present(|addr| addr.try_send(news));
+    }
+
     /// The nudge alone, for somebody who need not know whom it reaches.
     #[must_use]
     pub fn nudger(&self) -> Nudge

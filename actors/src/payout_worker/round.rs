@@ -11,7 +11,7 @@ use crate::metrics_names;
 use crate::ports::{Gate, HouseFacts, StoreFault};
 use crate::room::Room;
 use crate::rounds::Found;
-use crate::treasurer::{Cover, CoverPayouts, Want};
+use crate::treasurer::{Cover, CoverPayouts, PromisesOver, Want};
 use std::rc::Rc;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -102,6 +102,7 @@ async fn advance(
     }
     let filed =
         if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
+    tools.treasurer.tell(PromisesOver);
     let filed: Vec<_> = filed.into_iter().flatten().collect();
     let count = filed.len();
     if count > 0 {

@@ -9,7 +9,7 @@ use crate::domain::money::{MicroUsdt, Sun};
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::Reason;
 use crate::domain::tron::{TrialFailure, abi};
-use crate::ports::{ChainFault, ChainNode, InFlight, TrialRun, View};
+use crate::ports::{ChainFault, ChainNode, InFlight, StoreFault, TrialRun, View};
 use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const TRIALS_BEFORE_HOLD: u32 = 3;
 /// The least that can be sent: enough for a trial run.
 const PROBE_AMOUNT: MicroUsdt = MicroUsdt::new(1);
 
-/// How long a promise is taken off each new look, ms: what the worker was promised is on file by then, and counted there, or was
-/// let go. Until then it may be counted twice, never not at all.
+/// How long a promise is taken off each new look, ms, if nobody says that it is over: what the worker was promised is on file by
+/// then, and counted there, or was let go. Until then it may be counted twice, never not at all.
 const PROMISE_MS: i64 = 15_000;
 
 /// How long one node is waited for before the next is asked.
@@ -76,7 +76,9 @@ impl Desk {
 
     async fn try_look(&mut self) -> Result<(), String> {
         let now_ms = self.tools.clock.now_ms();
-        // The chain first, the store second: what settles between the two is counted twice, never not at all.
+        // The store first, the chain second: what settles between the two is counted twice, never not at all. What is filed
+        // between them was promised, and is taken off for that.
+        let in_flight = self.tools.ledger.payouts().in_flight().await.map_err(|fault| fault.to_string())?;
         let policy = self.tools.policy.clone();
         let look = self
             .ask(|node| {
@@ -97,7 +99,7 @@ impl Desk {
                 .await?;
             self.terms = Some((terms, now_ms));
         }
-        self.in_flight = self.tools.ledger.payouts().in_flight().await.map_err(|fault| fault.to_string())?;
+        self.in_flight = in_flight;
         self.look = Some((look, now_ms));
         self.funds = self.funds_now(&look);
         if now_ms.saturating_sub(self.promised_at_ms) < PROMISE_MS {
@@ -169,6 +171,11 @@ impl Desk {
             answers.push(answer);
         }
         answers
+    }
+
+    /// What was promised is on file, or was let go: the next look counts it as the store does.
+    pub(super) fn promises_are_over(&mut self) {
+        self.promised = Promised::default();
     }
 
     fn look_is_old(&self) -> bool {
@@ -324,18 +331,33 @@ impl Desk {
         Err(silent.map_or(EnergyUnknown::WouldFail, EnergyUnknown::Later))
     }
 
-    pub(super) fn wallet_view(&self) -> WalletView {
-        let look = self.look.as_ref().map(|(look, _)| *look).unwrap_or_default();
+    /// The wallet, with what is on its way as the store has it now.
+    pub(super) async fn show_wallet(&self) -> Result<WalletView, StoreFault> {
+        Ok(self.view_beside(self.tools.ledger.payouts().in_flight().await?))
+    }
+
+    /// The wallet as it was at the last look.
+    pub(super) fn last_view(&self) -> WalletView {
+        self.view_beside(self.in_flight)
+    }
+
+    /// What is reserved and how many transfers that is come out of one reading of the store: they speak of the same transfers, and
+    /// no promise is counted beside its transfer.
+    fn view_beside(&self, in_flight: InFlight) -> WalletView {
+        let look = self.look.as_ref().map(|(look, _)| *look);
         let stop = self.terms.as_ref().and_then(|(terms, _)| terms.token_stop.clone());
+        let usdt = |micro: u64| MicroUsdt::new(micro).to_string();
+        let beside = |balance: u64| balance.saturating_sub(in_flight.amount_micro_usdt);
+        let available = |look: WalletLook| self.funds.free_micro_usdt().min(beside(look.balance_micro_usdt));
         WalletView {
             address: self.tools.policy.wallet.to_string(),
-            balance_usdt: MicroUsdt::new(look.balance_micro_usdt).to_string(),
-            balance_trx: Sun::new(look.balance_sun).to_string(),
-            reserved_usdt: MicroUsdt::new(self.funds.in_flight_micro_usdt).to_string(),
-            available_usdt: MicroUsdt::new(self.funds.free_micro_usdt()).to_string(),
-            energy_left: look.energy_left,
-            bandwidth_left: look.bandwidth_left,
-            transfers_in_flight: self.in_flight.transfers,
+            balance_usdt: look.map(|look| usdt(look.balance_micro_usdt)),
+            balance_trx: look.map(|look| Sun::new(look.balance_sun).to_string()),
+            reserved_usdt: usdt(in_flight.amount_micro_usdt),
+            available_usdt: look.map(available).map(usdt),
+            energy_left: look.map(|look| look.energy_left),
+            bandwidth_left: look.map(|look| look.bandwidth_left),
+            transfers_in_flight: in_flight.transfers,
             read_at_ms: self.look.as_ref().map(|(_, at)| *at),
             blocked_by: self.trouble.clone().or(stop),
         }

@@ -14,11 +14,12 @@ use crate::domain::order::{HousePolicy, Order};
 use crate::domain::payout::Reason;
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ledger::Ledger;
-use crate::ports::{ChainNode, Clock};
+use crate::ports::{ChainNode, Clock, StoreFault};
 use crate::rounds::{Found, Rounds};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use desk::Desk;
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -105,29 +106,35 @@ pub struct CoverPayouts(pub Vec<Want>);
 #[rtype(result = "Vec<bool>")]
 pub struct WouldCover(pub Vec<Order>);
 
+/// Tells that what the last [`CoverPayouts`] was promised is on file now, where the store counts it, or was let go.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PromisesOver;
+
 /// Asks for the wallet's state.
 #[derive(Debug, Message)]
-#[rtype(result = "WalletView")]
+#[rtype(result = "Result<WalletView, StoreFault>")]
 pub struct ShowWallet;
 
-/// The wallet, as `GET /v1/wallet` shows it.
+/// The wallet, as `GET /v1/wallet` shows it. What the chain says is as old as `read_at_ms`, and absent until the first look
+/// succeeded: an unread wallet is not an empty one. What is on its way is as the store has it when somebody asks.
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct WalletView {
     /// The paying wallet.
     pub address: String,
     /// USDT in the solidified view, decimal.
-    pub balance_usdt: String,
+    pub balance_usdt: Option<String>,
     /// TRX in the solidified view, decimal.
-    pub balance_trx: String,
-    /// USDT on its way or set aside to go, decimal.
+    pub balance_trx: Option<String>,
+    /// USDT of the transfers in flight, decimal.
     pub reserved_usdt: String,
-    /// USDT that is free, decimal.
-    pub available_usdt: String,
+    /// USDT that a payout would be covered with now, decimal: neither on its way nor promised. Rather too little than too much.
+    pub available_usdt: Option<String>,
     /// Staked energy left.
-    pub energy_left: u64,
+    pub energy_left: Option<u64>,
     /// Staked and free bandwidth left, bytes.
-    pub bandwidth_left: u64,
-    /// Transfers in flight.
+    pub bandwidth_left: Option<u64>,
+    /// Transfers in flight: signed, and neither proved paid nor proved dead.
     pub transfers_in_flight: u64,
     /// When this was read, unix ms; absent until the first look succeeded.
     pub read_at_ms: Option<i64>,
@@ -200,11 +207,20 @@ impl Handler<WouldCover> for Treasurer {
 }
 
 impl Handler<ShowWallet> for Treasurer {
-    type Result = ResponseFuture<WalletView>;
+    type Result = ResponseFuture<Result<WalletView, StoreFault>>;
 
     fn handle(&mut self, _: ShowWallet, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
-        Box::pin(async move { desk.lock().await.wallet_view() })
+        Box::pin(async move { desk.lock().await.show_wallet().await })
+    }
+}
+
+impl Handler<PromisesOver> for Treasurer {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: PromisesOver, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.lock().await.promises_are_over() })
     }
 }
 
@@ -219,10 +235,10 @@ impl Handler<ShowView> for Treasurer {
     type Result = ActorView;
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
-        let view = self.desk.try_lock().map(|desk| desk.wallet_view()).ok();
-        ActorView::of(
-            NAME,
-            &view.unwrap_or_else(|| WalletView { address: self.wallet.to_string(), ..WalletView::default() }),
-        )
+        match self.desk.try_lock() {
+            Ok(desk) => ActorView::of(NAME, &desk.last_view()),
+            // What it knows is being made anew.
+            Err(_) => ActorView::of(NAME, &json!({ "address": self.wallet.to_string(), "looking": true })),
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::order::Route;
 use crate::domain::tron::{TrialFailure, abi};
 use crate::fakes::sim_chain::{Settings, SimChain, genesis};
 use crate::fakes::{BEGINNING_MS, Disguise, MemoryStore, SharedChain, SimNode, TestClock, look};
+use crate::ports::exam::kit;
 use crate::ports::{ChainFault, TrialRun, View};
 use std::collections::BTreeMap;
 use std::sync::Mutex as Lock;
@@ -82,16 +83,19 @@ fn order() -> Order {
     }
 }
 
-async fn cover_by(nodes: Vec<Arc<dyn ChainNode>>) -> Cover {
-    let tools = TreasurerTools {
+fn desk_of(nodes: Vec<Arc<dyn ChainNode>>, store: &MemoryStore) -> Desk {
+    Desk::new(TreasurerTools {
         nodes,
-        ledger: Ledger::new(Arc::new(MemoryStore::new("treasurer"))),
+        ledger: Ledger::new(Arc::new(store.clone())),
         clock: Arc::new(TestClock::default()),
         policy: policy(),
         settings: TreasurerSettings::default(),
-    };
+    })
+}
+
+async fn cover_by(nodes: Vec<Arc<dyn ChainNode>>) -> Cover {
     let want = Want { order: order(), call_data: Vec::new() };
-    Desk::new(tools).cover(vec![want]).await.pop().unwrap()
+    desk_of(nodes, &MemoryStore::new("treasurer")).cover(vec![want]).await.pop().unwrap()
 }
 
 /// A switch is not pulled when the token answers no, or refuses to be asked; everything else is not known.
@@ -161,4 +165,43 @@ async fn a_trial_that_ran_out_of_time_holds_nobody() {
     let cover = cover_by(vec![node(0, refused()), node(1, out_of_time())]).await;
     let Cover::Later(why) = cover else { panic!("{cover:?}") };
     assert!(why.contains("OutOfTime"), "{why}");
+}
+
+/// An unread wallet is not an empty one; and what is on its way is told as it is, not as it was at the last look.
+#[actix::test]
+async fn the_wallet_is_shown_as_it_is_and_no_promise_is_counted_beside_its_transfer() {
+    let chain = chain();
+    look(&chain).advance_to(BEGINNING_MS.cast_unsigned() + 60_000);
+    let store = MemoryStore::new("treasurer");
+    let node: Arc<dyn ChainNode> = Arc::new(SimNode::new(chain.clone(), 0));
+    let mut desk = desk_of(vec![node], &store);
+    let unread = desk.show_wallet().await.unwrap();
+    assert_eq!((unread.balance_usdt, unread.available_usdt, unread.energy_left), (None, None, None));
+    assert_eq!(
+        (unread.read_at_ms, unread.transfers_in_flight, unread.reserved_usdt.as_str()),
+        (None, 0, "0")
+    );
+
+    // A transfer is promised, filed, and seen: at no moment is it counted twice in what is reserved.
+    let new = kit::payout_of(1, 25);
+    let want = Want { order: Order { amount: new.order.amount, ..order() }, call_data: Vec::new() };
+    assert!(matches!(desk.cover(vec![want]).await.pop(), Some(Cover::Covered { .. })));
+    let shown = async |desk: &Desk| {
+        let view = desk.show_wallet().await.unwrap();
+        (view.reserved_usdt, view.available_usdt.unwrap(), view.transfers_in_flight)
+    };
+    let told =
+        |reserved: &str, available: &str, transfers| (reserved.to_owned(), available.to_owned(), transfers);
+    assert_eq!(shown(&desk).await, told("0", "999975", 0));
+    let payout = kit::admit(&store, new).await.unwrap();
+    kit::go(&store, &payout, kit::sign(&payout, kit::MORNING_MS), kit::MORNING_MS).await.unwrap();
+    assert_eq!(shown(&desk).await, told("25", "999975", 1));
+    desk.promises_are_over();
+    desk.look().await;
+    assert_eq!(shown(&desk).await, told("25", "999975", 1));
+    // Nobody said that the promise was over: too little is offered for a while, and what is reserved is right all the same.
+    let want = Want { order: order(), call_data: Vec::new() };
+    desk.cover(vec![want]).await;
+    desk.look().await;
+    assert_eq!(shown(&desk).await, told("25", "999974", 1));
 }

@@ -198,7 +198,7 @@ impl Office for Staffed {
     }
 
     async fn wallet(&self) -> Result<WalletView, Fault> {
-        Ok(self.tools.treasurer.ask(ShowWallet).await?)
+        Ok(self.tools.treasurer.ask(ShowWallet).await??)
     }
 
     async fn actors(&self) -> Vec<ActorView> {
