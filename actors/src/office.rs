@@ -2,7 +2,7 @@
 //!
 //! The house in `src/` and the simulations open the same office; only the world behind the ports differs.
 
-use crate::admission::{self, Admission, AdmissionSettings, AdmissionTools};
+use crate::admission::{self, Admission, AdmissionSettings, AdmissionTools, PayoutIds};
 use crate::audit_writer::{self, AuditWriter, AuditWriterSettings, AuditWriterTools};
 use crate::chain_sight::no_sight;
 use crate::circuit_breaker::{self, CircuitBreaker, Guarded, SharedBreaker};
@@ -210,7 +210,7 @@ impl Office {
         let admission = AdmissionTools {
             ledger: self.ledger.clone(),
             clock: clock.clone(),
-            entropy: world.entropy.clone(),
+            ids: Rc::new(PayoutIds::new(world.entropy.clone())),
             signer: world.signer.clone(),
             policy: rules.policy.clone(),
             limits: rules.limits,

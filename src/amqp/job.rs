@@ -193,7 +193,7 @@ mod tests {
     fn problem(message: &Message) -> (Kind, Vec<String>) {
         match read_now(message).unwrap_err() {
             NotAJob::Problem(problem) => {
-                (problem.kind, problem.errors.into_iter().map(|mistake| mistake.pointer).collect())
+                (problem.kind, problem.errors.into_iter().filter_map(|mistake| mistake.pointer).collect())
             }
             NotAJob::Body(why) => panic!("{why:?}"),
         }

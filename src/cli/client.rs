@@ -240,9 +240,7 @@ fn refused(problem: &ProblemBody) -> Failure {
     };
     let mistakes: String = match problem.errors.as_slice() {
         [] | [_] => String::new(),
-        several => {
-            several.iter().map(|mistake| format!("\n  {}: {}", mistake.pointer, mistake.detail)).collect()
-        }
+        several => several.iter().map(|mistake| format!("\n  {mistake}")).collect(),
     };
     let failure = match problem.errors.len() {
         // The API says of several that they stand in `errors`; here they stand below.

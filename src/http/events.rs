@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
+    http::{Method, header},
     web::{Bytes, Data},
 };
 use futures_util::stream;
@@ -42,6 +42,9 @@ pub const SILENT_MAX: Duration = Duration::from_secs(15);
 const FULL_RETRY_AFTER_MS: i64 = 5_000;
 /// The media type of a stream (HTML Living Standard §9.2).
 const EVENT_STREAM: &str = "text/event-stream";
+
+/// Every parameter that the route takes.
+pub const PARAMETERS: &[&str] = &["after", "limit"];
 
 /// Which events.
 #[derive(Debug, Clone, IntoParams)]
@@ -108,7 +111,9 @@ impl Wanted {
         let limit = parameters.parsed("limit", &a_limit, in_range).unwrap_or(LIMIT_DEFAULT);
         parameters.finish()?;
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let streams = text("accept").is_some_and(|accepted| accepted.contains(EVENT_STREAM));
+        // HEAD asks for headers, which a stream does not have to be held open for.
+        let streams = request.method() == Method::GET
+            && text("accept").is_some_and(|accepted| accepted.contains(EVENT_STREAM));
         // Whoever comes back says where it was cut, whatever its address says about where it began.
         let cut_after = match text("last-event-id").filter(|_| streams) {
             None | Some("") => None,

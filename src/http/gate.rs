@@ -1,5 +1,6 @@
-//! The gate: what stands between a request and its handler. The token, the permission, whether somebody
-//! stands behind the door yet, and a bound on what is worked on at once. It reads the route's line in the table and nothing else.
+//! The gate: what stands between a request and its handler. The token, the permission, the parameters of routes that take
+//! none, whether somebody stands behind the door yet, and a bound on what is worked on at once. It reads the route's line in
+//! the table and nothing else.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::{
     access::Caller,
     door::Door,
     problem::{Kind, Problem},
+    query,
     routes::{self, Needs, RateClass},
 };
 
@@ -77,6 +79,11 @@ pub async fn gate(
                 return Ok(refuse(request, problem));
             }
         }
+    }
+    if line.parameters.is_empty()
+        && let Err(problem) = query::must_be_empty(request.query_string())
+    {
+        return Ok(refuse(request, problem));
     }
     if line.wants_office()
         && let Err(problem) = door.office()

@@ -91,7 +91,8 @@ problems! {
     OnActing: MalformedRequest, Unauthorized, Forbidden, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
     /// … with a verification.
-    OnVerifying: Unauthorized, Forbidden, NotFound, Internal, Busy, Unavailable;
+    OnVerifying: MalformedRequest, Unauthorized, Forbidden, NotFound, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
+        InvalidOrder, Internal, Busy, Unavailable;
 }
 
 /// One response for each status, naming the problems that have it.
@@ -114,7 +115,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
 #[openapi(
     info(
         title = "payoutd",
-        description = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it.\n\nAmounts are decimal strings, times are RFC 3339 in UTC. Whatever is not a success is a problem document (RFC 9457) with a `type` from a closed set; the type is a path of this server where its page is served. Every answer carries `X-Request-ID`.",
+        description = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it.\n\nAmounts are decimal strings, times are RFC 3339 in UTC. Whatever is not a success is a problem document (RFC 9457) with a `type` from a closed set; the type is a path of this server where its page is served. Every answer carries `X-Request-ID`. Where GET is answered, HEAD is, without the body. A parameter that a route does not know is refused (`invalid-query`).",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     paths(

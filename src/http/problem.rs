@@ -115,7 +115,7 @@ pub struct Problem {
     /// What was wrong this time and what would be right.
     pub detail: String,
     /// Each mistake at its place.
-    pub errors: Vec<OrderProblem>,
+    pub errors: Vec<MistakeBody>,
     /// Seconds after which asking again makes sense.
     pub retry_after_s: Option<u64>,
     /// The methods that are taken here, for [`Kind::MethodNotAllowed`].
@@ -130,10 +130,10 @@ impl Problem {
 
     /// Mistakes, each at its place.
     #[must_use]
-    pub fn mistakes(kind: Kind, errors: Vec<OrderProblem>) -> Self {
+    pub fn mistakes(kind: Kind, errors: Vec<impl Into<MistakeBody>>) -> Self {
+        let errors: Vec<MistakeBody> = errors.into_iter().map(Into::into).collect();
         let detail = match errors.as_slice() {
-            [only] if only.pointer.is_empty() => only.detail.clone(),
-            [only] => format!("{}: {}", only.pointer, only.detail),
+            [only] => only.to_string(),
             several => format!("{} mistakes, each at its place in `errors`", several.len()),
         };
         Self { errors, ..Self::new(kind, detail) }
@@ -156,7 +156,7 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: self.detail.clone(),
             instance: request_id.to_owned(),
-            errors: self.errors.iter().cloned().map(MistakeBody::from).collect(),
+            errors: self.errors.clone(),
         }
     }
 
@@ -199,15 +199,37 @@ impl ResponseError for Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Mistake)]
 pub struct MistakeBody {
-    /// A JSON pointer (RFC 6901) into the body, `?name` for a parameter of the query, or `@name` for a property of a message.
-    pub pointer: String,
+    /// A JSON pointer (RFC 6901) into the body, or `@name` for a property of a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The name of a parameter of the query, where that is what was wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
     /// What was wrong and what would be right.
     pub detail: String,
 }
 
 impl From<OrderProblem> for MistakeBody {
     fn from(problem: OrderProblem) -> Self {
-        Self { pointer: problem.pointer, detail: problem.detail }
+        Self { pointer: Some(problem.pointer), parameter: None, detail: problem.detail }
+    }
+}
+
+impl MistakeBody {
+    /// A mistake in a parameter of the query.
+    #[must_use]
+    pub fn of_parameter(name: &str, detail: &str) -> Self {
+        Self { pointer: None, parameter: Some(name.to_owned()), detail: detail.to_owned() }
+    }
+}
+
+impl fmt::Display for MistakeBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pointer.as_deref(), &self.parameter) {
+            (_, Some(name)) => write!(f, "parameter `{name}`: {}", self.detail),
+            (None | Some(""), None) => f.write_str(&self.detail),
+            (Some(pointer), None) => write!(f, "{pointer}: {}", self.detail),
+        }
     }
 }
 

@@ -1,15 +1,29 @@
-//! The parameters after the `?`, read as strictly as a body: none unknown, none twice, all mistakes at once.
+//! The parameters after the `?`, read as strictly as a body: none unknown, none twice, all mistakes at once. Routes that take
+//! none refuse every one: whoever filters where nothing is filtered would take the whole for a part.
 
 use actix_web::web::Query;
-use payoutd_actors::domain::order::OrderProblem;
 
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, MistakeBody, Problem};
 
-/// The parameters of one request. Pointers are `?name`.
+/// Characters of an unknown parameter's name that are repeated to whoever sent it.
+const NAME_CHARS_SHOWN: usize = 40;
+
+/// Refuses every parameter.
+///
+/// # Errors
+/// When there is one.
+pub fn must_be_empty(query: &str) -> Result<(), Problem> {
+    if query.is_empty() {
+        return Ok(());
+    }
+    Parameters::read(query)?.finish()
+}
+
+/// The parameters of one request.
 pub struct Parameters {
     left: Vec<(String, String)>,
     known: Vec<&'static str>,
-    mistakes: Vec<OrderProblem>,
+    mistakes: Vec<MistakeBody>,
 }
 
 impl Parameters {
@@ -54,7 +68,7 @@ impl Parameters {
 
     /// Notes a mistake.
     pub fn note(&mut self, name: &str, detail: &str) {
-        self.mistakes.push(OrderProblem::at(&format!("?{name}"), detail));
+        self.mistakes.push(MistakeBody::of_parameter(name, detail));
     }
 
     /// Refuses what nobody asked for, and everything if there was a mistake.
@@ -64,8 +78,12 @@ impl Parameters {
     pub fn finish(mut self) -> Result<(), Problem> {
         let known = self.known.join(", ");
         for (name, _) in std::mem::take(&mut self.left) {
-            let name: String = name.chars().take(40).collect();
-            self.note(&name, &format!("this parameter is not known; known are {known}"));
+            let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+            let detail = match known.as_str() {
+                "" => "no parameter is known here".to_owned(),
+                known => format!("this parameter is not known; known are {known}"),
+            };
+            self.note(&name, &detail);
         }
         if self.mistakes.is_empty() {
             Ok(())
@@ -85,8 +103,16 @@ mod tests {
         assert_eq!(parameters.parsed("limit", "a number", |text| text.parse::<u32>().ok()), None);
         assert_eq!(parameters.text("stage").as_deref(), Some("a"));
         assert_eq!(parameters.text("memo"), None);
-        let pointers: Vec<_> =
-            parameters.finish().unwrap_err().errors.into_iter().map(|e| e.pointer).collect();
-        assert_eq!(pointers, ["?limit", "?stage", "?foo"]);
+        let named: Vec<_> =
+            parameters.finish().unwrap_err().errors.into_iter().filter_map(|e| e.parameter).collect();
+        assert_eq!(named, ["limit", "stage", "foo"]);
+    }
+
+    #[test]
+    fn where_nothing_is_asked_for_nothing_is_taken() {
+        assert_eq!(must_be_empty(""), Ok(()));
+        let problem = must_be_empty("stage=held").unwrap_err();
+        assert_eq!(problem.detail, "parameter `stage`: no parameter is known here");
+        assert!(must_be_empty("%zz").is_err());
     }
 }

@@ -6,6 +6,7 @@
 use actix_web::{
     Resource, Route,
     dev::ServiceRequest,
+    guard::fn_guard,
     http::Method,
     web::{self, ServiceConfig},
 };
@@ -64,6 +65,8 @@ pub struct Line {
     pub needs: Needs,
     /// How it is throttled.
     pub rate: RateClass,
+    /// The parameters that its handler takes after the `?`; without any, the gate refuses all.
+    pub parameters: &'static [&'static str],
     /// Makes its handler.
     route: fn() -> Route,
 }
@@ -76,9 +79,11 @@ impl Line {
     }
 }
 
-/// A line: method, path, action, permission, rate class, handler.
+/// A line: method, path, action, permission, rate class, parameters where it takes some, handler.
 macro_rules! lines {
-    ($($method:ident $path:literal $action:literal $needs:expr, $rate:ident => $handler:path;)+) => {
+    (@parameters) => { &[] };
+    (@parameters $parameters:path) => { $parameters };
+    ($($method:ident $path:literal $action:literal $needs:expr, $rate:ident $(, $parameters:path)? => $handler:path;)+) => {
         /// Every route of the door.
         pub static TABLE: &[Line] = &[$(Line {
             method: Method::$method,
@@ -86,7 +91,8 @@ macro_rules! lines {
             action: $action,
             needs: $needs,
             rate: RateClass::$rate,
-            route: || Route::new().method(Method::$method).to($handler),
+            parameters: lines!(@parameters $($parameters)?),
+            route: || Route::new().guard(fn_guard(|asked| takes(&Method::$method, &asked.head().method))).to($handler),
         },)+];
     };
 }
@@ -94,14 +100,14 @@ macro_rules! lines {
 lines! {
     POST "/v1/payouts"               "payout_create"   may(PayoutCreate),  Write   => create::create;
     POST "/v1/payouts/batch"         "payout_batch"    may(PayoutCreate),  Write   => batch::create_batch;
-    GET  "/v1/payouts"               "payout_list"     may(PayoutRead),    Read    => list::list;
+    GET  "/v1/payouts"               "payout_list"     may(PayoutRead),    Read, list::PARAMETERS => list::list;
     GET  "/v1/payouts/{id}"          "payout_read"     may(PayoutRead),    Read    => read::read;
     POST "/v1/payouts/{id}/cancel"   "payout_cancel"   may(PayoutCancel),  Write   => decide::cancel;
     POST "/v1/payouts/{id}/release"  "payout_release"  may(PayoutOperate), Write   => decide::release;
     POST "/v1/payouts/{id}/reject"   "payout_reject"   may(PayoutOperate), Write   => decide::reject;
     POST "/v1/payouts/{id}/resolve"  "payout_resolve"  may(PayoutOperate), Write   => decide::resolve;
     POST "/v1/payouts/{id}/verify"   "payout_verify"   may(PayoutOperate), Operate => verify::verify;
-    GET  "/v1/events"                "events_read"     may(EventRead),     Read    => events::events;
+    GET  "/v1/events"                "events_read"     may(EventRead),     Read, events::PARAMETERS => events::events;
     GET  "/v1/stats"                 "stats_read"      may(HouseRead),     Read    => house::stats;
     GET  "/v1/wallet"                "wallet_read"     may(HouseRead),     Read    => house::wallet;
     GET  "/v1/admin/actors"          "actors_read"     may(HouseRead),     Read    => actors::actors;
@@ -124,6 +130,12 @@ lines! {
     GET  "/docs/{file}"              "docs_page"       Needs::Nothing,     Probe   => docs::file;
 }
 
+/// Whether a route of one method answers a request of another: HEAD is GET without the body (RFC 9110 §9.3.2), which the server
+/// leaves out.
+fn takes(own: &Method, asked: &Method) -> bool {
+    own == asked || (own == Method::GET && asked == Method::HEAD)
+}
+
 const fn may(permission: Permission) -> Needs {
     Needs::Permission(permission)
 }
@@ -143,7 +155,9 @@ pub fn mount(config: &mut ServiceConfig) {
 
 fn resource(path: &'static str) -> Resource {
     let lines = || TABLE.iter().filter(|line| line.path == path);
-    let methods: Vec<_> = lines().map(|line| line.method.as_str()).collect();
+    let head = |line: &Line| takes(&line.method, &Method::HEAD).then_some(Method::HEAD.as_str());
+    let methods: Vec<_> =
+        lines().flat_map(|line| [Some(line.method.as_str()), head(line)]).flatten().collect();
     let allow = methods.join(", ");
     let resource = lines().fold(web::resource(path), |resource, line| resource.route((line.route)()));
     resource.default_service(web::to(move || {
@@ -157,7 +171,7 @@ fn resource(path: &'static str) -> Resource {
 #[must_use]
 pub fn line_of(request: &ServiceRequest) -> Option<&'static Line> {
     let pattern = request.match_pattern()?;
-    TABLE.iter().find(|line| line.path == pattern && line.method == *request.method())
+    TABLE.iter().find(|line| line.path == pattern && takes(&line.method, request.method()))
 }
 
 /// Whether a path is one that machines ask all day.

@@ -104,10 +104,13 @@ impl<'a> Fields<'a> {
         self.left.remove(name).filter(|value| !value.is_null())
     }
 
-    /// A field that must be there.
-    pub fn require(&mut self, name: &'static str) -> Option<Value> {
+    /// A field that must be there; `null` does not stand for anything there. `right` says what would be right.
+    pub fn require(&mut self, name: &'static str, right: &str) -> Option<Value> {
+        let is_null = self.left.get(name).is_some_and(Value::is_null);
         let value = self.take(name);
-        if value.is_none() {
+        if is_null {
+            self.note(name, format!("null where {right} is wanted"));
+        } else if value.is_none() {
             self.note(name, "this field is missing");
         }
         value
@@ -121,7 +124,7 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there.
     pub fn required_text(&mut self, name: &'static str, right: &str) -> Option<String> {
-        let value = self.require(name)?;
+        let value = self.require(name, right)?;
         self.as_text(name, value, right)
     }
 
@@ -138,14 +141,22 @@ impl<'a> Fields<'a> {
     /// A whole number from 0 to `max`, if it is there.
     pub fn whole(&mut self, name: &'static str, max: u64) -> Option<u64> {
         let value = self.take(name)?;
-        match value.as_u64().filter(|number| *number <= max) {
-            Some(number) => Some(number),
-            None => {
-                let found = if value.is_number() { value.to_string() } else { kind(&value).to_owned() };
-                self.note(name, format!("{found} where a whole number from 0 to {max} is wanted"));
-                None
-            }
+        self.as_whole(name, &value, max)
+    }
+
+    /// A whole number from 0 to `max` that must be there.
+    pub fn required_whole(&mut self, name: &'static str, max: u64) -> Option<u64> {
+        let value = self.require(name, &a_whole(max))?;
+        self.as_whole(name, &value, max)
+    }
+
+    fn as_whole(&mut self, name: &'static str, value: &Value, max: u64) -> Option<u64> {
+        let number = value.as_u64().filter(|number| *number <= max);
+        if number.is_none() {
+            let found = if value.is_number() { value.to_string() } else { kind(value).to_owned() };
+            self.note(name, format!("{found} where {} is wanted", a_whole(max)));
         }
+        number
     }
 
     /// Refuses the fields that nobody took.
@@ -154,11 +165,18 @@ impl<'a> Fields<'a> {
         for name in std::mem::take(&mut self.left).keys() {
             let detail = match nearest(name, &self.taken) {
                 Some(near) => format!("this field is not known; did you mean `{near}`?"),
+                None if known.is_empty() => {
+                    "no field is known here: leave the body out, or send {}".to_owned()
+                }
                 None => format!("this field is not known; known are {known}"),
             };
             self.note(name, detail);
         }
     }
+}
+
+fn a_whole(max: u64) -> String {
+    format!("a whole number from 0 to {max}")
 }
 
 /// What a value is, for a person.
@@ -210,6 +228,28 @@ mod tests {
                     "this field is not known; known are recipient, amount, priority, not_before"
                 ),
                 ("/payouts/3/notBefore", "this field is not known; did you mean `not_before`?"),
+            ]
+        );
+    }
+
+    /// A field that is there and null is not missing, and whoever sent a field where none is known is not told a list of none.
+    #[test]
+    fn null_is_not_missing_and_nothing_is_known_where_nothing_is_taken() {
+        let mut problems = Problems::default();
+        let mut fields =
+            Fields::of(json!({ "amount": null, "v": null, "memo": null }), "", &mut problems).unwrap();
+        assert_eq!(fields.required_text("amount", "a string"), None);
+        assert_eq!(fields.required_whole("v", 28), None);
+        assert_eq!(fields.text("memo", "a string"), None);
+        fields.refuse_the_rest();
+        Fields::of(json!({ "reason": "x" }), "", &mut problems).unwrap().refuse_the_rest();
+        let told: Vec<_> = problems.into_list().into_iter().map(|problem| problem.detail).collect();
+        assert_eq!(
+            told,
+            [
+                "null where a string is wanted",
+                "null where a whole number from 0 to 28 is wanted",
+                "no field is known here: leave the body out, or send {}"
             ]
         );
     }

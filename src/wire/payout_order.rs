@@ -112,7 +112,7 @@ pub fn read_batch(bytes: &[u8]) -> Result<Vec<Order>, NotAnOrder> {
 
 fn batch(value: Value, problems: &mut Problems) -> Option<Vec<SoundFields>> {
     let mut fields = Fields::of(value, "", problems)?;
-    let payouts = fields.require("payouts");
+    let payouts = fields.require("payouts", "a list of payouts");
     let orders = match payouts {
         Some(Value::Array(items)) if (1..=BATCH_MAX).contains(&items.len()) => {
             let inner = fields.problems();
@@ -262,8 +262,8 @@ fn clearance(fields: &mut Fields<'_>) -> Option<KycClearance> {
     let at = fields.pointer("kyc");
     let mut kyc = Fields::of(value, &at, fields.problems())?;
     let hash = hash_of(&mut kyc, "hash");
-    let expiry_s = required_whole(&mut kyc, "expiry", u64::MAX);
-    let v = required_whole(&mut kyc, "v", 28);
+    let expiry_s = kyc.required_whole("expiry", u64::MAX);
+    let v = kyc.required_whole("v", 28);
     if v.is_some_and(|v| v < 27) {
         kyc.note("v", "v is 27 or 28");
     }
@@ -271,15 +271,6 @@ fn clearance(fields: &mut Fields<'_>) -> Option<KycClearance> {
     let s = hash_of(&mut kyc, "s");
     kyc.refuse_the_rest();
     Some(KycClearance { hash: hash?, expiry_s: expiry_s?, v: u8::try_from(v?).ok()?, r: r?, s: s? })
-}
-
-fn required_whole(fields: &mut Fields<'_>, name: &'static str, max: u64) -> Option<u64> {
-    let before = fields.problems().len();
-    let number = fields.whole(name, max);
-    if number.is_none() && fields.problems().len() == before {
-        fields.note(name, "this field is missing");
-    }
-    number
 }
 
 fn hash_of(fields: &mut Fields<'_>, name: &'static str) -> Option<Hash32> {

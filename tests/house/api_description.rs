@@ -35,6 +35,10 @@ async fn every_route_is_described_and_nothing_else_is() {
             let line =
                 TABLE.iter().find(|line| line.path == path && line.method.as_str().to_lowercase() == *method);
             let secured = operation.get("security").is_some();
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+            let named: Vec<_> = of_query.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+            assert_eq!(named, line.unwrap().parameters, "{method} {path}");
             assert_eq!(secured, line.unwrap().needs != Needs::Nothing, "{method} {path}");
         }
     }
@@ -72,6 +76,7 @@ async fn answers_are_what_the_description_says() {
     hold(&document, "get", "/v1/payouts", &door.get("/v1/payouts?limit=0").await);
     hold(&document, "get", "/v1/payouts/{id}", &door.get(&format!("/v1/payouts/{id}")).await);
     hold(&document, "get", "/v1/payouts/{id}", &door.get("/v1/payouts/nobody").await);
+    hold(&document, "post", "/v1/payouts/{id}/verify", &door.post(&at("verify"), Some(&json!([]))).await);
     hold(&document, "post", "/v1/payouts/{id}/verify", &door.post(&at("verify"), None).await);
     hold(&document, "post", "/v1/payouts/{id}/release", &door.post(&at("release"), None).await);
     door.office.put(&id, Stage::Held, Some(Reason::LimitHourly));

@@ -54,6 +54,16 @@ async fn an_amount_is_a_canonical_decimal_string_or_nothing() {
         refused(&answer, &["/amount"]);
         assert!(answer.text.contains("a string like \\\"25.5\\\""), "{}", answer.text);
     }
+    let grouped = door.order("grouped", &order("1_000")).await;
+    assert!(
+        grouped.text.contains("groups are not separated") && !grouped.text.contains("comma"),
+        "{}",
+        grouped.text
+    );
+    let null = json!({ "recipient": null, "amount": null });
+    let null = door.order("null", &null).await;
+    refused(&null, &["/recipient", "/amount"]);
+    assert!(null.text.contains("null where a string like \\\"25.5\\\" is wanted"), "{}", null.text);
     assert_eq!(door.office.taken(), 0);
     for (place, amount) in ["0.000001", "1", "25.5", "500000", "1.000001"].iter().enumerate() {
         let answer = door.order(&format!("g{place}"), &order(amount)).await;

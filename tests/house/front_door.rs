@@ -18,7 +18,7 @@ async fn a_key_gets_its_first_answer_however_often_it_is_sent() {
     let door = OpenDoor::open().await;
     let missing = door.post("/v1/payouts", Some(&order("1"))).await;
     assert_eq!((missing.status, missing.problem().as_str()), (400, "idempotency-key-missing"));
-    for wrong in ["a b", "\"\"", &"k".repeat(256)] {
+    for wrong in ["a b", "\"\"", "\"inv-7", "inv-7\"", &"k".repeat(256)] {
         let answer = door.order(wrong, &order("1")).await;
         assert_eq!((answer.status, answer.problem().as_str()), (400, "idempotency-key-invalid"), "{wrong}");
     }
@@ -109,30 +109,87 @@ async fn pages_show_every_payout_once_and_cursors_stay_with_their_list() {
 async fn a_query_that_asks_for_what_is_not_there_is_told_so() {
     let door = OpenDoor::open().await;
     let wrong = [
-        ("limit=100000", "?limit"),
-        ("limit=0", "?limit"),
-        ("limit=x", "?limit"),
-        ("stage=paid", "?stage"),
-        ("recipient=T1", "?recipient"),
-        ("from=yesterday", "?from"),
-        ("to=1700000000", "?to"),
-        ("status=held", "?status"),
-        ("limit=1&limit=2", "?limit"),
+        ("limit=100000", "limit"),
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("stage=paid", "stage"),
+        ("recipient=T1", "recipient"),
+        ("from=yesterday", "from"),
+        ("to=1700000000", "to"),
+        ("status=held", "status"),
+        ("limit=1&limit=2", "limit"),
+        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"),
     ];
-    for (query, pointer) in wrong {
+    for (query, parameter) in wrong {
         let answer = door.get(&format!("/v1/payouts?{query}")).await;
         assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-query"), "{query}");
-        assert_eq!(answer.pointers(), [pointer], "{query}");
+        assert_eq!(answer.parameters(), [parameter], "{query}");
+        assert!(answer.json()["errors"][0].get("pointer").is_none(), "{}", answer.text);
     }
     assert_eq!(door.get("/v1/payouts?limit=200&reference=&from=2026-01-01T00:00:00Z").await.status, 200);
+}
+
+/// Whoever filters where nothing is filtered is told so: the whole is not taken for a part.
+#[actix_web::test]
+async fn a_parameter_that_a_route_does_not_know_is_refused_on_every_route() {
+    let door = OpenDoor::open().await;
+    let id = door.ordered("k").await;
+    for line in TABLE {
+        let path = line.path.replace("{id}", &id).replace("{word}", "busy").replace("{file}", "index.html");
+        let method = Method::from_bytes(line.method.as_str().as_bytes()).unwrap();
+        let request = door.request(method, &format!("{path}?colour=red")).header("Idempotency-Key", "q");
+        let answer = send(request.json(&order("1"))).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid-query"), "{path}");
+        assert_eq!(answer.parameters(), ["colour"], "{path}");
+    }
+    assert_eq!(
+        (door.office.taken(), door.get(&format!("/v1/payouts/{id}")).await.json()["stage"].clone()),
+        (1, json!("admitted"))
+    );
+}
+
+/// RFC 9110 §9.3.2: HEAD is answered wherever GET is, with the same headers and no body.
+#[actix_web::test]
+async fn head_is_get_without_the_body() {
+    let door = OpenDoor::open().await;
+    let id = door.ordered("k").await;
+    for line in TABLE.iter().filter(|line| line.method.as_str() == "GET") {
+        let path = line.path.replace("{id}", &id).replace("{word}", "busy").replace("{file}", "index.html");
+        let (get, head) = (door.get(&path).await, send(door.request(Method::HEAD, &path)).await);
+        assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        if path != "/metrics" {
+            assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
+        }
+    }
+    let stranger = send(door.stranger(Method::HEAD, "/v1/stats")).await;
+    assert_eq!((stranger.status, stranger.text.as_str()), (401, ""));
+    let elsewhere = send(door.request(Method::HEAD, "/v1/admin/pause")).await;
+    assert_eq!((elsewhere.status, elsewhere.header("allow"), elsewhere.text.as_str()), (405, "POST", ""));
+}
+
+#[actix_web::test]
+async fn what_takes_no_fields_says_so() {
+    let door = OpenDoor::open().await;
+    let id = door.ordered("k").await;
+    for verb in ["verify", "release", "cancel"] {
+        let path = format!("/v1/payouts/{id}/{verb}");
+        let refused = door.post(&path, Some(&json!({ "reason": "x" }))).await;
+        assert_eq!((refused.status, refused.pointers()), (422, vec!["/reason".to_owned()]), "{verb}");
+        assert!(refused.text.contains("no field is known here"), "{}", refused.text);
+        assert_eq!(door.post(&path, Some(&json!([]))).await.status, 422, "{verb}");
+        let form = send(door.request(Method::POST, &path).body("reason=x")).await;
+        assert_eq!((form.status, form.problem().as_str()), (415, "unsupported-media-type"), "{verb}");
+    }
+    assert_eq!(door.post(&format!("/v1/payouts/{id}/verify"), Some(&json!({}))).await.status, 200);
 }
 
 #[actix_web::test]
 async fn an_unknown_id_is_nobodys() {
     let door = OpenDoor::open().await;
     let id = door.ordered("k").await;
-    let stranger = format!("{}0", &id[..35]);
-    for unknown in [stranger.as_str(), "x", "../../etc/passwd", &id.to_uppercase(), "%00"] {
+    let stranger = format!("{}f", &id[..35]);
+    for unknown in [stranger.as_str(), "x", "../../etc/passwd", &id.replace('-', ""), "%00"] {
         for path in [
             format!("/v1/payouts/{unknown}"),
             format!("/v1/payouts/{unknown}/cancel"),
@@ -140,16 +197,13 @@ async fn an_unknown_id_is_nobodys() {
         ] {
             let method = if path.matches('/').count() == 3 { Method::GET } else { Method::POST };
             let answer = send(door.request(method, &path)).await;
-            if unknown != id {
-                assert_eq!(
-                    (answer.status, answer.problem().as_str()),
-                    (404, "not-found"),
-                    "{path}: {}",
-                    answer.text
-                );
-            }
+            let found = (answer.status, answer.problem());
+            assert_eq!(found, (404, "not-found".to_owned()), "{path}: {}", answer.text);
         }
     }
+    // RFC 9562 §4: read in either case, written in lower case.
+    let read = door.get(&format!("/v1/payouts/{}", id.to_uppercase())).await;
+    assert_eq!((read.status, &read.json()["id"]), (200, &json!(id)));
 }
 
 /// F-P10: what a person decides is done or refused with the stage that stands in its way.
@@ -214,6 +268,19 @@ async fn a_house_that_is_resumed_behind_its_restore_gate_says_that_it_signs_noth
     });
     assert_eq!(told, json!({ "paused": false, "restore_gate": gate }));
     assert_eq!(door.get("/v1/stats").await.json()["pause"]["restore_gate"], gate);
+}
+
+/// A sender who reads "0" in place of "nobody knows yet" would top the wallet up.
+#[actix_web::test]
+async fn a_wallet_that_nobody_has_read_is_not_an_empty_one() {
+    let door = OpenDoor::open().await;
+    let wallet = door.get("/v1/wallet").await.json();
+    for unknown in
+        ["balance_usdt", "balance_trx", "available_usdt", "energy_left", "bandwidth_left", "read_at"]
+    {
+        assert_eq!(wallet.get(unknown), Some(&json!(null)), "{unknown}");
+    }
+    assert_eq!((&wallet["reserved_usdt"], &wallet["transfers_in_flight"]), (&json!("2.5"), &json!(0)));
 }
 
 /// F003-06: with the sources away an order is taken in, and a verification says when to come back.
@@ -327,7 +394,7 @@ async fn every_answer_wears_the_same_headers() {
             assert!(Kind::from_word(&answer.problem()).is_some(), "{}", answer.text);
         }
         if status == 405 {
-            assert_eq!(answer.header("allow"), "GET");
+            assert_eq!(answer.header("allow"), "GET, HEAD");
         }
     }
 }

@@ -147,7 +147,7 @@ fn new_payout(
     request_digest: [u8; 32],
     now_ms: i64,
 ) -> NewPayout {
-    let id = PayoutId::new(now_ms, desk.tools.entropy.ten_bytes());
+    let id = desk.tools.ids.next(now_ms);
     Payout {
         id,
         account: account.clone(),

@@ -8,6 +8,7 @@
 
 mod decide;
 mod digest;
+mod ids;
 mod intake;
 mod line;
 mod release;
@@ -15,6 +16,7 @@ mod release;
 mod tests;
 
 pub use decide::{DecidePayout, Decision, DecisionRefusal};
+pub use ids::PayoutIds;
 pub use intake::{AdmissionRefusal, AdmitPayouts, ReviewOrders};
 
 use crate::domain::limits::LimitRules;
@@ -22,7 +24,7 @@ use crate::domain::order::{HousePolicy, OrderProblem};
 use crate::domain::payout::{ORDER_DIGEST_PURPOSE, Reason};
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
-use crate::ports::{Admitted, Clock, Entropy, Signer, Urgency};
+use crate::ports::{Admitted, Clock, Signer, Urgency};
 use crate::rounds::{InHand, Rounds};
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
@@ -63,8 +65,8 @@ pub struct AdmissionTools {
     pub ledger: Ledger,
     /// The house's time ([`crate::house_clock::HouseClock`]).
     pub clock: Arc<dyn Clock>,
-    /// What ids are made of.
-    pub entropy: Arc<dyn Entropy>,
+    /// Makes the payouts' ids.
+    pub ids: Rc<PayoutIds>,
     /// The key of the order digests is derived from the wallet's.
     pub signer: Arc<dyn Signer>,
     /// What the house pays, and whom it never pays.

@@ -16,6 +16,7 @@ use crate::roster::Roster;
 use crate::treasurer::{TreasurerSettings, TreasurerTools};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,7 +58,7 @@ fn town_with(settings: AdmissionSettings) -> Town {
     let tools = AdmissionTools {
         ledger: Ledger::new(Arc::new(store.clone())),
         clock: clock.clone(),
-        entropy: Arc::new(PocketEntropy::seeded(1)),
+        ids: Rc::new(PayoutIds::new(Arc::new(PocketEntropy::seeded(1)))),
         signer: Arc::new(signer),
         policy,
         limits,
@@ -573,4 +574,26 @@ async fn the_order_is_sealed_with_a_key_that_the_database_does_not_have() {
     assert!(fits(&payout.order));
     assert!(!fits(&Order { amount: usdt(26), ..payout.order.clone() }));
     assert!(!fits(&Order { recipient: Address::from_evm([0xe4; 20]), ..payout.order.clone() }));
+}
+
+/// F-P09: ids ascend in the order of the batch and from request to request, within one millisecond, with the clock set back and over
+/// a new hire: whoever sorts by id sees the order in which orders came.
+#[actix::test]
+async fn ids_ascend_in_the_order_in_which_orders_came() {
+    let town = town();
+    let id = |admitted: Admitted| match admitted {
+        Admitted::New(payout) => payout.id,
+        other => panic!("{other:?}"),
+    };
+    let orders = |count: usize| (0..count).map(|_| order(MicroUsdt::new(1))).collect::<Vec<_>>();
+    let mut all = Vec::new();
+    for key in ["first", "second"] {
+        all.extend(town.ask(request("house", key, orders(500), true)).await.unwrap().into_iter().map(id));
+        town.clock.jump(-60_000);
+    }
+    let hired_anew = Admission::new(town.tools.clone()).start();
+    let answer = hired_anew.send(request("house", "third", orders(2), true)).await.unwrap();
+    all.extend(answer.unwrap().into_iter().map(id));
+    assert_eq!(all.len(), 1_002);
+    assert!(all.is_sorted_by(|earlier, later| earlier < later));
 }

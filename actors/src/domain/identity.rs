@@ -7,9 +7,12 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A payout's id: a UUID version 7 in lower-case text, so that ids made later sort later.
+/// A payout's id: a UUID version 7, so that ids made later sort later. Written in lower case, read in either (RFC 9562 §4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayoutId(uuid::Uuid);
+
+/// The bits of an id below its variant.
+const LOW_BITS: u128 = (1 << 62) - 1;
 
 impl PayoutId {
     /// An id from the moment (unix ms) and ten random bytes; the caller owns both clock and chance.
@@ -17,6 +20,36 @@ impl PayoutId {
     pub fn new(now_ms: i64, random: [u8; 10]) -> Self {
         let millis = u64::try_from(now_ms).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The id after `last`, so that ids ascend however many are made within one millisecond, and when the clock is set back
+    /// (RFC 9562 §6.2, method 2: the random part grows by a random step).
+    #[must_use]
+    pub fn following(last: Option<Self>, now_ms: i64, random: [u8; 10]) -> Self {
+        let fresh = Self::new(now_ms, random);
+        match last {
+            Some(last) if fresh.millis() <= last.millis() => last.stepped(random),
+            Some(_) | None => fresh,
+        }
+    }
+
+    /// This id's random part, grown by 1 to 2^32; where there is no room above it, an id of the next millisecond.
+    fn stepped(self, random: [u8; 10]) -> Self {
+        let [a, b, c, d, ..] = random;
+        let step = u128::from(u32::from_be_bytes([a, b, c, d])) + 1;
+        let (high, low) = (self.0.as_u128() >> 64 & 0xfff, self.0.as_u128() & LOW_BITS);
+        let grown = (high << 62 | low) + step;
+        if grown >> 74 != 0 {
+            return Self::new(self.millis().saturating_add(1), random);
+        }
+        let millis_and_version = self.0.as_u128() >> 76 << 76;
+        let variant = self.0.as_u128() & (0b11 << 62);
+        Self(uuid::Uuid::from_u128(millis_and_version | grown >> 62 << 64 | variant | grown & LOW_BITS))
+    }
+
+    /// The moment that it carries, unix ms.
+    fn millis(self) -> i64 {
+        i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX)
     }
 
     /// The sixteen bytes, as the router's session id is made from them.
@@ -40,7 +73,7 @@ impl fmt::Debug for PayoutId {
 
 /// A text that is no payout id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a payout id: an id is a UUID in its 36 character, lower-case, hyphenated form")]
+#[error("`{0}` is not a payout id: an id is a UUID in its 36 character, hyphenated form")]
 pub struct NotAPayoutId(String);
 
 impl FromStr for PayoutId {
@@ -49,7 +82,8 @@ impl FromStr for PayoutId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || NotAPayoutId(text.chars().take(40).collect());
         let id = uuid::Uuid::try_parse(text).map_err(|_| refuse())?;
-        if id.as_hyphenated().to_string() == text { Ok(Self(id)) } else { Err(refuse()) }
+        let is_hyphenated = id.as_hyphenated().to_string().eq_ignore_ascii_case(text);
+        if is_hyphenated { Ok(Self(id)) } else { Err(refuse()) }
     }
 }
 
@@ -125,6 +159,11 @@ pub enum NotAKey {
     /// More than 255 characters.
     #[error("the idempotency key has {0} characters: at most 255 are kept")]
     TooLong(usize),
+    /// A quote at one end.
+    #[error(
+        "the idempotency key has a quote at one end only: write it bare, like inv-7, or in quotes, like \"inv-7\""
+    )]
+    HalfQuoted,
     /// A blank, a control character or something outside of ASCII.
     #[error("the idempotency key holds a character that is not visible ASCII: use ! to ~, without blanks")]
     NotVisibleAscii,
@@ -133,8 +172,11 @@ pub enum NotAKey {
 impl IdempotencyKey {
     /// Reads a key as a header or a message property gives it: `abc` and `"abc"` are the same key.
     pub fn parse(text: &str) -> Result<Self, NotAKey> {
-        let quoted = text.len() >= 2 && text.starts_with('"') && text.ends_with('"');
-        let bare = if quoted { &text[1..text.len() - 1] } else { text };
+        let bare = match (text.strip_prefix('"'), text.strip_suffix('"')) {
+            (None, None) => text,
+            (Some(opened), Some(_)) => opened.strip_suffix('"').ok_or(NotAKey::HalfQuoted)?,
+            (Some(_), None) | (None, Some(_)) => return Err(NotAKey::HalfQuoted),
+        };
         if bare.is_empty() {
             return Err(NotAKey::Empty);
         }
@@ -184,12 +226,51 @@ mod tests {
         assert!(IdempotencyKey::parse(&"k".repeat(255)).is_ok());
     }
 
+    /// F-P01: whether a quote that stands alone is part of the key is not guessed: two readers would make two keys of it.
+    #[test]
+    fn a_key_that_is_quoted_at_one_end_is_no_key() {
+        for half in ["\"abc", "abc\"", "\""] {
+            assert_eq!(IdempotencyKey::parse(half), Err(NotAKey::HalfQuoted), "{half}");
+        }
+        assert_eq!(IdempotencyKey::parse("a\"b").unwrap().as_str(), "a\"b");
+    }
+
     #[test]
     fn ids_made_later_sort_later_and_survive_text() {
         let early = PayoutId::new(1_700_000_000_000, [9; 10]);
         let late = PayoutId::new(1_700_000_000_001, [0; 10]);
         assert!(early < late && early.to_string() < late.to_string());
         assert_eq!(early.to_string().parse::<PayoutId>().unwrap(), early);
-        assert!(early.to_string().to_uppercase().parse::<PayoutId>().is_err());
+    }
+
+    /// RFC 9562 §4: what is read is read in either case, what is written is lower case.
+    #[test]
+    fn an_id_is_read_in_either_case_and_in_no_other_form() {
+        let id = PayoutId::new(1_700_000_000_000, [0xab; 10]);
+        let text = id.to_string();
+        assert_eq!(text.to_uppercase().parse::<PayoutId>().unwrap().to_string(), text);
+        let wrong =
+            [text.replace('-', ""), format!("{{{text}}}"), format!("urn:uuid:{text}"), format!(" {text}")];
+        for wrong in wrong {
+            assert!(wrong.parse::<PayoutId>().is_err(), "{wrong}");
+        }
+    }
+
+    /// RFC 9562 §6.2: also within one millisecond, also when the clock is set back, also when there is no room left above.
+    #[test]
+    fn ids_of_one_process_ascend_whatever_the_clock_does() {
+        let mut last = PayoutId::new(1_700_000_000_000, [0xff; 10]);
+        let moments = [1_700_000_000_000, 1_699_999_999_000, 1_700_000_000_000, 1_700_000_000_005];
+        for (place, now_ms) in moments.into_iter().cycle().take(10_000).enumerate() {
+            let random = [u8::try_from(place % 251).unwrap(); 10];
+            let next = PayoutId::following(Some(last), now_ms, random);
+            assert!(next > last && next.to_string() > last.to_string(), "{last} {next}");
+            let uuid = uuid::Uuid::from_bytes(*next.bytes());
+            assert_eq!((uuid.get_version_num(), uuid.get_variant()), (7, uuid::Variant::RFC4122), "{next}");
+            last = next;
+        }
+        // It ran ahead of the clock by the one millisecond that was full, no more.
+        assert_eq!(last.millis(), 1_700_000_000_005);
+        assert_eq!(PayoutId::following(None, 5, [9; 10]), PayoutId::new(5, [9; 10]));
     }
 }

@@ -49,6 +49,9 @@ pub enum MoneyError {
     /// `1,0` or `1,000.5`.
     #[error("the amount has a comma; the decimal sign is a point and groups are not separated, like 1000.5")]
     Comma,
+    /// `1_000`, `1'000`.
+    #[error("the amount has a '{0}' between its digits; groups are not separated, like 1000.5")]
+    GroupSign(char),
     /// `.5`.
     #[error("no digit stands before the point; write {canonical}")]
     NoWholePart {
@@ -222,7 +225,8 @@ fn refuse_foreign_characters(text: &str) -> Result<(), MoneyError> {
             '0'..='9' | '.' => {}
             '+' | '-' | '\u{2212}' if !begins_with_digit => return Err(MoneyError::Sign(character)),
             'e' | 'E' if begins_with_digit => return Err(MoneyError::Exponent),
-            ',' | '\'' | '_' | '\u{66b}' | '\u{66c}' => return Err(MoneyError::Comma),
+            ',' | '\u{66b}' => return Err(MoneyError::Comma),
+            '\'' | '_' | '\u{66c}' => return Err(MoneyError::GroupSign(character)),
             other => return Err(MoneyError::NotDigit(other)),
         }
     }
@@ -272,7 +276,8 @@ mod tests {
             ("1E3", Exponent),
             ("1,0", Comma),
             ("1,000.5", Comma),
-            ("1_000", Comma),
+            ("1_000", GroupSign('_')),
+            ("1'000", GroupSign('\'')),
             (".5", NoWholePart { canonical: "0.5".into() }),
             ("1.", NoPlaces { canonical: "1".into() }),
             ("1.2.3", SeveralPoints),

@@ -150,7 +150,7 @@ fn sheet(terminal: &Terminal, job: &DeadJobBody) -> Result<(), Failure> {
     }
     sheet.put("why", plain(&job.why));
     for mistake in job.problem.iter().flat_map(|problem| &problem.errors) {
-        sheet.more(plain(&format!("{}: {}", mistake.pointer, mistake.detail)));
+        sheet.more(plain(&mistake.to_string()));
     }
     for death in &job.deaths {
         sheet.put("broker", format_args!("{} in {}, {} times", death.reason, death.queue, death.count));

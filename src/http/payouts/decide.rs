@@ -124,7 +124,7 @@ pub async fn resolve(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let (paid, note) = read(&body.0, |fields| {
-        let paid = fields.require("paid").map(|value| value.as_bool());
+        let paid = fields.require("paid", "true or false").map(|value| value.as_bool());
         if paid == Some(None) {
             fields.note("paid", "true or false is wanted");
         }
@@ -172,7 +172,7 @@ fn refused(refusal: &Refusal, stage: Stage, decision: &Decision) -> String {
 }
 
 /// A body with nothing in it, or none.
-fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
+pub(super) fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
     body.0.map_or(Ok(()), |bytes| read(&bytes, |_| Some(())))
 }
 

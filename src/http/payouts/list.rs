@@ -29,6 +29,9 @@ pub const LIMIT_DEFAULT: u32 = 50;
 /// Payouts of a page at most.
 pub const LIMIT_MAX: u32 = 200;
 
+/// Every parameter that a list takes.
+pub const PARAMETERS: &[&str] = &["stage", "recipient", "reference", "from", "to", "limit", "cursor"];
+
 /// What to list.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -43,7 +46,7 @@ pub struct ListQuery {
     /// Created at or after this moment.
     #[param(format = DateTime)]
     pub from: Option<String>,
-    /// Created before this moment.
+    /// Created before this moment; not earlier than `from`.
     #[param(format = DateTime)]
     pub to: Option<String>,
     /// Payouts of a page: 1 to 200, 50 if left out.
@@ -117,6 +120,11 @@ impl Wanted {
         };
         let limit = parameters.parsed("limit", &a_limit, in_range).unwrap_or(LIMIT_DEFAULT);
         let cursor = parameters.text("cursor");
+        if let (Some(from_ms), Some(to_ms)) = (filter.from_ms, filter.to_ms)
+            && from_ms > to_ms
+        {
+            parameters.note("from", "this moment is later than `to`: no payout was created in between");
+        }
         parameters.finish()?;
         let PayoutFilter { stage, recipient, reference, from_ms, to_ms, .. } = &filter;
         let filters = format!("{stage:?} {recipient:?} {reference:?} {from_ms:?} {to_ms:?}");

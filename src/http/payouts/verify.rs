@@ -10,8 +10,10 @@ use payoutd_actors::confirmation_watcher::{Check, Verification};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{id_of, unknown};
-use crate::http::{access::Caller, door::Door, openapi::OnVerifying, problem::Problem};
+use super::{decide::nothing_in, id_of, unknown};
+use crate::http::{
+    access::Caller, body::OptionalJsonBody, door::Door, openapi::OnVerifying, problem::Problem,
+};
 
 /// What the chain says of a payout now.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -76,14 +78,20 @@ impl From<Verification> for VerificationBody {
 
 /// Ask the chain about a payout
 ///
-/// Asks the nodes and the second source now. While they are away, the answer is 503 with `Retry-After`.
+/// Asks the nodes and the second source now; it takes no fields. While they are away, the answer is 503 with `Retry-After`.
 #[utoipa::path(
     post, path = "/v1/payouts/{id}/verify", tag = "payouts", operation_id = "verifyPayout",
     params(("id" = String, Path, description = "The payout's id")),
     responses((status = 200, description = "What the chain says", body = VerificationBody), OnVerifying),
     security(("token" = []))
 )]
-pub async fn verify(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn verify(
+    door: Data<Door>,
+    caller: Caller,
+    id: Path<String>,
+    body: OptionalJsonBody,
+) -> Result<HttpResponse, Problem> {
+    nothing_in(body)?;
     let id = id_of(&id)?;
     let verification = door.office()?.verify(&caller.account, id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(VerificationBody::from(verification)))

@@ -68,9 +68,18 @@ impl Answer {
 
     /// The pointers of the problem's mistakes.
     pub(crate) fn pointers(&self) -> Vec<String> {
+        self.places("pointer")
+    }
+
+    /// The parameters that the problem's mistakes are in.
+    pub(crate) fn parameters(&self) -> Vec<String> {
+        self.places("parameter")
+    }
+
+    fn places(&self, kind: &str) -> Vec<String> {
         let errors = self.json()["errors"].clone();
         let list = errors.as_array().cloned().unwrap_or_default();
-        list.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+        list.iter().map(|error| error[kind].as_str().unwrap().to_owned()).collect()
     }
 }
 

@@ -67,7 +67,7 @@ fn look(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut V
                 }
             }
             "format" => format_of(rule.as_str().unwrap(), value, at, found),
-            "minimum" if value.as_i64() < rule.as_i64() => {
+            "minimum" if value.is_number() && value.as_i64() < rule.as_i64() => {
                 found.push(format!("{at}: {value} is below {rule}"))
             }
             "enum" | "minimum" | "description" | "example" | "propertyNames" | "title" => {}
