@@ -8,19 +8,20 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
 use super::{dead_letter, reply::ReplyBody};
-use crate::http::openapi;
+use crate::{http::openapi, wire::cloud_event::CLOUD_EVENT_JSON};
 
 /// The whole description.
 #[must_use]
 pub fn document() -> Value {
-    let messages = json!({ "job": job(), "reply": reply(), "deadJob": dead_job() });
+    let messages = json!({ "job": job(), "reply": reply(), "deadJob": dead_job(), "event": event(), "checkpoint": checkpoint() });
     let schemas = schemas_of(&messages);
     json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "payoutd over RabbitMQ",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Jobs come in, answers and dead letters go out. docs/producers.md shows producers.",
+            "description": "Jobs come in; answers, dead letters and events go out. docs/producers.md shows producers, docs/events.md \
+                            consumers.",
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "defaultContentType": "application/json",
@@ -47,6 +48,16 @@ pub fn document() -> Value {
                 "messages": { "deadJob": { "$ref": "#/components/messages/deadJob" } },
                 "bindings": queue("payoutd.jobs.dead"),
             },
+            "events": {
+                "address": "payoutd.events",
+                "description": "A topic exchange (amqp.events_exchange): everything that happened, in order. The routing key is the \
+                                event's type; bind a queue of your own with payout.# or #.",
+                "messages": {
+                    "event": { "$ref": "#/components/messages/event" },
+                    "checkpoint": { "$ref": "#/components/messages/checkpoint" },
+                },
+                "bindings": exchange("payoutd.events"),
+            },
         },
         "operations": {
             "takeJob": {
@@ -66,6 +77,15 @@ pub fn document() -> Value {
                 "channel": { "$ref": "#/channels/deadJobs" },
                 "messages": [{ "$ref": "#/channels/deadJobs/messages/deadJob" }],
             },
+            "tell": {
+                "action": "send",
+                "summary": "What happened is told, each event after those before it; after a crash some are told again.",
+                "channel": { "$ref": "#/channels/events" },
+                "messages": [
+                    { "$ref": "#/channels/events/messages/event" },
+                    { "$ref": "#/channels/events/messages/checkpoint" },
+                ],
+            },
         },
         "components": { "messages": messages, "schemas": schemas },
     })
@@ -74,6 +94,11 @@ pub fn document() -> Value {
 fn queue(name: &str) -> Value {
     let queue = json!({ "name": name, "durable": true, "exclusive": false, "autoDelete": false });
     json!({ "amqp": { "is": "queue", "queue": queue, "bindingVersion": "0.3.0" } })
+}
+
+fn exchange(name: &str) -> Value {
+    let exchange = json!({ "name": name, "type": "topic", "durable": true, "autoDelete": false });
+    json!({ "amqp": { "is": "routingKey", "exchange": exchange, "bindingVersion": "0.3.0" } })
 }
 
 fn text(about: &str) -> Value {
@@ -146,6 +171,32 @@ fn dead_job() -> Value {
         "summary": "The message as it was sent, its properties and headers kept.",
         "headers": { "type": "object", "properties": headers },
         "payload": { "description": "Whatever was sent." },
+    })
+}
+
+fn event() -> Value {
+    json!({
+        "name": "event",
+        "title": "Something that happened",
+        "contentType": CLOUD_EVENT_JSON,
+        "headers": {
+            "type": "object",
+            "required": ["message_id", "type"],
+            "properties": {
+                "message_id": text("The event's id: its sequence number."),
+                "type": text("The event's type, as the routing key."),
+            },
+        },
+        "payload": { "$ref": "#/components/schemas/CloudEvent" },
+    })
+}
+
+fn checkpoint() -> Value {
+    json!({
+        "name": "checkpoint",
+        "title": "A signed statement about the journal",
+        "summary": "Routing key audit.checkpoint, at most one a minute. Keep it where the operator can not reach.",
+        "payload": { "$ref": "#/components/schemas/Checkpoint" },
     })
 }
 

@@ -33,7 +33,7 @@ fn every_reference_leads_somewhere() {
         }
     }
     assert!(seen > 10, "{seen}");
-    for schema in ["PayoutOrder", "Payout", "Problem", "JobReply"] {
+    for schema in ["PayoutOrder", "Payout", "Problem", "JobReply", "CloudEvent", "Checkpoint"] {
         assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
     }
 }
