@@ -120,8 +120,10 @@ pub async fn open(
         }
     };
     let amqp = Broker::of(&config.amqp, secrets.amqp_password.clone());
+    let bus = amqp.clone().map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)));
+    let heard = bus.clone().map(|bus| bus as Arc<dyn EventBus>);
     let Behind { mut office, world, nodes, marks } =
-        match behind(config, secrets, store.clone(), give_up).await {
+        match behind(config, secrets, store.clone(), heard, give_up).await {
             Ok(behind) => behind,
             Err(why) => {
                 listening.stop().await;
@@ -129,9 +131,10 @@ pub async fn open(
                 return Err(why);
             }
         };
-    let links = amqp.clone().map(|broker| open_amqp_door(config, broker, &mut office, &world));
+    let jobs = amqp.clone().map(|broker| open_amqp_door(config, broker, &mut office, &world));
     let mut staffed = Staffed::of(&office, &world, config.limits.rules());
-    if let (Some(broker), Some(links)) = (amqp, links) {
+    if let (Some(broker), Some(jobs), Some(bus)) = (amqp, jobs, bus) {
+        let links = vec![jobs, bus.link()];
         let (house, clock) = (world.house.clone(), world.clock.clone());
         staffed = staffed.with_broker(links, DeadQueue::new(broker, config.amqp.clone(), house, clock));
     }
@@ -141,8 +144,8 @@ pub async fn open(
     Ok(OpenHouse { office, store, nodes, marks, address, door, server })
 }
 
-/// The second door: jobs come from the broker to the same Admission. The signs of its connections are in the answer.
-fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &World) -> Vec<Link> {
+/// The second door: jobs come from the broker to the same Admission. The sign of its connection is in the answer.
+fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &World) -> Link {
     let link = Link::new("jobs");
     let intake = IntakeTools {
         broker,
@@ -154,7 +157,7 @@ fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &
     };
     let post = Handle::vacant(intake::NAME);
     office.hire_at_a_door(&post, move || JobIntake::new(intake.clone()));
-    vec![link]
+    link
 }
 
 /// A server at work, with nobody behind its door yet.
@@ -200,12 +203,11 @@ async fn behind(
     config: &Config,
     secrets: Secrets,
     store: Arc<dyn Cellar>,
+    bus: Option<Arc<dyn EventBus>>,
     give_up: GiveUp,
 ) -> Result<Behind, NotOpened> {
     let (nodes, second) = network(config, &secrets)?;
     compare_chains(&nodes, &*store).await?;
-    let broker = Broker::of(&config.amqp, secrets.amqp_password.clone());
-    let bus = broker.map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)) as Arc<dyn EventBus>);
     let marks = MarkMaker::new(secrets.wallet_key.derive_key(FINGERPRINT_PURPOSE), store.store_id());
     let world = World {
         payouts: store.clone(),
