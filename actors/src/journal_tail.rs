@@ -19,7 +19,7 @@ pub const SEALS_EXAMINED: i64 = 16;
 /// Rows behind the last seal that are examined; whatever is further, the audit writer meets before it seals it.
 const UNSEALED_ROWS_MAX: i64 = 65_536;
 /// Rows that are examined at most, whatever the seals say.
-#[allow(clippy::cast_possible_wrap, reason = "a seal's rows are some thousands")]
+#[expect(clippy::cast_possible_wrap, reason = "a seal's rows are some thousands")]
 const ROWS_MAX: i64 = SEALS_EXAMINED * (SEAL_ROWS_MAX as i64) + UNSEALED_ROWS_MAX;
 /// Rows that are read at a time.
 const READ_MAX: u32 = 1_024;

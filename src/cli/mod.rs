@@ -45,7 +45,7 @@ use self::{exit::Exit, failure::Failure, terminal::Terminal};
     version,
     about = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it",
     long_about = "Pays USDT (TRC-20) on TRON, exactly once, and can prove it.\n\n\
-        Orders come in over HTTP, every step is one database transaction with its journal record, and a payout is\n\
+        Orders come in over HTTP and RabbitMQ, every step is one database transaction with its journal record, and a payout is\n\
         settled only when the solidified chain and a second source prove it.",
     after_help = EXAMPLES,
     after_long_help = EXAMPLES_AND_CODES,

@@ -2,9 +2,9 @@
 //!
 //! The rows themselves are written in the money's own transactions; what is done here comes after and holds nothing up: while rows
 //! can be written money goes on, and rows without a seal are counted and shown. A row that is not what was written pauses the
-//! house. Promises: no seal ever covers a row that is not the next one or whose hash is not its own; two writers can not fork the chain (the store refuses
-//! the second seal, and its writer reads on from the first); the newest checkpoint is kept beside the database. Never
-//! here: a change of a row.
+//! house. Promises: no seal ever covers a row that is not the next one or whose hash is not its own; two writers can not fork
+//! the chain (the store refuses the second seal, and its writer reads on from the first); the newest checkpoint is kept beside
+//! the database. Never here: a change of a row.
 
 #[cfg(test)]
 mod tests;

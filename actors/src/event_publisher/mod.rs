@@ -133,7 +133,9 @@ struct Place {
     /// The last event that the bus has confirmed; `None` until it is read.
     published: Option<i64>,
     remembered: i64,
-    role_taken_at_ms: Option<i64>,
+    role_asked_at_ms: Option<i64>,
+    /// The fencing token, while the role is ours.
+    token: Option<i64>,
     checkpoint_at_ms: Option<i64>,
     checkpoint_no: Option<i64>,
 }
@@ -148,7 +150,8 @@ impl EventPublisher {
             store_id: String::new(),
             published: None,
             remembered: 0,
-            role_taken_at_ms: None,
+            role_asked_at_ms: None,
+            token: None,
             checkpoint_at_ms: None,
             checkpoint_no: None,
         };
@@ -214,21 +217,20 @@ impl Desk {
     /// Whether the role is ours; asked again now and then.
     async fn hold_role(&self, place: &mut Place) -> Result<bool, StoreFault> {
         let now_ms = self.tools.clock.now_ms();
-        let stands_by = self.view.borrow().stands_by;
         let asked_lately = place
-            .role_taken_at_ms
+            .role_asked_at_ms
             .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < self.tools.settings.role_every_ms);
         if asked_lately {
-            return Ok(!stands_by);
+            return Ok(place.token.is_some());
         }
-        let is_ours = self.tools.roles.take_role(Role::EventPublisher, ROLE_LEASE_MS).await?.is_some();
-        place.role_taken_at_ms = Some(now_ms);
-        self.view.borrow_mut().stands_by = !is_ours;
-        if !is_ours || stands_by {
-            // Another one has gone on, or may have.
-            place.published = None;
+        let token = self.tools.roles.take_role(Role::EventPublisher, ROLE_LEASE_MS).await?;
+        place.role_asked_at_ms = Some(now_ms);
+        if token != place.token {
+            // Another one has gone on, or may have: while this one stood by, or while it slept.
+            (place.token, place.published) = (token, None);
         }
-        Ok(is_ours)
+        self.view.borrow_mut().stands_by = token.is_none();
+        Ok(token.is_some())
     }
 
     async fn read_place(&self, place: &mut Place) -> Result<i64, StoreFault> {
@@ -251,7 +253,7 @@ impl Desk {
         let written = self.tools.house.change(change, self.tools.clock.now_ms()).await;
         if let Err(StoreFault::Refused(_)) = &written {
             // The role is another's: ask before anything else goes out.
-            (place.role_taken_at_ms, place.published) = (None, None);
+            (place.role_asked_at_ms, place.published) = (None, None);
         }
         written?;
         place.remembered = published;

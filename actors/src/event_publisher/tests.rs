@@ -222,6 +222,13 @@ async fn one_of_a_fleet_tells_and_another_takes_over() {
     pass(1).await;
     assert_eq!(second.send(ShowView).await.unwrap().state["stands_by"], false);
     assert_eq!(town.told(), (1..=10).collect::<Vec<_>>());
+    // The first one wakes up, gets the role back when the second falls asleep, and goes on behind it.
+    town.roles.wake("one");
+    town.roles.put_to_sleep("two");
+    town.clock.jump(6_000);
+    town.write(5).await;
+    pass(1).await;
+    assert_eq!(town.told(), (1..=15).collect::<Vec<_>>());
 }
 
 /// F002-05: signed checkpoints go out beside the events, for whoever keeps them elsewhere; not one for each seal.
