@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -11,6 +12,8 @@ use thiserror::Error;
 
 /// How long the broker may take to confirm. A quorum that has lost its majority confirms nothing.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+
+const NO_CONFIRM: &str = "no confirmation came";
 
 /// Why a message is not the broker's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,6 +27,16 @@ pub enum NotPublished {
     /// The channel or the connection is gone. It may have been published all the same.
     #[error("the broker was lost: {0}")]
     Lost(String),
+}
+
+/// One message for an exchange.
+pub struct Message {
+    /// Its routing key.
+    pub routing_key: ShortString,
+    /// What it says.
+    pub body: Vec<u8>,
+    /// What is written on it.
+    pub properties: BasicProperties,
 }
 
 /// A channel with confirms.
@@ -40,6 +53,41 @@ impl Publisher {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         Ok(Self { channel })
+    }
+
+    /// Whether the channel can still be used.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.channel.status().connected()
+    }
+
+    /// Publishes messages to an exchange in their order, and waits for all their confirms together. What no queue is bound for is
+    /// confirmed too: who wants to hear is not the publisher's matter.
+    ///
+    /// # Errors
+    /// See [`NotPublished`]; some of them may be published all the same.
+    pub async fn to_exchange(
+        &self,
+        exchange: &ShortString,
+        messages: Vec<Message>,
+    ) -> Result<(), NotPublished> {
+        let lost = |why: lapin::Error| NotPublished::Lost(why.to_string());
+        let published = async {
+            let mut confirms = Vec::with_capacity(messages.len());
+            for Message { routing_key, body, properties } in messages {
+                let options = BasicPublishOptions::default();
+                let sent =
+                    self.channel.basic_publish(exchange.clone(), routing_key, options, &body, properties);
+                confirms.push(sent.await.map_err(lost)?);
+            }
+            try_join_all(confirms).await.map_err(lost)
+        };
+        match tokio::time::timeout(CONFIRM_WITHIN, published).await {
+            Err(_) => Err(NotPublished::Lost(NO_CONFIRM.to_owned())),
+            Ok(Ok(answers)) if answers.iter().all(Confirmation::is_ack) => Ok(()),
+            Ok(Ok(_)) => Err(NotPublished::NotTaken),
+            Ok(Err(why)) => Err(why),
+        }
     }
 
     /// Puts a message into a queue, by the default exchange. `mandatory`: a queue that is not there is an error.
@@ -64,7 +112,7 @@ impl Publisher {
                 .map_err(lost)
         };
         match tokio::time::timeout(CONFIRM_WITHIN, published).await {
-            Err(_) => Err(NotPublished::Lost("no confirmation came".to_owned())),
+            Err(_) => Err(NotPublished::Lost(NO_CONFIRM.to_owned())),
             // An unroutable message is confirmed, with itself inside.
             Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)))) => Err(NotPublished::Unroutable),
             Ok(Ok(Confirmation::Nack(None))) => Err(NotPublished::NotTaken),
