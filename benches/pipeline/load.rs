@@ -1,6 +1,6 @@
 //! Whoever orders payouts: single orders, each with a key of its own, as callers of the door send them.
 
-use crate::house::House;
+use crate::common::house::House;
 use payoutd_actors::admission::{Admission, AdmitPayouts};
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};

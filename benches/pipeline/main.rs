@@ -20,22 +20,22 @@
     reason = "a bench that cannot go on says so by panicking, and its figures are no money"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod full;
-mod house;
 mod limit;
 mod load;
-mod network;
 mod parts;
 mod report;
 
+use common::{
+    figures,
+    stage::{self, number},
+};
 use report::Figures;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
-
-/// Names the part that a child process plays; its value is the part's order as JSON.
-const PART: &str = "PAYOUTD_BENCH_PART";
 
 /// What one process does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,11 +54,11 @@ pub(crate) enum Part {
 }
 
 fn main() {
-    if let Ok(order) = std::env::var(PART) {
-        println!("{}", parts::play(serde_json::from_str(&order).unwrap()));
+    if let Some(part) = stage::own_part() {
+        println!("{}", parts::play(part));
         return;
     }
-    let folder = target_folder().join("bench");
+    let folder = stage::bench_folder();
     let stores = folder.join("pipeline-stores");
     drop(std::fs::remove_dir_all(&stores));
     std::fs::create_dir_all(&stores).unwrap();
@@ -69,10 +69,7 @@ fn main() {
     let file = folder.join("pipeline.json");
     report::write(&file, &verdicts);
     println!("\nwritten to {}", file.display());
-    let missed = verdicts.iter().filter(|verdict| verdict.is_missed()).count();
-    if missed > 0 {
-        println!("aims missed: {missed}");
-    }
+    figures::print_missed(&verdicts);
 }
 
 fn measure(stores: &Path) -> Figures {
@@ -100,34 +97,12 @@ fn measure(stores: &Path) -> Figures {
     Figures { speed, limit, filled, speed_full, limit_full, half_load, new_recipients, crowd }
 }
 
-/// Has a process of its own play a part; its last line is its answer.
+/// Has a process of its own play a part.
 fn play<T: DeserializeOwned>(part: Part) -> T {
-    let order = serde_json::to_string(&part).unwrap();
-    eprintln!("… {order}");
-    let child = Command::new(std::env::current_exe().unwrap())
-        .env(PART, &order)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(child.status.success(), "{order} ended with {}", child.status);
-    let told = String::from_utf8(child.stdout).unwrap();
-    let answer = told.lines().last().unwrap_or_default();
-    eprintln!("  {answer}");
-    serde_json::from_str(answer).unwrap()
+    stage::play(&part)
 }
 
 /// How long a part measures.
 pub(crate) fn stretch() -> Duration {
-    Duration::from_secs(number("PAYOUTD_BENCH_SECONDS", 20))
-}
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name)
-        .map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
-fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from)
+    stage::stretch(20)
 }

@@ -1,13 +1,18 @@
 //! The parts, each played in a process of its own.
 
-use crate::house::{House, Standing};
+use crate::common::house::{Ground, House, Standing};
+use crate::common::network::Network;
+use crate::common::usage::{memory_mb, processor_time};
 use crate::load::{self, Load};
 use crate::{Part, full, limit, stretch};
-use payoutd_actors::ports::{PayoutFilter, Payouts};
+use payoutd::store::{CheckpointFile, SqliteSettings, SqliteStore};
+use payoutd::world::SystemClock;
+use payoutd_actors::ports::PayoutFilter;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -87,16 +92,25 @@ pub(crate) fn play(part: Part) -> String {
     told.unwrap()
 }
 
+/// Opens a house upon a file and a simulated network; the file is made where it is not.
+async fn open(database: &Path, swallows: bool) -> (House, Network) {
+    let network = Network::start(Arc::new(SystemClock), swallows);
+    let store = SqliteStore::open_file(database, SqliteSettings::default()).await.unwrap();
+    let keeper = CheckpointFile::beside(database);
+    let ground = Ground { store: Arc::new(store), keeper, nodes: network.nodes(), bus: None };
+    (House::open(ground).await, network)
+}
+
 async fn speed(database: &Path) -> Speed {
-    let house = House::open(database, false).await;
+    let (house, network) = open(database, false).await;
     let before = house.standing().await;
     let (load, settled) = (Load::repeated_recipients(), Rc::new(Cell::new(0)));
     load::as_fast_as_it_goes(&house, &load, &settled, OPEN_MAX);
     let count = |standing: Standing| settled.set(standing.settled - before.settled);
     run_until(&house, WARM_UP, count).await;
-    let (first, began) = (Moment::of(&house).await, Instant::now());
+    let (first, began) = (Moment::of(&house, &network).await, Instant::now());
     run_until(&house, stretch(), count).await;
-    let (last, took) = (Moment::of(&house).await, began.elapsed());
+    let (last, took) = (Moment::of(&house, &network).await, began.elapsed());
     load.end();
     let settled = (last.standing.settled - first.standing.settled) as f64;
     assert!(settled > 0.0, "nothing was settled");
@@ -116,20 +130,20 @@ async fn speed(database: &Path) -> Speed {
 }
 
 async fn pace(database: &Path, payouts_per_s: f64, new_recipients: bool) -> Pace {
-    let house = House::open(database, false).await;
+    let (house, network) = open(database, false).await;
     let load = Load::timed(new_recipients);
     // The first look at the chain comes before the first order.
     actix::clock::sleep(Duration::from_secs(2)).await;
     load::at_a_pace(&house, &load, payouts_per_s);
     run_until(&house, WARM_UP, |_| ()).await;
-    house.network.asked.note_sends();
-    let (first, began) = (Moment::of(&house).await, Instant::now());
+    network.asked.note_sends();
+    let (first, began) = (Moment::of(&house, &network).await, Instant::now());
     run_until(&house, stretch(), |_| ()).await;
-    let last = Moment::of(&house).await;
+    let last = Moment::of(&house, &network).await;
     load.end();
     actix::clock::sleep(Duration::from_secs(1)).await;
     let until_ms = began + stretch();
-    let mut took_ms = waits_ms(&house, &load, began, until_ms).await;
+    let mut took_ms = waits_ms(&house, &network, &load, began, until_ms).await;
     took_ms.sort_by(f64::total_cmp);
     let at = |share: f64| took_ms[((took_ms.len() - 1) as f64 * share) as usize];
     let settled = (last.standing.settled - first.standing.settled) as f64;
@@ -145,7 +159,7 @@ async fn pace(database: &Path, payouts_per_s: f64, new_recipients: bool) -> Pace
 }
 
 /// From the moment an order was received to the moment its transfer first went to a node, ms, of the orders of a stretch.
-async fn waits_ms(house: &House, load: &Load, from: Instant, to: Instant) -> Vec<f64> {
+async fn waits_ms(house: &House, network: &Network, load: &Load, from: Instant, to: Instant) -> Vec<f64> {
     let (mut waits, mut before) = (Vec::new(), None);
     loop {
         let filter = PayoutFilter { before, ..PayoutFilter::default() };
@@ -155,8 +169,7 @@ async fn waits_ms(house: &House, load: &Load, from: Instant, to: Instant) -> Vec
         for payout in &page {
             let received = load.received.as_ref().unwrap().borrow().get(&payout.id).copied();
             let Some(received) = received.filter(|at| (from..to).contains(at)) else { continue };
-            let sent =
-                payout.attempts.last().and_then(|attempt| house.network.asked.first_sent(&attempt.txid));
+            let sent = payout.attempts.last().and_then(|attempt| network.asked.first_sent(&attempt.txid));
             let sent = sent.unwrap_or_else(|| panic!("payout {} was not sent within a second", payout.id));
             waits.push((sent - received).as_secs_f64() * 1e3);
         }
@@ -164,7 +177,7 @@ async fn waits_ms(house: &House, load: &Load, from: Instant, to: Instant) -> Vec
 }
 
 async fn crowd(database: &Path, payouts: u64) -> Crowd {
-    let house = House::open(database, true).await;
+    let (house, _network) = open(database, true).await;
     actix::clock::sleep(Duration::from_secs(2)).await;
     let resident_at_first_mb = memory_mb("VmRSS:");
     let (load, settled) = (Load::repeated_recipients(), Rc::new(Cell::new(0)));
@@ -192,12 +205,12 @@ struct Moment {
 }
 
 impl Moment {
-    async fn of(house: &House) -> Self {
-        let asked = &house.network.asked;
+    async fn of(house: &House, network: &Network) -> Self {
+        let asked = &network.asked;
         Self {
             requests: asked.others.load(Ordering::Relaxed),
             broadcasts: asked.broadcasts.load(Ordering::Relaxed),
-            network: house.network.cost(),
+            network: network.cost(),
             processor: processor_time(),
             standing: house.standing().await,
         }
@@ -225,20 +238,4 @@ async fn until(house: &House, done: impl Fn(&Standing) -> bool) -> Standing {
         assert!(began.elapsed() < PATIENCE, "nothing more happens: {standing:?}");
         actix::clock::sleep(LOOK).await;
     }
-}
-
-/// A line of `/proc/self/status`, MB of a million bytes.
-fn memory_mb(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    let kb: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kb * 1_024.0 / 1e6
-}
-
-/// Processor time of this process, all threads; Linux counts it in hundredths of a second.
-fn processor_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let (_, rest) = stat.rsplit_once(") ").unwrap();
-    let ticks: u64 = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
 }

@@ -1,8 +1,9 @@
 //! The figures, their aims, and where both are shown.
 
-use crate::network::BLOCK_MS;
+use crate::common::figures::{self, Aim, Verdict};
+use crate::common::network::BLOCK_MS;
 use crate::parts::{Crowd, Filled, Limit, Pace, Speed};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::path::Path;
 
 /// What all parts have told.
@@ -15,75 +16,6 @@ pub(crate) struct Figures {
     pub(crate) half_load: Pace,
     pub(crate) new_recipients: Pace,
     pub(crate) crowd: Crowd,
-}
-
-/// One figure and its aim.
-pub(crate) struct Verdict {
-    name: &'static str,
-    value: f64,
-    unit: &'static str,
-    /// What it is held against.
-    limit: Option<f64>,
-    aim: Option<Aim>,
-}
-
-enum Aim {
-    RatioAtLeast(f64),
-    AtLeast(f64),
-    Below(f64),
-}
-
-impl Verdict {
-    fn new(name: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { name, value, unit, limit: None, aim: None }
-    }
-
-    fn of_limit(self, limit: f64) -> Self {
-        Self { limit: Some(limit), ..self }
-    }
-
-    fn aim(self, aim: Aim) -> Self {
-        Self { aim: Some(aim), ..self }
-    }
-
-    fn ratio(&self) -> Option<f64> {
-        Some(self.value / self.limit?)
-    }
-
-    pub(crate) fn is_missed(&self) -> bool {
-        match self.aim {
-            None => false,
-            Some(Aim::RatioAtLeast(ratio)) => self.ratio().is_none_or(|found| found < ratio),
-            Some(Aim::AtLeast(least)) => self.value < least,
-            Some(Aim::Below(most)) => self.value >= most,
-        }
-    }
-
-    fn told(&self) -> String {
-        let Some(aim) = &self.aim else { return String::new() };
-        let aim = match aim {
-            Aim::RatioAtLeast(ratio) => format!("ratio ≥ {ratio}"),
-            Aim::AtLeast(least) => format!("≥ {least}"),
-            Aim::Below(most) => format!("< {most}"),
-        };
-        format!("{aim}: {}", if self.is_missed() { "missed" } else { "reached" })
-    }
-
-    fn json(&self) -> Value {
-        let mut figure = Map::new();
-        figure.insert("value".to_owned(), json!(rounded(self.value)));
-        figure.insert("unit".to_owned(), json!(self.unit));
-        if let (Some(limit), Some(ratio)) = (self.limit, self.ratio()) {
-            figure.insert("limit".to_owned(), json!(rounded(limit)));
-            figure.insert("ratio".to_owned(), json!(rounded(ratio)));
-        }
-        Value::Object(figure)
-    }
-}
-
-/// Four digits that mean something, and no more than are needed.
-fn rounded(value: f64) -> f64 {
-    if value.abs() >= 100.0 { value.round() } else { (value * 10_000.0).round() / 10_000.0 }
 }
 
 impl Figures {
@@ -113,18 +45,7 @@ impl Figures {
 /// Shows it to a person.
 pub(crate) fn print(figures: &Figures, verdicts: &[Verdict]) {
     let Figures { speed, limit, filled, speed_full, half_load, crowd, .. } = figures;
-    println!("\n{:<34}{:>12} {:<9}{:>10}{:>8}  aim", "figure", "value", "unit", "limit", "ratio");
-    for verdict in verdicts {
-        let of = |figure: Option<f64>| figure.map_or(String::new(), |figure| rounded(figure).to_string());
-        let ratio = verdict.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}"));
-        let (value, limit) = (rounded(verdict.value), of(verdict.limit));
-        println!(
-            "{:<34}{value:>12} {:<9}{limit:>10}{ratio:>8}  {}",
-            verdict.name,
-            verdict.unit,
-            verdict.told()
-        );
-    }
+    figures::print(verdicts);
     println!(
         "\ntwo nodes, no index; a block every {BLOCK_MS} ms without a ceiling, nineteen confirmations; single orders"
     );

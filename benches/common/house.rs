@@ -1,8 +1,8 @@
-//! A house that is open upon a store on disk and a simulated network.
+//! A house that is open upon a store of whichever engine and a network.
 
-use crate::network::Network;
+use super::network::BLOCK_MS;
 use payoutd::signer::FileSigner;
-use payoutd::store::{CheckpointFile, SqliteSettings, SqliteStore};
+use payoutd::store::{Cellar, CheckpointFile};
 use payoutd::world::{SystemClock, SystemEntropy};
 use payoutd_actors::admission::AdmissionSettings;
 use payoutd_actors::audit_writer::AuditWriterSettings;
@@ -18,18 +18,28 @@ use payoutd_actors::fakes::sim_chain::genesis;
 use payoutd_actors::guardian::{Hiring, HiringRules};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
-use payoutd_actors::ports::{Clock, Journal, Payouts};
+use payoutd_actors::ports::{ChainNode, Clock, EventBus};
 use payoutd_actors::treasurer::TreasurerSettings;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A house and its network.
+/// A house that is open.
 pub(crate) struct House {
     pub(crate) office: Office,
-    pub(crate) store: Arc<SqliteStore>,
-    pub(crate) network: Network,
+    pub(crate) store: Arc<dyn Cellar>,
+    pub(crate) world: World,
 }
+
+/// What it is opened upon.
+pub(crate) struct Ground {
+    pub(crate) store: Arc<dyn Cellar>,
+    pub(crate) keeper: CheckpointFile,
+    pub(crate) nodes: Vec<Arc<dyn ChainNode>>,
+    /// Where events go, if anywhere.
+    pub(crate) bus: Option<Arc<dyn EventBus>>,
+}
+
+const WITHOUT_END: MicroUsdt = MicroUsdt::new(1_000_000_000_000_000);
 
 /// How many payouts stand where.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,21 +53,20 @@ pub(crate) struct Standing {
 }
 
 impl House {
-    /// Opens a house; the store is made where it is not.
-    pub(crate) async fn open(database: &Path, swallows: bool) -> Self {
+    /// Opens a house.
+    pub(crate) async fn open(ground: Ground) -> Self {
+        let Ground { store, keeper, nodes, bus } = ground;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let network = Network::start(clock.clone(), swallows);
-        let store = Arc::new(SqliteStore::open_file(database, SqliteSettings::default()).await.unwrap());
         let world = World {
             payouts: store.clone(),
             house: store.clone(),
             journal: store.clone(),
             strangers: store.clone(),
             roles: store.clone(),
-            keeper: Arc::new(CheckpointFile::beside(database)),
-            nodes: network.nodes(),
+            keeper: Arc::new(keeper),
+            nodes,
             second: None,
-            bus: None,
+            bus,
             signer: Arc::new(FileSigner::new(genesis().accounts[0].key().unwrap())),
             journal_key: Arc::new(JournalKey::from_seed(&[7; 32])),
             clock: clock.clone(),
@@ -68,8 +77,8 @@ impl House {
             clock,
             give_up: Arc::new(|actor, why| panic!("the guardian gives up on {actor}: {why}")),
         };
-        let office = Office::open(world, rules(), hiring).await.unwrap();
-        Self { office, store, network }
+        let office = Office::open(world.clone(), rules(), hiring).await.unwrap();
+        Self { office, store, world }
     }
 
     /// How many payouts stand where now.
@@ -97,10 +106,19 @@ impl House {
     }
 }
 
+/// Nothing in a bench waits for room.
+pub(crate) fn limits() -> LimitRules {
+    LimitRules {
+        hourly: WITHOUT_END,
+        daily: WITHOUT_END,
+        account_hourly: WITHOUT_END,
+        account_daily: WITHOUT_END,
+    }
+}
+
 /// The configuration's defaults; only what goes by the block goes by this network's shorter one.
 fn rules() -> OfficeRules {
     let genesis = genesis();
-    let without_end = MicroUsdt::new(1_000_000_000_000_000);
     OfficeRules {
         policy: HousePolicy {
             wallet: genesis.accounts[0].address,
@@ -108,20 +126,15 @@ fn rules() -> OfficeRules {
             router_v0: None,
             router_kyc: None,
             kyc_officer: None,
-            per_payout: without_end,
+            per_payout: WITHOUT_END,
         },
-        limits: LimitRules {
-            hourly: without_end,
-            daily: without_end,
-            account_hourly: without_end,
-            account_daily: without_end,
-        },
+        limits: limits(),
         breaker: BreakerRules::default(),
         single_source: false,
         admission: AdmissionSettings::default(),
         treasurer: TreasurerSettings::default(),
         worker: WorkerSettings::default(),
-        watcher: WatcherSettings { look_every_ms: crate::network::BLOCK_MS, ..WatcherSettings::default() },
+        watcher: WatcherSettings { look_every_ms: BLOCK_MS, ..WatcherSettings::default() },
         events: EventPublisherSettings::default(),
         audit: AuditWriterSettings::default(),
     }

@@ -66,15 +66,8 @@ impl Network {
     /// A network; one that `swallows` answers that it has taken a transfer, and forgets it: it stays in flight, and the network's
     /// own memory stays out of the figures.
     pub(crate) fn start(clock: Arc<dyn Clock>, swallows: bool) -> Self {
-        let settings = Settings {
-            block_ms: BLOCK_MS,
-            pending_max: 10_000_000,
-            verify_signatures: false,
-            endowment: Endowment { micro_usdt: MICRO_USDT, sun: SUN, ..Endowment::default() },
-            ..Settings::default()
-        };
         let chain: SharedChain =
-            Arc::new(Mutex::new(SimChain::new(settings, clock.now_ms().cast_unsigned())));
+            Arc::new(Mutex::new(SimChain::new(settings(), clock.now_ms().cast_unsigned())));
         let (over, blocks_ns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let thread = {
             let (chain, over, blocks_ns) = (chain.clone(), over.clone(), blocks_ns.clone());
@@ -100,10 +93,29 @@ impl Network {
         (0..2).map(node).collect()
     }
 
+    /// How many transfers it has executed, by its own book; each of them once.
+    pub(crate) fn paid(&self) -> u64 {
+        let book = look(&self.chain).book();
+        let txids: std::collections::BTreeSet<TxId> = book.transfers.iter().map(|row| row.txid).collect();
+        assert_eq!(txids.len(), book.transfers.len(), "a transfer was executed twice");
+        txids.len() as u64
+    }
+
     /// What the network has cost so far, on whichever thread.
     pub(crate) fn cost(&self) -> Duration {
         let nanos = self.asked.inside_ns.load(Ordering::Relaxed) + self.blocks_ns.load(Ordering::Relaxed);
         Duration::from_nanos(nanos)
+    }
+}
+
+/// A network without ceilings, whose accounts never run dry.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        block_ms: BLOCK_MS,
+        pending_max: 10_000_000,
+        verify_signatures: false,
+        endowment: Endowment { micro_usdt: MICRO_USDT, sun: SUN, ..Endowment::default() },
+        ..Settings::default()
     }
 }
 
