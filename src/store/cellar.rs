@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use payoutd_actors::ports::{House, Journal, Payouts, Roles, Strangers};
+use payoutd_actors::ports::{House, Journal, Payouts, Register, Roles, Strangers};
 use sqlx::postgres::PgConnectOptions;
 
 use super::{PostgresSettings, PostgresStore, SqliteStore, StoreOpenError, Versions};
@@ -11,7 +11,7 @@ use crate::config::{self, PostgresUrl, StoreUrl};
 
 /// Everything that a store does, whatever its engine.
 #[async_trait]
-pub trait Cellar: Payouts + House + Journal + Strangers + Roles {
+pub trait Cellar: Payouts + House + Journal + Strangers + Roles + Register {
     /// How it is called: its file or its URL, without a password.
     fn name(&self) -> String;
 

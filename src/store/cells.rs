@@ -2,7 +2,7 @@
 //!
 //! One file, compiled for each engine: `super::engine` says whose rows they are.
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use payoutd_actors::{
     domain::{
@@ -15,7 +15,7 @@ use payoutd_actors::{
         stranger::Stranger,
         tron::{BlockId, RefBlock, TxId},
     },
-    ports::{LiveTransfer, NotedStranger, StoreFault},
+    ports::{Entry, EntryKind, KeyUsage, LiveTransfer, NotedStranger, StoreFault, Use},
 };
 use serde::de::DeserializeOwned;
 use sqlx::{Decode, Row, Type};
@@ -249,4 +249,32 @@ pub(super) fn noted(row: &EngineRow) -> Result<NotedStranger, StoreFault> {
         found_at_ms: cells.take()?,
     };
     Ok(NotedStranger { place, stranger })
+}
+
+/// An entry of the register, all its columns.
+pub(super) fn entry(row: &EngineRow) -> Result<Entry, StoreFault> {
+    let mut cells = Cells::of(row);
+    Ok(Entry {
+        kind: cells.word(EntryKind::from_word)?,
+        id: cells.take()?,
+        name: cells.take()?,
+        owner: cells.take()?,
+        version: cells.small()?,
+        body: cells.take()?,
+        expires_at_ms: cells.take()?,
+    })
+}
+
+/// A key's uses: the key, all of them, those of a day, the last.
+pub(super) fn key_usage(row: &EngineRow) -> Result<(String, KeyUsage), StoreFault> {
+    let mut cells = Cells::of(row);
+    let key = cells.take()?;
+    let (uses, uses_24h, last_used_at_ms) = (cells.whole()?, cells.whole()?, cells.take()?);
+    Ok((key, KeyUsage { uses, uses_24h, last_used_at_ms }))
+}
+
+/// Of each use, whether it is among those that were written now, and the first of its kind in the batch.
+pub(super) fn first_uses(rows: &[EngineRow], uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
+    let mut new: BTreeSet<String> = rows.iter().map(|row| Cells::of(row).take()).collect::<Result<_, _>>()?;
+    Ok(uses.iter().map(|one| new.remove(&one.what)).collect())
 }

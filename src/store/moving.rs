@@ -7,7 +7,7 @@
 
 use payoutd_actors::{
     domain::journal::Hash,
-    ports::{House, Journal, Payouts, StoreFault},
+    ports::{Entry, EntryKind, House, Journal, Payouts, Register, StoreFault},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -59,6 +59,7 @@ struct Likeness {
     last_seq: i64,
     last_seal_no: i64,
     journal_sha256: String,
+    register: Vec<Entry>,
 }
 
 /// Moves a house; `progress` is told the table and how many rows of it have travelled. `to` is how the source will call the
@@ -112,7 +113,7 @@ async fn is_marked_and_alike(
     Ok(marked && self::likeness(target).await.map_err(MoveError::Target)? == *likeness)
 }
 
-async fn likeness<S: Payouts + House + Journal>(store: &S) -> Result<Likeness, StoreFault> {
+async fn likeness<S: Payouts + House + Journal + Register>(store: &S) -> Result<Likeness, StoreFault> {
     let facts = store.facts().await?;
     let counts = store.counts().await?;
     let limits = store.limit_book(facts.latest_ms).await?;
@@ -142,7 +143,18 @@ async fn likeness<S: Payouts + House + Journal>(store: &S) -> Result<Likeness, S
             all.update(seal.signature.as_bytes());
         }
     }
+    let mut register: Vec<Entry> = Vec::new();
+    for kind in EntryKind::ALL {
+        let mut after = String::new();
+        loop {
+            let page = store.entries(kind, None, &after, COMPARED_AT_A_TIME).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.id);
+            register.extend(page);
+        }
+    }
     Ok(Likeness {
+        register,
         payouts: counts.values().map(|count| count.payouts).sum(),
         books: format!("{counts:?} {limits:?} {:?} {facts:?}", store.in_flight().await?),
         store_id: facts.store_id,

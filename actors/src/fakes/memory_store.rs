@@ -4,6 +4,7 @@
 //! before a real store. It survives its callers: a simulation drops the whole office, then hires a new one over the same
 //! store. Weather: [`MemoryStore::fail_after`], [`MemoryStore::lose_answer_of`], [`MemoryStore::fill_disk`].
 
+use super::memory_register::Drawer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::{JournalDraft, JournalRecord, Seal};
 use crate::domain::limits::LimitBook;
@@ -35,6 +36,7 @@ pub(super) struct Cabinet {
     pub(super) limits: LimitBook,
     pub(super) facts: HouseFacts,
     pub(super) strangers: Vec<Stranger>,
+    pub(super) register: Drawer,
 }
 
 impl Cabinet {

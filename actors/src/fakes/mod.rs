@@ -5,6 +5,7 @@ mod memory_house;
 mod memory_journal;
 mod memory_payouts;
 mod memory_reads;
+mod memory_register;
 mod memory_roles;
 mod memory_store;
 mod memory_strangers;

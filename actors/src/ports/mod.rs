@@ -9,6 +9,7 @@ pub mod exam;
 pub mod house;
 pub mod journal;
 pub mod payouts;
+pub mod register;
 pub mod roles;
 pub mod second_opinion;
 pub mod signer;
@@ -24,6 +25,10 @@ pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{
     Admitted, CLAIM_LEASE_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount,
     Step, StepResult, StoreFault, Urgency,
+};
+pub use register::{
+    Entry, EntryKind, KeyUsage, KeyUses, Register, RegisterChange, Registered, USAGE_HOUR_MS, Use,
+    usage_hour_of,
 };
 pub use roles::{ROLE_LEASE_MS, Role, Roles};
 pub use second_opinion::{IndexedTransfer, SecondOpinion};

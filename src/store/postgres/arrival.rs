@@ -10,12 +10,12 @@ const TAKE_TIME: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_tran
 
 /// Whether anything was ever written here, besides the store's own name.
 const IS_USED: &str = "SELECT EXISTS (SELECT 1 FROM payout) OR EXISTS (SELECT 1 FROM journal) \
-     OR EXISTS (SELECT 1 FROM seal) OR EXISTS (SELECT 1 FROM stranger) \
+     OR EXISTS (SELECT 1 FROM seal) OR EXISTS (SELECT 1 FROM stranger) OR EXISTS (SELECT 1 FROM register) \
      OR EXISTS (SELECT 1 FROM house WHERE fact NOT IN ('store_id', 'latest_ms')) \
      OR EXISTS (SELECT 1 FROM house WHERE fact = 'latest_ms' AND value <> '0')";
 
 /// How a page of each table comes in. What a store has from its birth on is written over; a row that names nothing known fails.
-const TAKE_UP: [(&str, &str); 9] = [
+const TAKE_UP: [(&str, &str); 12] = [
     ("payout", "INSERT INTO payout SELECT * FROM json_populate_recordset(NULL::payout, $1::json)"),
     ("transfer", "INSERT INTO transfer SELECT * FROM json_populate_recordset(NULL::transfer, $1::json)"),
     ("journal", "INSERT INTO journal SELECT * FROM json_populate_recordset(NULL::journal, $1::json)"),
@@ -34,6 +34,9 @@ const TAKE_UP: [(&str, &str); 9] = [
          ON CONFLICT (fact) DO UPDATE SET value = excluded.value",
     ),
     ("stranger", "INSERT INTO stranger SELECT * FROM json_populate_recordset(NULL::stranger, $1::json)"),
+    ("register", "INSERT INTO register SELECT * FROM json_populate_recordset(NULL::register, $1::json)"),
+    ("used_once", "INSERT INTO used_once SELECT * FROM json_populate_recordset(NULL::used_once, $1::json)"),
+    ("key_usage", "INSERT INTO key_usage SELECT * FROM json_populate_recordset(NULL::key_usage, $1::json)"),
 ];
 
 /// A house on its way in; it is not here before [`Arrival::complete`].

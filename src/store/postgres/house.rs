@@ -16,6 +16,7 @@ const FACTS: &str = "SELECT fact, value FROM house";
 const REMEMBER: &str = "INSERT INTO house (fact, value) SELECT * FROM unnest($1::text[], $2::text[]) \
      ON CONFLICT (fact) DO UPDATE SET value = excluded.value";
 const FORGET: &str = "DELETE FROM house WHERE fact = ANY ($1::text[])";
+const PASS_TO: &str = "UPDATE house SET value = $1 WHERE fact = 'latest_ms'";
 const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', $1) ON CONFLICT DO NOTHING";
 
 /// What a store is known by from its first opening on.
@@ -36,6 +37,12 @@ pub(super) async fn born(connection: &mut PgConnection) -> Result<Born, StoreFau
 pub(super) async fn known(connection: &mut PgConnection) -> Result<Born, StoreFault> {
     let HouseFacts { store_id, latest_ms, .. } = facts(connection).await?;
     Ok(Born { store_id, latest_ms })
+}
+
+/// Moves the house's time forward; the caller has seen that it is not moved back.
+pub(super) async fn pass_to(connection: &mut PgConnection, at_ms: i64) -> Result<(), StoreFault> {
+    let pass = sqlx::query(PASS_TO).bind(at_ms.to_string());
+    connection.execute(pass).await.map(|_| ()).map_err(fault::of)
 }
 
 #[async_trait]

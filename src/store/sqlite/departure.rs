@@ -13,7 +13,7 @@ use super::{SqliteStore, cells::Cells, fault, reads};
 const PAGE_ROWS: i64 = 500;
 
 /// The tables of a house, each after those that it leans on, and how a page of each is read.
-pub(in crate::store) const TABLES: [(&str, &str); 9] = [
+pub(in crate::store) const TABLES: [(&str, &str); 12] = [
     ("payout", "SELECT rowid, * FROM payout WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("transfer", "SELECT rowid, * FROM transfer WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("journal", "SELECT rowid, * FROM journal WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
@@ -23,6 +23,9 @@ pub(in crate::store) const TABLES: [(&str, &str); 9] = [
     ("tally", "SELECT rowid, * FROM tally WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("house", "SELECT rowid, * FROM house WHERE rowid > ?1 AND fact <> 'moved_to' ORDER BY rowid LIMIT ?2"),
     ("stranger", "SELECT rowid, * FROM stranger WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
+    ("register", "SELECT rowid, * FROM register WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
+    ("used_once", "SELECT rowid, * FROM used_once WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
+    ("key_usage", "SELECT rowid, * FROM key_usage WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
 ];
 
 const MOVED_TO: &str = "SELECT value FROM house WHERE fact = 'moved_to'";

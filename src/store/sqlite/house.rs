@@ -14,6 +14,7 @@ const FACTS: &str = "SELECT fact, value FROM house";
 const REMEMBER: &str = "INSERT INTO house (fact, value) SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE TRUE \
      ON CONFLICT (fact) DO UPDATE SET value = excluded.value";
 const FORGET: &str = "DELETE FROM house WHERE fact = ?1";
+const PASS_TO: &str = "UPDATE house SET value = ?1 WHERE fact = 'latest_ms'";
 const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', ?1) ON CONFLICT DO NOTHING";
 /// No row while the house is not paused.
 const IS_PAUSED: &str = "SELECT 1 FROM house WHERE fact = 'pause'";
@@ -41,6 +42,12 @@ pub(super) async fn known(connection: &mut SqliteConnection) -> Result<Born, Sto
 /// Whether the kill switch is pulled, as seen from within a transaction (F004-42).
 pub(super) async fn is_paused(connection: &mut SqliteConnection) -> Result<bool, StoreFault> {
     Ok(reads::one(connection, sqlx::query(IS_PAUSED)).await?.is_some())
+}
+
+/// Moves the house's time forward; the caller has seen that it is not moved back.
+pub(super) async fn pass_to(connection: &mut SqliteConnection, at_ms: i64) -> Result<(), StoreFault> {
+    let pass = sqlx::query(PASS_TO).bind(at_ms.to_string());
+    connection.execute(pass).await.map(|_| ()).map_err(fault::of)
 }
 
 #[async_trait]

@@ -27,6 +27,7 @@ mod payouts;
 #[allow(clippy::duplicate_mod, reason = "one file for both engines; `engine` makes the difference")]
 #[path = "../reads.rs"]
 mod reads;
+mod register;
 mod roles;
 mod rows;
 mod sql;

@@ -10,11 +10,12 @@ pub mod journal;
 pub mod kit;
 pub mod limits;
 pub mod reads;
+pub mod register;
 pub mod roles;
 pub mod steps;
 pub mod strangers;
 
-use super::{House, Journal, Payouts, Roles, Strangers};
+use super::{House, Journal, Payouts, Register, Roles, Strangers};
 use async_trait::async_trait;
 
 /// A story that could not be told to its end.
@@ -23,10 +24,10 @@ pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 /// How a story ends.
 pub type Told = Result<(), Trouble>;
 
-/// What sits the exam: all five ports on one store, and clones of it are the same store.
-pub trait Examinee: Payouts + House + Journal + Strangers + Roles + Clone + 'static {}
+/// What sits the exam: all six ports on one store, and clones of it are the same store.
+pub trait Examinee: Payouts + House + Journal + Strangers + Roles + Register + Clone + 'static {}
 
-impl<T: Payouts + House + Journal + Strangers + Roles + Clone + 'static> Examinee for T {}
+impl<T: Payouts + House + Journal + Strangers + Roles + Register + Clone + 'static> Examinee for T {}
 
 /// Where stores are made for the exam.
 #[async_trait]
@@ -87,6 +88,13 @@ macro_rules! store_exam {
             reads::live_transfers_are_found_by_their_expiry,
             reads::transfers_are_found_by_their_block,
             roles::a_role_is_kept_and_taken_up_again_after_a_restart,
+            register::an_entry_is_found_by_its_id_its_name_and_its_owner,
+            register::of_two_who_change_an_entry_one_is_told_that_it_was_late,
+            register::a_name_is_one_entrys_alone,
+            register::what_may_be_used_once_is_used_once_however_many_try,
+            register::a_change_that_fails_leaves_no_trace_and_one_that_stands_is_in_the_journal,
+            register::what_has_expired_is_forgotten_and_nothing_else,
+            register::uses_of_a_key_add_up,
             strangers::a_stranger_is_noted_once_and_keeps_its_place,
         }
     };

@@ -7,7 +7,7 @@ use payoutd_actors::{
         order::Route,
         payout::{AttemptOutcome, Reservation, Stage},
     },
-    ports::Role,
+    ports::{EntryKind, Role},
 };
 use sqlx::{ConnectOptions, Executor, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
@@ -16,11 +16,13 @@ use crate::store::{SqliteSettings, SqliteStore};
 
 const POSTGRES: &str = concat!(
     include_str!("../../../../migrations/postgres/0001_payouts.sql"),
-    include_str!("../../../../migrations/postgres/0002_events.sql")
+    include_str!("../../../../migrations/postgres/0002_events.sql"),
+    include_str!("../../../../migrations/postgres/0003_register.sql")
 );
 const SQLITE: &str = concat!(
     include_str!("../../../../migrations/sqlite/0001_payouts.sql"),
-    include_str!("../../../../migrations/sqlite/0002_events.sql")
+    include_str!("../../../../migrations/sqlite/0002_events.sql"),
+    include_str!("../../../../migrations/sqlite/0003_register.sql")
 );
 
 /// A column: its name, its type in one word for both, whether it may be NULL, its place in the primary key (0: none).
@@ -38,7 +40,7 @@ async fn both_engines_have_the_same_tables_and_columns() {
     let mut on_sqlite = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let mut on_postgres = beside(&database).await;
     let (one, other) = (tables_of_sqlite(&mut on_sqlite).await, tables_of_postgres(&mut on_postgres).await);
-    assert!(one.len() >= 9, "{:?}", one.keys());
+    assert!(one.len() >= 12, "{:?}", one.keys());
     assert_eq!(one, other);
     assert_eq!(indexes_of_sqlite(&mut on_sqlite).await, indexes_of_postgres(&mut on_postgres).await);
     sqlite.close().await;
@@ -66,6 +68,7 @@ fn the_words_of_both_schemas_are_the_words_of_the_life_cycle() {
         let routes = all(Route::ALL.map(Route::word));
         assert_eq!(words_of("route"), [routes.clone(), routes]);
         assert_eq!(words_of("role").last(), Some(&all(Role::ALL.map(Role::word))));
+        assert_eq!(words_of("kind"), [all(EntryKind::ALL.map(EntryKind::word))]);
         let active = all(Stage::ALL.into_iter().filter(|stage| !stage.is_final()).map(Stage::word));
         let of_index = schema.split("WHERE stage IN (").nth(1).unwrap();
         let of_index = of_index[..of_index.find(')').unwrap()].split(',');
