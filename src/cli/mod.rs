@@ -26,6 +26,7 @@ mod actors;
 mod address;
 mod audit;
 mod check_config;
+mod events;
 mod migrate;
 mod pause;
 mod payouts;
@@ -86,7 +87,8 @@ Examples:
   payoutd address TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t        every form of an address, or what is wrong with it
   payoutd tx inspect 0a02b530…                              what a transaction does, who signed it, until when
   payoutd payouts create TMVQ… 25.5 --key inv-7 --watch     order a payout and follow it to its end
-  payoutd payouts list --stage held                         what waits for a person or for time"
+  payoutd payouts list --stage held                         what waits for a person or for time
+  payoutd events --follow                                   what happens, as it happens"
     };
 }
 
@@ -118,6 +120,8 @@ pub enum Command {
     Audit(audit::Args),
     /// Name every mistake of a configuration, or show what holds and where it comes from
     CheckConfig(check_config::Args),
+    /// Show what happened, in order, and follow what happens
+    Events(events::Args),
     /// Look at the jobs of the broker that could not be done, and decide about them
     Jobs(jobs::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
@@ -158,6 +162,7 @@ impl Command {
             Self::Address(args) => args.run(terminal),
             Self::Audit(args) => args.run(terminal),
             Self::CheckConfig(args) => args.run(terminal),
+            Self::Events(args) => args.run(terminal),
             Self::Jobs(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
             Self::Migrate(args) => args.run(terminal),

@@ -100,6 +100,12 @@ impl Terminal {
     }
 }
 
+/// What somebody else wrote, without what a terminal would obey.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 fn not_written(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::hung_up(),

@@ -8,7 +8,7 @@ use super::{
     failure::Failure,
     sheet::Sheet,
     table::{Rows, Side},
-    terminal::{Ink, Terminal},
+    terminal::{Ink, Terminal, plain},
 };
 use crate::{amqp::dead_queue::DeadJobBody, http::dead_jobs::DeadJobsBody};
 
@@ -160,11 +160,6 @@ fn sheet(terminal: &Terminal, job: &DeadJobBody) -> Result<(), Failure> {
         sheet.put("body", plain(body));
     }
     sheet.print()
-}
-
-/// What a sender wrote, without what a terminal would obey.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }
 
 /// The path of a dead job: whatever a sender called it.

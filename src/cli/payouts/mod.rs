@@ -76,7 +76,7 @@ impl Args {
 }
 
 /// What a stage means, in colour.
-fn ink(stage: Stage) -> Option<Ink> {
+pub(super) fn ink(stage: Stage) -> Option<Ink> {
     match stage {
         Stage::Settled => Some(Ink::Good),
         Stage::Failed | Stage::Rejected | Stage::Mismatched => Some(Ink::Bad),
