@@ -1,8 +1,9 @@
-//! What the daemon says about itself: one line per event on stderr, numbers for Prometheus.
+//! What the daemon says about itself: one line per event on stderr or one entry in systemd's journal, numbers for Prometheus.
 //!
 //! **Never here:** secrets, at any level. Keys and tokens have types whose Debug is dots.
 
 mod chain;
+pub mod journald;
 mod log;
 mod metrics;
 pub mod names;

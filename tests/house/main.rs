@@ -23,6 +23,7 @@ mod events_commands;
 mod front_door;
 mod heavy_bodies;
 mod journal_export;
+mod journald;
 mod kit;
 mod pause_commands;
 mod payout_commands;

@@ -18,22 +18,30 @@ pub struct Log {
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people on a terminal, JSON elsewhere.
+    /// For people on a terminal, systemd's journal where stderr goes there, JSON elsewhere.
     Auto,
     /// One line for people.
     Human,
     /// One JSON object a line.
     Json,
+    /// An entry in systemd's journal, with its priority and its fields.
+    Journald,
 }
 
 const FORMAT: Key<OneOf<LogFormat>> = Key {
     name: "log.format",
     form: OneOf {
-        words: &[("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)],
+        words: &[
+            ("auto", LogFormat::Auto),
+            ("human", LogFormat::Human),
+            ("json", LogFormat::Json),
+            ("journald", LogFormat::Journald),
+        ],
         not_yet: &[],
     },
     fallback: Fallback::Is("\"auto\""),
-    about: "How a line of the log looks on stderr: for people on a terminal and JSON elsewhere, unless it is said here.",
+    about: "How the log is written: on stderr, for people on a terminal and JSON elsewhere; where systemd has connected stderr to its \
+            journal, as entries there with their priority and fields. Unless it is said here.",
 };
 
 const FILTER: Key<Filter> = Key {
