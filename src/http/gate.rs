@@ -18,13 +18,13 @@ use super::{
     door::Door,
     problem::{Kind, Problem},
     query,
-    routes::{self, Needs, RateClass},
+    routes::{self, Lane, Needs},
 };
 
-/// When asking again makes sense for who found a class full, ms.
+/// When asking again makes sense for who found a lane full, ms.
 const FULL_RETRY_AFTER_MS: i64 = 1_000;
 
-/// How many requests of each class are worked on at once, all workers together.
+/// How many requests of each lane are worked on at once, all workers together.
 #[derive(Clone)]
 pub struct Turnstiles {
     write: Arc<Semaphore>,
@@ -34,22 +34,18 @@ pub struct Turnstiles {
 
 impl Default for Turnstiles {
     fn default() -> Self {
-        let places = |class: RateClass| Arc::new(Semaphore::new(class.at_once_max()));
-        Self {
-            write: places(RateClass::Write),
-            read: places(RateClass::Read),
-            operate: places(RateClass::Operate),
-        }
+        let places = |lane: Lane| Arc::new(Semaphore::new(lane.at_once_max()));
+        Self { write: places(Lane::Write), read: places(Lane::Read), operate: places(Lane::Operate) }
     }
 }
 
 impl Turnstiles {
-    fn of(&self, class: RateClass) -> Option<&Arc<Semaphore>> {
-        match class {
-            RateClass::Write => Some(&self.write),
-            RateClass::Read => Some(&self.read),
-            RateClass::Operate => Some(&self.operate),
-            RateClass::Probe => None,
+    fn of(&self, lane: Lane) -> Option<&Arc<Semaphore>> {
+        match lane {
+            Lane::Write => Some(&self.write),
+            Lane::Read => Some(&self.read),
+            Lane::Operate => Some(&self.operate),
+            Lane::Probe => None,
         }
     }
 }
@@ -90,7 +86,7 @@ pub async fn gate(
     {
         return Ok(refuse(request, problem));
     }
-    let turnstile = door.turnstiles.of(line.rate).map(|places| places.clone().try_acquire_owned());
+    let turnstile = door.turnstiles.of(line.lane).map(|places| places.clone().try_acquire_owned());
     match turnstile.transpose() {
         Ok(_place) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
         Err(_) => {

@@ -1,4 +1,4 @@
-//! The table of routes: every method and path of the door, what it does in one word, who may, and how it is throttled.
+//! The table of routes: every method and path of the door, what it does in one word, who may, how many at once and how often.
 //!
 //! To add a route: one line here, a handler in its resource's file, and its name in `openapi.rs`. A test compares the
 //! table with the API's description, so that neither can forget the other.
@@ -10,6 +10,7 @@ use actix_web::{
     http::Method,
     web::{self, ServiceConfig},
 };
+use payoutd_actors::domain::rates::RateClass;
 
 use super::{
     access::Permission::{self, *},
@@ -28,9 +29,9 @@ pub enum Needs {
     Permission(Permission),
 }
 
-/// How many requests of a kind are worked on at once.
+/// The lane that a request stands in: how many of its kind are worked on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RateClass {
+pub enum Lane {
     /// Orders and decisions.
     Write,
     /// Reading.
@@ -41,8 +42,8 @@ pub enum RateClass {
     Probe,
 }
 
-impl RateClass {
-    /// Requests of the class that are worked on at once; one more is told to come back. What the office answers from its
+impl Lane {
+    /// Requests of the lane that are worked on at once; one more is told to come back. What the office answers from its
     /// own memory and store is bounded by the connections alone: whoever has one is served.
     #[must_use]
     pub const fn at_once_max(self) -> usize {
@@ -63,7 +64,9 @@ pub struct Line {
     pub action: &'static str,
     /// Who may.
     pub needs: Needs,
-    /// How it is throttled.
+    /// How many are worked on at once.
+    pub lane: Lane,
+    /// How often one principal may ask.
     pub rate: RateClass,
     /// The parameters that its handler takes after the `?`; without any, the gate refuses all.
     pub parameters: &'static [&'static str],
@@ -75,21 +78,22 @@ impl Line {
     /// Whether its answer comes from the office: probes and documents answer while the house starts, too.
     #[must_use]
     pub fn wants_office(&self) -> bool {
-        self.rate != RateClass::Probe
+        self.lane != Lane::Probe
     }
 }
 
-/// A line: method, path, action, permission, rate class, parameters where it takes some, handler.
+/// A line: method, path, action, permission, lane, rate class, parameters where it takes some, handler.
 macro_rules! lines {
     (@parameters) => { &[] };
     (@parameters $parameters:path) => { $parameters };
-    ($($method:ident $path:literal $action:literal $needs:expr, $rate:ident $(, $parameters:path)? => $handler:path;)+) => {
+    ($($method:ident $path:literal $action:literal $needs:expr, $lane:ident, $rate:ident $(, $parameters:path)? => $handler:path;)+) => {
         /// Every route of the door.
         pub static TABLE: &[Line] = &[$(Line {
             method: Method::$method,
             path: $path,
             action: $action,
             needs: $needs,
+            lane: Lane::$lane,
             rate: RateClass::$rate,
             parameters: lines!(@parameters $($parameters)?),
             route: || Route::new().guard(fn_guard(|asked| takes(&Method::$method, &asked.head().method))).to($handler),
@@ -98,36 +102,36 @@ macro_rules! lines {
 }
 
 lines! {
-    POST "/v1/payouts"               "payout_create"   may(PayoutCreate),  Write   => create::create;
-    POST "/v1/payouts/batch"         "payout_batch"    may(PayoutCreate),  Write   => batch::create_batch;
-    GET  "/v1/payouts"               "payout_list"     may(PayoutRead),    Read, list::PARAMETERS => list::list;
-    GET  "/v1/payouts/{id}"          "payout_read"     may(PayoutRead),    Read    => read::read;
-    POST "/v1/payouts/{id}/cancel"   "payout_cancel"   may(PayoutCancel),  Write   => decide::cancel;
-    POST "/v1/payouts/{id}/release"  "payout_release"  may(PayoutOperate), Write   => decide::release;
-    POST "/v1/payouts/{id}/reject"   "payout_reject"   may(PayoutOperate), Write   => decide::reject;
-    POST "/v1/payouts/{id}/resolve"  "payout_resolve"  may(PayoutOperate), Write   => decide::resolve;
-    POST "/v1/payouts/{id}/verify"   "payout_verify"   may(PayoutOperate), Operate => verify::verify;
-    GET  "/v1/events"                "events_read"     may(EventRead),     Read, events::PARAMETERS => events::events;
-    GET  "/v1/stats"                 "stats_read"      may(HouseRead),     Read    => house::stats;
-    GET  "/v1/wallet"                "wallet_read"     may(HouseRead),     Read    => house::wallet;
-    GET  "/v1/admin/actors"          "actors_read"     may(HouseRead),     Read    => actors::actors;
-    GET  "/v1/admin/jobs/dead"       "dead_jobs_list"  may(PayoutRead),    Operate => dead_jobs::list;
-    GET  "/v1/admin/jobs/dead/{id}"  "dead_job_read"   may(PayoutRead),    Operate => dead_jobs::explain;
-    POST "/v1/admin/jobs/dead/{id}/requeue" "dead_job_requeue" may(PayoutOperate), Operate => dead_jobs::requeue;
-    POST "/v1/admin/jobs/dead/{id}/discard" "dead_job_discard" may(PayoutOperate), Operate => dead_jobs::discard;
-    POST "/v1/admin/pause"           "house_pause"     may(HousePause),    Operate => pause::pause;
-    POST "/v1/admin/resume"          "house_resume"    may(HousePause),    Operate => pause::resume;
-    GET  "/v1/audit/pubkey"          "audit_pubkey"    may(AuditRead),     Read    => audit::public_key;
-    GET  "/v1/audit/checkpoint"      "audit_checkpoint" may(AuditRead),    Read    => audit::checkpoint;
-    GET  "/v1/openapi.json"          "openapi_read"    Needs::Nothing,     Probe   => openapi::document;
-    GET  "/v1/health"                "health_check"    Needs::Nothing,     Probe   => health::health;
-    GET  "/health"                   "health_check"    Needs::Nothing,     Probe   => health::health;
-    GET  "/livez"                    "liveness_check"  Needs::Nothing,     Probe   => health::livez;
-    GET  "/readyz"                   "readiness_check" Needs::Nothing,     Probe   => health::readyz;
-    GET  "/metrics"                  "metrics_read"    Needs::Nothing,     Probe   => metrics::metrics;
-    GET  "/problems/{word}"          "problem_page"    Needs::Nothing,     Probe   => problem_pages::page;
-    GET  "/docs"                     "docs_page"       Needs::Nothing,     Probe   => docs::front;
-    GET  "/docs/{file}"              "docs_page"       Needs::Nothing,     Probe   => docs::file;
+    POST "/v1/payouts"              "payout_create"    may(PayoutCreate),   Write, PayoutCreate      => create::create;
+    POST "/v1/payouts/batch"        "payout_batch"     may(PayoutCreate),   Write, PayoutBatch       => batch::create_batch;
+    GET  "/v1/payouts"              "payout_list"      may(PayoutRead),     Read, PayoutList, list::PARAMETERS => list::list;
+    GET  "/v1/payouts/{id}"         "payout_read"      may(PayoutRead),     Read, Default            => read::read;
+    POST "/v1/payouts/{id}/cancel"  "payout_cancel"    may(PayoutCancel),   Write, Default           => decide::cancel;
+    POST "/v1/payouts/{id}/release" "payout_release"   may(PayoutOperate),  Write, Default           => decide::release;
+    POST "/v1/payouts/{id}/reject"  "payout_reject"    may(PayoutOperate),  Write, Default           => decide::reject;
+    POST "/v1/payouts/{id}/resolve" "payout_resolve"   may(PayoutOperate),  Write, Default           => decide::resolve;
+    POST "/v1/payouts/{id}/verify"  "payout_verify"    may(PayoutOperate),  Operate, Default         => verify::verify;
+    GET  "/v1/events"               "events_read"      may(EventRead),      Read, Default, events::PARAMETERS => events::events;
+    GET  "/v1/stats"                "stats_read"       may(HouseRead),      Read, Stats              => house::stats;
+    GET  "/v1/wallet"               "wallet_read"      may(HouseRead),      Read, Default            => house::wallet;
+    GET  "/v1/admin/actors"         "actors_read"      may(HouseRead),      Read, Default            => actors::actors;
+    GET  "/v1/admin/jobs/dead"      "dead_jobs_list"   may(PayoutRead),     Operate, Default         => dead_jobs::list;
+    GET  "/v1/admin/jobs/dead/{id}" "dead_job_read"    may(PayoutRead),     Operate, Default         => dead_jobs::explain;
+    POST "/v1/admin/jobs/dead/{id}/requeue" "dead_job_requeue" may(PayoutOperate),  Operate, Default         => dead_jobs::requeue;
+    POST "/v1/admin/jobs/dead/{id}/discard" "dead_job_discard" may(PayoutOperate),  Operate, Default         => dead_jobs::discard;
+    POST "/v1/admin/pause"          "house_pause"      may(HousePause),     Operate, Default         => pause::pause;
+    POST "/v1/admin/resume"         "house_resume"     may(HousePause),     Operate, Default         => pause::resume;
+    GET  "/v1/audit/pubkey"         "audit_pubkey"     may(AuditRead),      Read, Default            => audit::public_key;
+    GET  "/v1/audit/checkpoint"     "audit_checkpoint" may(AuditRead),      Read, Default            => audit::checkpoint;
+    GET  "/v1/openapi.json"         "openapi_read"     Needs::Nothing,      Probe, Unlimited         => openapi::document;
+    GET  "/v1/health"               "health_check"     Needs::Nothing,      Probe, Health            => health::health;
+    GET  "/health"                  "health_check"     Needs::Nothing,      Probe, Health            => health::health;
+    GET  "/livez"                   "liveness_check"   Needs::Nothing,      Probe, Unlimited         => health::livez;
+    GET  "/readyz"                  "readiness_check"  Needs::Nothing,      Probe, Unlimited         => health::readyz;
+    GET  "/metrics"                 "metrics_read"     Needs::Nothing,      Probe, Unlimited         => metrics::metrics;
+    GET  "/problems/{word}"         "problem_page"     Needs::Nothing,      Probe, Unlimited         => problem_pages::page;
+    GET  "/docs"                    "docs_page"        Needs::Nothing,      Probe, Unlimited         => docs::front;
+    GET  "/docs/{file}"             "docs_page"        Needs::Nothing,      Probe, Unlimited         => docs::file;
 }
 
 /// Whether a route of one method answers a request of another: HEAD is GET without the body (RFC 9110 §9.3.2), which the server
@@ -177,7 +181,7 @@ pub fn line_of(request: &ServiceRequest) -> Option<&'static Line> {
 /// Whether a path is one that machines ask all day.
 #[must_use]
 pub fn is_probe(path: &str) -> bool {
-    TABLE.iter().any(|line| line.path == path && line.rate == RateClass::Probe)
+    TABLE.iter().any(|line| line.path == path && line.lane == Lane::Probe)
 }
 
 #[cfg(test)]
@@ -215,6 +219,24 @@ mod tests {
         for permission in Permission::ALL {
             assert!(TABLE.iter().any(|line| line.needs == may(permission)), "{}", permission.word());
         }
+    }
+
+    /// D-58: what watches this process is never refused; everything else is measured.
+    #[test]
+    fn only_what_machines_watch_by_and_documents_are_unlimited() {
+        let unlimited: Vec<_> =
+            TABLE.iter().filter(|line| line.rate == RateClass::Unlimited).map(|line| line.path).collect();
+        let watched = [
+            "/v1/openapi.json",
+            "/livez",
+            "/readyz",
+            "/metrics",
+            "/problems/{word}",
+            "/docs",
+            "/docs/{file}",
+        ];
+        assert_eq!(unlimited, watched);
+        assert!(TABLE.iter().all(|line| line.rate != RateClass::Unlimited || line.needs == Needs::Nothing));
     }
 
     /// F000-16: what a request does is told by its route, not by its verb.

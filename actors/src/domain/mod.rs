@@ -13,6 +13,7 @@ pub mod money;
 pub mod order;
 pub mod outbox;
 pub mod payout;
+pub mod rates;
 pub mod reconcile;
 pub mod stranger;
 pub mod tron;
