@@ -19,6 +19,7 @@ use actix_web::dev::ServerHandle;
 use payoutd_actors::admission::AdmissionSettings;
 use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
+use payoutd_actors::domain::rates::BookLimits;
 use payoutd_actors::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use payoutd_actors::domain::tron::BlockId;
 use payoutd_actors::event_publisher::EventPublisherSettings;
@@ -26,6 +27,7 @@ use payoutd_actors::guardian::{GiveUp, Handle, Hiring};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{ChainNode, EventBus, House, SecondOpinion, StoreFault};
+use payoutd_actors::rate_limiter::{RateLimiterTools, RateLimiters};
 use payoutd_actors::treasurer::TreasurerSettings;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +39,9 @@ use tracing::{info, warn};
 const DRAINING_SHOWN: Duration = Duration::from_millis(500);
 /// How long the office may take to close: with the door before it, 30 s (F-P26).
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(19);
+
+/// What the key is derived for that makes principals of names.
+const RATES_PURPOSE: &str = "rates v1";
 
 /// Why a house does not open. Nothing was signed, no order was taken in, and the door is shut again.
 #[derive(Debug, Error)]
@@ -119,6 +124,7 @@ pub async fn open(
             return Err(why);
         }
     };
+    let rate_key = secrets.wallet_key.derive_key(RATES_PURPOSE);
     let amqp = Broker::of(&config.amqp, secrets.amqp_password.clone());
     let bus = amqp.clone().map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)));
     let heard = bus.clone().map(|bus| bus as Arc<dyn EventBus>);
@@ -138,6 +144,7 @@ pub async fn open(
         let (house, clock) = (world.house.clone(), world.clock.clone());
         staffed = staffed.with_broker(links, DeadQueue::new(broker, config.amqp.clone(), house, clock));
     }
+    door.measure_rates(hire_rate_limiters(config, rate_key, &mut office, &world));
     door.staff(Arc::new(staffed));
     let Listening { server, address } = listening;
     info!(%address, wallet = %config.wallet.address, "the house is open");
@@ -158,6 +165,20 @@ fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &
     let post = Handle::vacant(intake::NAME);
     office.hire_at_a_door(&post, move || JobIntake::new(intake.clone()));
     link
+}
+
+/// Who says how often somebody may ask.
+fn hire_rate_limiters(
+    config: &Config,
+    rate_key: [u8; 32],
+    office: &mut Office,
+    world: &World,
+) -> RateLimiters {
+    let limiters = RateLimiters::vacant(config.rates.policies.clone(), rate_key);
+    let (house, clock) = (world.house.clone(), world.clock.clone());
+    let tools = RateLimiterTools { house, clock, limits: BookLimits::default() };
+    limiters.hire(&tools, |post, factory| office.hire_at_a_door(post, factory));
+    limiters
 }
 
 /// A server at work, with nobody behind its door yet.
@@ -187,6 +208,7 @@ fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
     http::Settings {
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
+        trusted_proxies: config.http.trusted_proxies.clone(),
         ..http::Settings::new(config.http.listen, token, cursor_key)
     }
 }

@@ -18,6 +18,7 @@ pub mod office;
 pub mod outgoing;
 pub mod payout_worker;
 pub mod ports;
+pub mod rate_limiter;
 pub mod reconcile;
 pub mod restore;
 mod room;

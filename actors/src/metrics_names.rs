@@ -43,6 +43,10 @@ metrics! {
     ADMISSION_WAITING_PAYOUTS = Gauge "payoutd_admission_waiting_payouts": "payouts that wait for an admission transaction",
     DECISIONS_TOTAL = Counter "payoutd_decisions_total": "people's decisions on payouts, by decision and outcome",
     HOLDS_RELEASED_TOTAL = Counter "payoutd_holds_released_total": "payouts released by themselves, by reason",
+    // ---- request rates (F004-04, F004-05)
+    RATE_LIMIT_HITS_TOTAL = Counter "payoutd_rate_limit_hits_total": "requests refused because a rate was used up, by policy",
+    RATE_LIMIT_PRINCIPALS = Gauge "payoutd_rate_limit_principals": "principals and addresses whose use of rates is known now, by shard",
+    RATE_LIMIT_FORGOTTEN_TOTAL = Counter "payoutd_rate_limit_forgotten_total": "principals and addresses that were forgotten, by reason (idle, full): those for full may ask anew too early",
     // ---- how long things take (F-P18)
     REQUEST_QUEUE_DWELL_SECONDS = Histogram "payoutd_request_queue_dwell_seconds": "from an order's arrival at Admission to the beginning of its transaction",
     ADMIT_SECONDS = Histogram "payoutd_admit_seconds": "one admission transaction",

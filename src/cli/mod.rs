@@ -27,6 +27,7 @@ mod address;
 mod audit;
 mod check_config;
 mod events;
+mod limits;
 mod migrate;
 mod pause;
 mod payouts;
@@ -126,6 +127,8 @@ pub enum Command {
     Jobs(jobs::Args),
     /// Make fresh keys: for the wallet that pays, or for the seal on the journal
     Keys(keys::Args),
+    /// Show how often who may ask: every policy with its number
+    Limits(limits::Args),
     /// Make the store, or bring it to the newest schema
     Migrate(migrate::Args),
     /// Pull the kill switch: nothing new is signed or sent
@@ -165,6 +168,7 @@ impl Command {
             Self::Events(args) => args.run(terminal),
             Self::Jobs(args) => args.run(terminal),
             Self::Keys(args) => args.run(terminal),
+            Self::Limits(args) => args.run(terminal),
             Self::Migrate(args) => args.run(terminal),
             Self::Pause(args) => args.run(terminal),
             Self::Payouts(args) => args.run(terminal),

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString};
 
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeArray, DeTable, DeValue},
 };
 
 use super::{
@@ -150,9 +150,14 @@ fn written(value: &DeValue<'_>) -> Written {
         DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Float(_) => Written::Other("number with a fraction"),
         DeValue::Datetime(_) => Written::Other("date"),
-        DeValue::Array(_) => Written::Other("list"),
+        DeValue::Array(items) => texts(items).map_or(Written::Other("list"), Written::List),
         DeValue::Table(_) => Written::Other("section"),
     }
+}
+
+/// The texts of a list; `None` where something else stands in it.
+fn texts(items: &DeArray<'_>) -> Option<Vec<String>> {
+    items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 /// The line of a byte, counted from 1.

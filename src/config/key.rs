@@ -13,6 +13,8 @@ pub(crate) enum Written {
     Whole(i64),
     /// A TOML `true` or `false`.
     Flag(bool),
+    /// A TOML list of texts.
+    List(Vec<String>),
     /// Text without a type of its own: from the environment, or a default in this program.
     Bare(String),
     /// Anything else (a fraction, a date, a list), named for the mistake's sentence.
@@ -60,6 +62,7 @@ impl Written {
             Self::Text(text) | Self::Bare(text) => format!("\"{text}\""),
             Self::Whole(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
+            Self::List(_) => "a list".to_owned(),
             Self::Other(kind) => format!("a {kind}"),
         }
     }

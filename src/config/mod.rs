@@ -36,8 +36,8 @@ pub use self::{
     forms::{AmqpUrl, PostgresUrl, ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
-        Amqp, Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Routers,
-        Store, Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
+        Amqp, Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Rates,
+        Routers, Store, Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},
@@ -53,6 +53,8 @@ pub struct Config {
     pub store: Store,
     /// The front door.
     pub http: Http,
+    /// How often who may ask.
+    pub rates: Rates,
     /// The broker: jobs come from it, events go to it.
     pub amqp: Amqp,
     /// Who pays.
@@ -199,6 +201,7 @@ struct Parts {
     egress: Option<Egress>,
     store: Option<Store>,
     http: Option<Http>,
+    rates: Option<Rates>,
     amqp: Option<Amqp>,
     wallet: Option<Wallet>,
     journal: Option<Journal>,
@@ -220,6 +223,7 @@ impl Parts {
             egress: Egress::read(reader),
             store: Store::read(reader),
             http: Http::read(reader),
+            rates: Rates::read(reader),
             amqp: Amqp::read(reader),
             wallet: Wallet::read(reader),
             journal: Journal::read(reader),
@@ -258,6 +262,7 @@ impl Parts {
             egress: self.egress?,
             store: self.store?,
             http: self.http?,
+            rates: self.rates?,
             amqp: self.amqp?,
             wallet: self.wallet?,
             journal: self.journal?,

@@ -20,6 +20,8 @@ use actix_web::{
     web::{self, Data},
 };
 
+use payoutd_actors::rate_limiter::RateLimiters;
+
 use super::{
     access::Caller,
     envelope::envelope,
@@ -51,6 +53,8 @@ pub enum Phase {
 pub struct Door {
     /// Whom handlers ask; nobody while the house starts.
     office: Arc<OnceLock<SharedOffice>>,
+    /// Who says how often somebody may ask; nobody while the house starts.
+    rates: Arc<OnceLock<RateLimiters>>,
     draining: Arc<AtomicBool>,
     /// The door's own limits.
     pub settings: Settings,
@@ -68,6 +72,7 @@ impl Door {
     pub fn new(settings: Settings, metrics: Metrics) -> Self {
         Self {
             office: Arc::default(),
+            rates: Arc::default(),
             draining: Arc::default(),
             settings,
             metrics,
@@ -79,6 +84,17 @@ impl Door {
     /// From now on callers are let through to this office. Whoever stands there already stays.
     pub fn staff(&self, office: SharedOffice) {
         self.office.get_or_init(|| office);
+    }
+
+    /// From now on requests are measured; before [`Self::staff`], so that nobody is let through unmeasured.
+    pub fn measure_rates(&self, limiters: RateLimiters) {
+        self.rates.get_or_init(|| limiters);
+    }
+
+    /// Who says how often somebody may ask; `None` while the house starts, and for a door that measures nothing.
+    #[must_use]
+    pub fn rates(&self) -> Option<&RateLimiters> {
+        self.rates.get()
     }
 
     /// From now on the house shows that it closes.

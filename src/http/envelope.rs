@@ -1,12 +1,12 @@
 //! The envelope around every answer: the request's id, the security headers (F003-10, F001-30), problems written out with
-//! their `instance`, one line in the log and two numbers in the metrics.
+//! their `instance`, how the caller's rate stands, one line in the log and two numbers in the metrics.
 //!
 //! The log names routes by what they do (F000-16), never by the path as it was sent: no ids, no query, no body.
 
 use std::time::Instant;
 
 use actix_web::{
-    Error,
+    Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -14,10 +14,15 @@ use actix_web::{
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
+    web::Data,
 };
+use payoutd_actors::rate_limiter::Verdict;
 
 use super::{
+    door::Door,
+    peer,
     problem::{Kind, Problem},
+    rates::fields,
     request_id::{self, RequestId},
     rest::Rest,
     routes,
@@ -57,6 +62,10 @@ pub async fn envelope(
         answer = with_problem(answer, &problem, &id);
     }
     adorn(answer.headers_mut(), &id);
+    let measured = answer.request().extensions().get::<Verdict>().cloned();
+    if let Some(verdict) = measured {
+        fields::write(&verdict, answer.headers_mut());
+    }
     log.write(&answer, &id, began);
     if let Some(rest) = rest {
         rest.pass().await;
@@ -125,6 +134,13 @@ fn adorn(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
+/// Where a request comes from, behind the proxies that are trusted; nothing for a local socket.
+fn client_of(request: &ServiceRequest) -> String {
+    let door = request.app_data::<Data<Door>>();
+    let trusted = door.map_or(&[][..], |door| &door.settings.trusted_proxies);
+    peer::address_of(request, trusted).map(|address| address.to_string()).unwrap_or_default()
+}
+
 /// What is kept of a request for its line in the log.
 struct LogLine {
     method: Method,
@@ -142,7 +158,7 @@ impl LogLine {
             method: request.method().clone(),
             action: line.map_or(NO_ROUTE, |line| line.action),
             route: line.map_or(NO_ROUTE, |line| line.path),
-            client: request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            client: client_of(request),
             agent: agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect(),
         }
     }

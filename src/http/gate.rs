@@ -1,4 +1,4 @@
-//! The gate: what stands between a request and its handler. The token, the permission, the parameters of routes that take
+//! The gate: what stands between a request and its handler. Rates, the token, the permission, the parameters of routes that take
 //! none, whether somebody stands behind the door yet, and a bound on what is worked on at once. It reads the route's line in
 //! the table and nothing else.
 
@@ -17,7 +17,7 @@ use super::{
     access::Caller,
     door::Door,
     problem::{Kind, Problem},
-    query,
+    query, rates,
     routes::{self, Lane, Needs},
 };
 
@@ -55,16 +55,21 @@ pub async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(line) = routes::line_of(&request) else {
-        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
-    };
     let Some(door) = request.app_data::<Data<Door>>().cloned() else {
         return Ok(refuse(request, Problem::new(Kind::Internal, "the door is not open")));
+    };
+    let line = routes::line_of(&request);
+    if let Err(problem) = rates::before_identity(&door, &request, line).await {
+        return Ok(refuse(request, problem));
+    }
+    let Some(line) = line else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
     if let Needs::Permission(permission) = line.needs {
         match door.caller_of(request.headers()) {
             Some(caller) => {
-                if let Err(problem) = caller.must_have(permission) {
+                let measured = rates::of_caller(&door, &request, line, &caller).await;
+                if let Err(problem) = measured.and_then(|()| caller.must_have(permission)) {
                     return Ok(refuse(request, problem));
                 }
                 request.extensions_mut().insert::<Caller>(caller);
@@ -72,7 +77,8 @@ pub async fn gate(
             None => {
                 let problem =
                     Problem::new(Kind::Unauthorized, "show the bearer token: `Authorization: Bearer …`");
-                return Ok(refuse(request, problem));
+                let answer = rates::of_unknown(&door, &request, line, problem).await;
+                return Ok(refuse(request, answer));
             }
         }
     }

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::{
     door::{Door, Phase},
     office::{Component, Health, STORE},
+    openapi::OnProbing,
 };
 
 /// When a probe that found the house not ready should ask again, seconds.
@@ -53,7 +54,7 @@ pub struct ComponentBody {
 /// Whether the process answers
 #[utoipa::path(
     get, path = "/health", tag = "health", operation_id = "health",
-    responses((status = 200, description = "It does", body = HealthBody))
+    responses((status = 200, description = "It does", body = HealthBody), OnProbing)
 )]
 pub async fn health() -> HttpResponse {
     alive()

@@ -1,7 +1,7 @@
 //! The front door: HTTP under `/v1`.
 //!
 //! A handler parses, asks the office and answers; that is all it does. What every request has in common stands around the
-//! handlers: the [`envelope`] (request id, security headers, problems, log) and the [`gate`] (token, permission, bounds),
+//! handlers: the [`envelope`] (request id, security headers, problems, log) and the [`gate`] ([`rates`], token, permission, bounds),
 //! both driven by one table of [`routes`]. What passes between the door and the office is [`office::Office`].
 //!
 //! Promises: a 202 is said only after the office's commit; every answer carries `X-Request-ID` and the security headers;
@@ -26,9 +26,11 @@ pub mod office;
 pub mod openapi;
 pub mod pause;
 pub mod payouts;
+pub mod peer;
 pub mod problem;
 pub mod problem_pages;
 pub mod query;
+pub mod rates;
 pub mod request_id;
 pub mod rest;
 pub mod routes;

@@ -76,22 +76,24 @@ macro_rules! problems {
 
 problems! {
     /// What may go wrong with any question that needs a token.
-    OnReading: Unauthorized, Forbidden, Internal, Busy, Unavailable;
+    OnReading: QuotaExceeded, Unauthorized, Forbidden, Internal, Busy, Unavailable;
+    /// … with asking whether the process answers.
+    OnProbing: QuotaExceeded;
     /// … with one payout.
-    OnReadingOne: Unauthorized, Forbidden, NotFound, Internal, Busy, Unavailable;
+    OnReadingOne: QuotaExceeded, Unauthorized, Forbidden, NotFound, Internal, Busy, Unavailable;
     /// … with a list.
-    OnListing: Unauthorized, Forbidden, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
+    OnListing: QuotaExceeded, Unauthorized, Forbidden, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
     /// … with an order.
-    OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, Unauthorized, Forbidden, RequestTimeout,
+    OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, QuotaExceeded, Unauthorized, Forbidden, RequestTimeout,
         BodyTooLarge, UnsupportedMediaType, InvalidOrder, IdempotencyKeyReused, Internal, Busy, Unavailable;
     /// … with a decision.
-    OnDeciding: MalformedRequest, Unauthorized, Forbidden, NotFound, RequestTimeout, WrongStage, BodyTooLarge,
+    OnDeciding: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestTimeout, WrongStage, BodyTooLarge,
         UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
     /// … with the kill switch.
-    OnActing: MalformedRequest, Unauthorized, Forbidden, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
+    OnActing: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
     /// … with a verification.
-    OnVerifying: MalformedRequest, Unauthorized, Forbidden, NotFound, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
+    OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
         InvalidOrder, Internal, Busy, Unavailable;
 }
 
@@ -171,7 +173,7 @@ pub async fn document() -> HttpResponse {
 /// Whether the process answers
 #[utoipa::path(
     get, path = "/v1/health", tag = "health", operation_id = "healthV1",
-    responses((status = 200, description = "It does", body = health::HealthBody))
+    responses((status = 200, description = "It does", body = health::HealthBody), OnProbing)
 )]
 #[allow(
     dead_code,

@@ -85,6 +85,8 @@ kinds! {
     ForeignCursor = "foreign-cursor", UNPROCESSABLE_ENTITY, "The cursor belongs to another list";
     /// The key stands for another order.
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key stands for another order";
+    /// More was asked for in a time than is let pass.
+    QuotaExceeded = "quota-exceeded", TOO_MANY_REQUESTS, "The rate is used up";
     /// A fault of payoutd.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong here";
     /// Too much at once; later it works.
@@ -120,12 +122,15 @@ pub struct Problem {
     pub retry_after_s: Option<u64>,
     /// The methods that are taken here, for [`Kind::MethodNotAllowed`].
     pub allow: Option<String>,
+    /// The rate policy that was used up, for [`Kind::QuotaExceeded`].
+    pub violated: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem with a sentence for this occasion.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after_s: None, allow: None }
+        let detail = detail.into();
+        Self { kind, detail, errors: Vec::new(), retry_after_s: None, allow: None, violated: None }
     }
 
     /// Mistakes, each at its place.
@@ -157,6 +162,7 @@ impl Problem {
             detail: self.detail.clone(),
             instance: request_id.to_owned(),
             errors: self.errors.clone(),
+            violated_policies: self.violated.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
 
@@ -251,6 +257,9 @@ pub struct ProblemBody {
     /// Each mistake at its place, where there are places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<MistakeBody>,
+    /// The rate policies that were used up, as `RateLimit-Policy` names them, where that is the problem.
+    #[serde(default, rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    pub violated_policies: Vec<String>,
 }
 
 #[cfg(test)]

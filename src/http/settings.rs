@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use ipnet::IpNet;
+
 use super::{cursor::CursorKey, token::TokenDigest};
 
 /// Connections that are open at once, all workers together.
@@ -38,6 +40,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long a body may take.
     pub body_within: Duration,
+    /// The proxies whose word about a caller's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Settings {
@@ -51,6 +55,7 @@ impl Settings {
             body_bytes_max: BODY_BYTES_MAX,
             workers: 2,
             body_within: BODY_WITHIN,
+            trusted_proxies: Vec::new(),
         }
     }
 }

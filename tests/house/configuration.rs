@@ -414,6 +414,8 @@ fn every_default_in_the_explained_file_is_the_default() {
         "checkpoint_file",
         "ca_file",
         "url = \"amqps:",
+        "trusted_proxies",
+        "token_file_per_minute",
     ];
     let uncommented: Vec<&str> = explained
         .lines()

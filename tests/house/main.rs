@@ -34,6 +34,7 @@ mod prometheus_rules;
 mod real_node;
 mod reconcile_commands;
 mod refused_starts;
+mod request_rates;
 mod sandbox_chain;
 mod sandbox_day;
 mod sdks;

@@ -74,7 +74,9 @@ impl HouseFacts {
         match change {
             HouseChange::Pause(pause) => self.pause = Some(pause.clone()),
             HouseChange::Resume { .. } => self.pause = None,
-            HouseChange::Alarm { .. } | HouseChange::DeadJob { .. } => return Ok((self, true)),
+            HouseChange::Alarm { .. } | HouseChange::DeadJob { .. } | HouseChange::RateExceeded(_) => {
+                return Ok((self, true));
+            }
             HouseChange::PinGenesis(id) => match self.genesis_id {
                 Some(pinned) if pinned != *id => {
                     let why =
@@ -136,6 +138,8 @@ pub enum HouseChange {
         /// Which job, and who decided.
         body: Body,
     },
+    /// How often somebody asked for more than their rate, for the journal only (F004-05).
+    RateExceeded(Body),
     /// Pin the chain; refused by the store where another is pinned.
     PinGenesis(BlockId),
     /// Note the block of birth, once.
@@ -172,6 +176,7 @@ impl HouseChange {
                 return Ok(Some(JournalDraft { payout_id: payout_id.clone(), ..draft }));
             }
             Self::DeadJob { kind, body } => (*kind, body.clone()),
+            Self::RateExceeded(body) => ("rate_limit_exceeded", body.clone()),
             Self::ShutGate { why, .. } => ("restore_noticed", Body::of(&json!({ "why": why }))?),
             Self::OpenGate => ("restore_gate_passed", Body::of(&json!({}))?),
             Self::LastSolid(_) | Self::GateUntil(_) | Self::EventsPublished(_) | Self::Breaker(..) => {

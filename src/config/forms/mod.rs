@@ -2,6 +2,7 @@
 
 mod amqp;
 mod chain;
+mod networks;
 mod place;
 mod postgres;
 mod words;
@@ -18,6 +19,7 @@ pub use self::{
 pub(crate) use self::{
     amqp::{AmqpForm, AmqpName},
     chain::{TronAddress, Trx, Usdt},
+    networks::Networks,
     place::{Listen, Place, SecretPath, StoreForm, UrlOfProvider},
     words::{Filter, OneOf},
 };

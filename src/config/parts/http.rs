@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
+
 use crate::config::{
-    forms::{Count, Listen, SecretPath},
+    forms::{Count, Listen, Networks, SecretPath},
     key::{Fallback, Key},
     reader::Reader,
     secret_file::SecretFile,
@@ -20,6 +22,8 @@ pub struct Http {
     pub workers: u32,
     /// A longer body is answered with 413.
     pub body_bytes_max: u32,
+    /// Whose word about a caller's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 const LISTEN: Key<Listen> = Key {
@@ -53,6 +57,17 @@ const BODY_BYTES_MAX: Key<Count> = Key {
             into 1 MiB.",
 };
 
+const TRUSTED_PROXIES: Key<Networks> = Key {
+    name: "http.trusted_proxies",
+    form: Networks,
+    fallback: Fallback::Absent {
+        example: "[\"10.0.0.7\", \"10.1.0.0/16\"]",
+        without: "a caller's address is that of its connection, whatever its headers say",
+    },
+    about: "The proxies that stand before this daemon. Of a connection that comes from one of them, the caller's address is the \
+            last one in X-Forwarded-For that is none of them: name only proxies that append to this header.",
+};
+
 impl Http {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("http", "The front door.");
@@ -60,6 +75,7 @@ impl Http {
         let token_file = reader.ask(&TOKEN_FILE);
         let workers = reader.ask(&WORKERS);
         let body_bytes_max = reader.ask(&BODY_BYTES_MAX);
+        let trusted_proxies = reader.ask_maybe(&TRUSTED_PROXIES);
         if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
             reader.warn(format!(
                 "http.listen is {listen}: the token travels in clear text unless a TLS proxy stands before it"
@@ -70,6 +86,7 @@ impl Http {
             token_file: token_file?,
             workers: workers?,
             body_bytes_max: body_bytes_max?,
+            trusted_proxies: trusted_proxies?.unwrap_or_default(),
         })
     }
 }

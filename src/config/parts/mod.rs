@@ -9,6 +9,7 @@ mod journal;
 mod limits;
 mod log;
 mod network;
+mod rates;
 mod store;
 mod transfer;
 mod treasurer;
@@ -26,6 +27,7 @@ pub use self::{
     limits::Limits,
     log::{Log, LogFormat},
     network::{Network, Node, Routers, TronScan},
+    rates::Rates,
     store::Store,
     transfer::Transfer,
     treasurer::Treasurer,
