@@ -66,8 +66,11 @@ impl Chapter {
 impl Journal for PostgresStore {
     async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault> {
         let question = sqlx::query(RECORDS).bind(from_seq).bind(i64::from(limit));
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
-        rows.iter().map(cells::record).collect()
+        let records = |store: Self| async move {
+            let rows = store.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+            rows.iter().map(cells::record).collect()
+        };
+        self.apart(records).await
     }
 
     async fn last_seq(&self) -> Result<i64, StoreFault> {

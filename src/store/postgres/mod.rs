@@ -7,6 +7,7 @@
 //! - **Batches**: the rows of a step travel as arrays (`unnest`), so that a batch of 200 costs a handful of statements.
 //! - **Shared work**: what is payable is given out under leases, past what others have (`SKIP LOCKED`); work that one process
 //!   does at a time is a role with a fencing token ([`roles`]). Leases are told by the database's clock.
+//! - **A thread of its own** ([`thread`]): what the database is asked does not wait for what the actors work out.
 //! - **Short roads only**: every question of the office goes by an index. The session says so to the planner, and lets it keep
 //!   no plan: one that was made while the tables were empty walks through them for minutes when they are not.
 //!
@@ -37,6 +38,7 @@ mod sql;
 mod strangers;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod writer;
 
 use std::{
@@ -47,7 +49,7 @@ use std::{
     time::Duration,
 };
 
-use payoutd_actors::ports::{Role, Roles};
+use payoutd_actors::ports::{Role, Roles, StoreFault};
 use sqlx::{
     ConnectOptions, Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -98,6 +100,7 @@ pub struct PostgresStore {
 }
 
 struct Inner {
+    thread: thread::StoreThread,
     /// How it is called, without a password.
     name: String,
     pool: PgPool,
@@ -134,7 +137,7 @@ impl PostgresStore {
         let born = house::born(&mut connection).await.map_err(fault)?;
         books::forget_old_minutes(&mut connection, born.latest_ms).await.map_err(fault)?;
         writer::close(connection).await;
-        Ok(Self::of(options, name, settings, born, versions, false))
+        Self::of(options, name, settings, born, versions, false).map_err(fault)
     }
 
     /// Opens a store for looking: never writing.
@@ -152,7 +155,7 @@ impl PostgresStore {
         let versions = migrations::check(name, &mut connection).await?;
         let born = house::known(&mut connection).await.map_err(fault)?;
         writer::close(connection).await;
-        Ok(Self::of(options, name, settings, born, versions, true))
+        Self::of(options, name, settings, born, versions, true).map_err(fault)
     }
 
     fn of(
@@ -162,7 +165,7 @@ impl PostgresStore {
         born: house::Born,
         versions: Versions,
         is_onlooker: bool,
-    ) -> Self {
+    ) -> Result<Self, StoreFault> {
         let house::Born { store_id, latest_ms } = born;
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections_max)
@@ -170,7 +173,10 @@ impl PostgresStore {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(session(options, settings, is_onlooker));
+        let thread = thread::StoreThread::start();
+        let thread = thread.map_err(|why| StoreFault::Away(format!("no thread can be started: {why}")))?;
         let inner = Inner {
+            thread,
             name: name.to_owned(),
             pool,
             holder: holder(),
@@ -180,7 +186,16 @@ impl PostgresStore {
             latest_ms: AtomicI64::new(latest_ms),
             is_onlooker,
         };
-        Self { inner: Arc::new(inner) }
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Does work on the store's own thread.
+    async fn apart<T, W>(&self, work: impl FnOnce(Self) -> W) -> Result<T, StoreFault>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, StoreFault>> + Send + 'static,
+    {
+        self.inner.thread.run(work(self.clone())).await
     }
 
     /// How it is called, without a password.

@@ -32,8 +32,13 @@ impl PostgresStore {
         self.inner.pool.acquire().await.map_err(fault::of)
     }
 
-    async fn whole(&self, question: Question<'_>) -> Result<Vec<Payout>, StoreFault> {
-        reads::payouts(&mut *self.reader().await?, question).await
+    async fn whole(&self, question: Question<'static>) -> Result<Vec<Payout>, StoreFault> {
+        self.apart(|store| async move { reads::payouts(&mut *store.reader().await?, question).await }).await
+    }
+
+    async fn live(&self, question: Question<'static>) -> Result<Vec<LiveTransfer>, StoreFault> {
+        self.apart(|store| async move { reads::live_transfers(&mut *store.reader().await?, question).await })
+            .await
     }
 }
 
@@ -46,11 +51,13 @@ impl Payouts for PostgresStore {
         now_ms: i64,
         all_or_none: bool,
     ) -> Result<Vec<Admitted>, StoreFault> {
-        self.take_in(batch, rules, now_ms, all_or_none).await
+        let rules = *rules;
+        self.apart(|store| async move { store.take_in(batch, &rules, now_ms, all_or_none).await }).await
     }
 
     async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
-        self.take_steps(steps, gate).await
+        let steps = steps.to_vec();
+        self.apart(|store| async move { store.take_steps(&steps, gate).await }).await
     }
 
     async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault> {
@@ -126,7 +133,10 @@ impl Payouts for PostgresStore {
             .bind(i64::from(limit))
             .bind(&self.inner.holder)
             .bind(i64::from(CLAIM_LEASE_MS));
-        reads::payouts_with(&mut *self.reader().await?, question, recorded_digest).await
+        let payable = |store: Self| async move {
+            reads::payouts_with(&mut *store.reader().await?, question, recorded_digest).await
+        };
+        self.apart(payable).await
     }
 
     async fn resting(
@@ -150,7 +160,7 @@ impl Payouts for PostgresStore {
             after.map_or_else(|| (i64::MIN, LOWEST.to_owned()), |(at_ms, id)| (at_ms, id.to_string()));
         let question =
             sqlx::query(sql::EXPIRED).bind(until_ms).bind(after_ms).bind(after).bind(i64::from(limit));
-        reads::live_transfers(&mut *self.reader().await?, question).await
+        self.live(question).await
     }
 
     async fn unincluded(
@@ -161,7 +171,7 @@ impl Payouts for PostgresStore {
     ) -> Result<Vec<LiveTransfer>, StoreFault> {
         let after = after.map_or_else(|| LOWEST.to_owned(), |id| id.to_string());
         let question = sqlx::query(sql::UNINCLUDED).bind(expires_after_ms).bind(after).bind(i64::from(limit));
-        reads::live_transfers(&mut *self.reader().await?, question).await
+        self.live(question).await
     }
 
     async fn included_between(&self, first: u64, last: u64, limit: u32) -> Result<Vec<Payout>, StoreFault> {
