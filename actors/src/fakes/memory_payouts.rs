@@ -73,15 +73,6 @@ impl Payouts for MemoryStore {
         self.read(|cabinet| reads::payable(cabinet, now_ms, limit)).await
     }
 
-    async fn resting(
-        &self,
-        stage: Stage,
-        changed_until_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<Payout>, StoreFault> {
-        self.read(|cabinet| reads::resting(cabinet, stage, changed_until_ms, limit)).await
-    }
-
     async fn expired(
         &self,
         until_ms: i64,

@@ -81,13 +81,6 @@ fn recorded_digest(cabinet: &Cabinet, kept: &Kept) -> [u8; 32] {
     }
 }
 
-pub(super) fn resting(cabinet: &Cabinet, stage: Stage, changed_until_ms: i64, limit: u32) -> Vec<Payout> {
-    let found = in_stage(cabinet, stage).map(|kept| &kept.payout);
-    let mut found: Vec<&Payout> = found.filter(|payout| payout.updated_at_ms <= changed_until_ms).collect();
-    found.sort_by_key(|payout| (payout.updated_at_ms, payout.id));
-    found.into_iter().take(count(limit)).cloned().collect()
-}
-
 pub(super) fn expired(
     cabinet: &Cabinet,
     until_ms: i64,

@@ -213,14 +213,6 @@ pub trait Payouts: Send + Sync {
     /// version alone.
     async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
 
-    /// Payouts in a stage, the one that changed longest ago first, that last changed at or before a moment.
-    async fn resting(
-        &self,
-        stage: Stage,
-        changed_until_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<Payout>, StoreFault>;
-
     /// Live transfers that are in no block and expire at or before a moment, the earliest first; after that of a moment and an
     /// id, where a page came before.
     async fn expired(

@@ -238,15 +238,6 @@ impl Payouts for ShortSighted {
         self.0.payable(now_ms, limit).await
     }
 
-    async fn resting(
-        &self,
-        stage: Stage,
-        changed_until_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<Payout>, StoreFault> {
-        self.0.resting(stage, changed_until_ms, limit).await
-    }
-
     async fn unincluded(
         &self,
         expires_after_ms: i64,

@@ -16,7 +16,16 @@ const IS_USED: &str = "SELECT EXISTS (SELECT 1 FROM payout) OR EXISTS (SELECT 1 
 
 /// How a page of each table comes in. What a store has from its birth on is written over; a row that names nothing known fails.
 const TAKE_UP: [(&str, &str); 12] = [
-    ("payout", "INSERT INTO payout SELECT * FROM json_populate_recordset(NULL::payout, $1::json)"),
+    (
+        "payout",
+        "INSERT INTO payout (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, \
+         kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, reason, reservation, \
+         attempts, version, created_at_ms, updated_at_ms, settled_at_ms, claimed_by, claimed_until_ms) \
+         SELECT id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, \
+         kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, reason, reservation, \
+         attempts, version, created_at_ms, updated_at_ms, settled_at_ms, claimed_by, claimed_until_ms \
+         FROM json_populate_recordset(NULL::payout, $1::json)",
+    ),
     ("transfer", "INSERT INTO transfer SELECT * FROM json_populate_recordset(NULL::transfer, $1::json)"),
     ("journal", "INSERT INTO journal SELECT * FROM json_populate_recordset(NULL::journal, $1::json)"),
     ("seal", "INSERT INTO seal SELECT * FROM json_populate_recordset(NULL::seal, $1::json)"),

@@ -115,7 +115,7 @@ struct Inner {
     is_onlooker: bool,
 }
 
-const LET_GO: &str = "UPDATE payout SET claimed_by = NULL, claimed_until_ms = NULL WHERE stage = 'admitted' AND claimed_by = $1";
+const LET_GO: &str = "UPDATE payout SET claimed_by = NULL, claimed_until_ms = NULL WHERE resting_stage = 'admitted' AND claimed_by = $1";
 
 impl PostgresStore {
     /// Opens a store for work, beside whoever else works it: makes its tables if they are not there, and migrates them.

@@ -107,9 +107,15 @@ impl Payouts for PostgresStore {
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault> {
         let question = match (&filter.reference, filter.stage) {
             (Some(_), _) => sql::PAGE_OF_REFERENCE,
-            (None, Some(Stage::Rejected | Stage::Failed | Stage::Cancelled)) => sql::PAGE_OF_ENDED,
+            (None, Some(Stage::Rejected | Stage::Failed | Stage::Cancelled | Stage::Mismatched)) => {
+                sql::PAGE_OF_ENDED
+            }
             (None, None | Some(Stage::Settled)) => sql::PAGE,
-            (None, Some(_)) => sql::PAGE_OF_STAGE,
+            (None, Some(Stage::Admitted)) => sql::PAGE_OF_ADMITTED,
+            (None, Some(Stage::Held)) => sql::PAGE_OF_HELD,
+            (None, Some(Stage::Signed | Stage::Broadcast | Stage::Included | Stage::Unknown)) => {
+                sql::PAGE_OF_IN_FLIGHT
+            }
         };
         // A UUID version 7 begins with its moment, so a span of time is a span of ids.
         let least = |at_ms: i64| PayoutId::new(at_ms, [0; 10]).to_string();
@@ -137,17 +143,6 @@ impl Payouts for PostgresStore {
             reads::payouts_with(&mut *store.reader().await?, question, recorded_digest).await
         };
         self.apart(payable).await
-    }
-
-    async fn resting(
-        &self,
-        stage: Stage,
-        changed_until_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<Payout>, StoreFault> {
-        let question = if stage.is_final() { sql::RESTING_ENDED } else { sql::RESTING };
-        self.whole(sqlx::query(question).bind(stage.word()).bind(changed_until_ms).bind(i64::from(limit)))
-            .await
     }
 
     async fn expired(

@@ -1,7 +1,8 @@
 //! The questions that are asked of payouts, each a constant, so that a test can ask the database how it would answer them:
 //! none that is asked often may walk through what is settled.
 //!
-//! `stage IN (…)` is written out beside `stage = $2`: only so does PostgreSQL know that a partial index covers the question.
+//! Indexes of payouts speak of `resting_stage` (migration 4 says why), and a question names the stage as the index does: only so
+//! does PostgreSQL know that a partial index covers it. What is on its way has no such stage and is found by its transfer.
 //! Many ids travel as one array (`unnest`).
 
 /// The columns of a transfer, under a name for its table.
@@ -71,11 +72,22 @@ macro_rules! live_transfers {
     };
 }
 
+/// The payouts that are on their way: those with a transfer of which nothing final is known, in a block or in none.
+macro_rules! in_flight {
+    () => {
+        "(SELECT f.payout_id FROM transfer AS f WHERE f.outcome = 'pending' AND f.block_number IS NULL \
+          UNION ALL SELECT f.payout_id FROM transfer AS f WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL)"
+    };
+}
+
 /// A page of payouts, newest first: `$way` is the term that leads to them, the others sift.
 macro_rules! page {
     ($way:expr) => {
+        page!("payout AS p", $way)
+    };
+    ($from:expr, $way:expr) => {
         payouts!(
-            "payout AS p",
+            $from,
             concat!(
                 "WHERE ",
                 $way,
@@ -113,17 +125,18 @@ pub(super) const SETTLEMENT: &str = "SELECT j.body FROM payout AS p JOIN journal
 // asks for a recipient walks the ids.
 pub(super) const PAGE: &str = page!("TRUE");
 pub(super) const PAGE_OF_REFERENCE: &str = page!("p.reference = $4");
-pub(super) const PAGE_OF_STAGE: &str = page!(
-    "p.stage = $2 AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')"
-);
+pub(super) const PAGE_OF_ADMITTED: &str = page!("p.stage = $2 AND p.resting_stage = 'admitted'");
+pub(super) const PAGE_OF_HELD: &str = page!("p.stage = $2 AND p.resting_stage = 'held'");
+pub(super) const PAGE_OF_IN_FLIGHT: &str =
+    page!(concat!(in_flight!(), " AS moving JOIN payout AS p ON p.id = moving.payout_id"), "p.stage = $2");
 pub(super) const PAGE_OF_ENDED: &str =
-    page!("p.stage = $2 AND p.stage IN ('rejected', 'failed', 'cancelled')");
+    page!("p.resting_stage = $2 AND p.resting_stage IN ('rejected', 'failed', 'cancelled', 'mismatched')");
 
 /// Gives the most urgent to `$3` for `$4` ms: what others have is passed over, whether they are about to have it (`SKIP
 /// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all.
 pub(super) const PAYABLE: &str = concat!(
     "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms), due AS ( \
-     SELECT p.id FROM payout AS p WHERE p.stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= $1) \
+     SELECT p.id FROM payout AS p WHERE p.resting_stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= $1) \
        AND (p.claimed_by IS NULL OR p.claimed_by = $3 OR p.claimed_until_ms <= (SELECT now_ms FROM clock)) \
      ORDER BY p.priority DESC, p.id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED), claimed AS ( \
      UPDATE payout AS c SET claimed_by = $3, claimed_until_ms = (SELECT now_ms FROM clock) + $4 FROM due \
@@ -135,30 +148,19 @@ pub(super) const PAYABLE: &str = concat!(
         "ORDER BY p.priority DESC, p.id"
     )
 );
-pub(super) const RESTING: &str = payouts!(
-    "payout AS p",
-    "WHERE p.stage = $1 \
-     AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown') \
-     AND p.updated_at_ms <= $2 ORDER BY p.updated_at_ms, p.id LIMIT $3"
-);
-/// Stages that are final have no index by age: nobody waits for them.
-pub(super) const RESTING_ENDED: &str = payouts!(
-    "payout AS p",
-    "WHERE p.stage = $1 AND p.updated_at_ms <= $2 ORDER BY p.updated_at_ms, p.id LIMIT $3"
-);
 /// `coalesce` keeps the reason a sieve: as a way into the index it would cost the index's order, and sort all that is held.
 pub(super) const HELD_FOR: &str = payouts!(
     "payout AS p",
-    "WHERE p.stage = 'held' AND coalesce(p.reason, '') = ANY ($1::text[]) \
+    "WHERE p.resting_stage = 'held' AND coalesce(p.reason, '') = ANY ($1::text[]) \
      AND p.priority <= $2 AND (p.priority < $2 OR p.id > $3) ORDER BY p.priority DESC, p.id LIMIT $4"
 );
 pub(super) const OVERDUE: &str = payouts!(
     "payout AS p",
-    "WHERE p.stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= $1 \
+    "WHERE p.resting_stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= $1 \
      ORDER BY p.not_after_ms, p.id LIMIT $2"
 );
 pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, sum(p.amount_micro_usdt)::bigint FROM payout AS p \
-     WHERE p.stage = 'held' AND p.reservation = 'reserved' AND p.reason = ANY ($1::text[]) GROUP BY p.account";
+     WHERE p.resting_stage = 'held' AND p.reservation = 'reserved' AND coalesce(p.reason, '') = ANY ($1::text[]) GROUP BY p.account";
 
 pub(super) const EXPIRED: &str = live_transfers!(
     "t.expires_at_ms <= $1 AND (t.expires_at_ms, t.payout_id) > ($2, $3) ORDER BY t.expires_at_ms, t.payout_id LIMIT $4"
@@ -184,10 +186,17 @@ pub(super) const IN_BLOCKS: &str = payouts!(
     "ORDER BY p.id"
 );
 
-pub(super) const COUNTS: &str = "SELECT c.stage, c.payouts, c.amount_micro_usdt, \
-     (SELECT min(p.updated_at_ms) FROM payout AS p WHERE p.stage = c.stage \
-      AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')) \
-     FROM tally AS c";
+pub(super) const COUNTS: &str = concat!(
+    "WITH oldest AS (SELECT p.stage, min(p.updated_at_ms) AS updated_at_ms FROM ",
+    in_flight!(),
+    " AS moving JOIN payout AS p ON p.id = moving.payout_id GROUP BY p.stage \
+     UNION ALL SELECT 'admitted', min(p.updated_at_ms) FROM payout AS p WHERE p.resting_stage = 'admitted' \
+     UNION ALL SELECT 'held', min(p.updated_at_ms) FROM payout AS p WHERE p.resting_stage = 'held' \
+     UNION ALL SELECT 'mismatched', min(p.updated_at_ms) FROM payout AS p WHERE p.resting_stage = 'mismatched' \
+        AND p.resting_stage IN ('rejected', 'failed', 'cancelled', 'mismatched')) \
+     SELECT c.stage, c.payouts, c.amount_micro_usdt, \
+     (SELECT oldest.updated_at_ms FROM oldest WHERE oldest.stage = c.stage) FROM tally AS c"
+);
 pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts), 0)::bigint, coalesce(sum(amount_micro_usdt), 0)::bigint, \
      coalesce(sum(fee_limit_sun), 0)::bigint FROM tally WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')";
 

@@ -126,16 +126,6 @@ impl Payouts for SqliteStore {
         reads::payouts_with(&mut *self.reader().await?, question, recorded_digest).await
     }
 
-    async fn resting(
-        &self,
-        stage: Stage,
-        changed_until_ms: i64,
-        limit: u32,
-    ) -> Result<Vec<Payout>, StoreFault> {
-        let question = if stage.is_final() { sql::RESTING_ENDED } else { sql::RESTING };
-        self.whole(sqlx::query(question).bind(stage.word()).bind(changed_until_ms).bind(limit)).await
-    }
-
     async fn expired(
         &self,
         until_ms: i64,

@@ -133,17 +133,6 @@ pub(super) const PAYABLE: &str = payouts!(
     "WHERE p.stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= ?1) \
      ORDER BY p.priority DESC, p.id LIMIT ?2"
 );
-pub(super) const RESTING: &str = payouts!(
-    "payout AS p",
-    "WHERE p.stage = ?1 \
-     AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown') \
-     AND p.updated_at_ms <= ?2 ORDER BY p.updated_at_ms, p.id LIMIT ?3"
-);
-/// Stages that are final have no index by age: nobody waits for them.
-pub(super) const RESTING_ENDED: &str = payouts!(
-    "payout AS p",
-    "WHERE p.stage = ?1 AND p.updated_at_ms <= ?2 ORDER BY p.updated_at_ms, p.id LIMIT ?3"
-);
 pub(super) const HELD_FOR: &str = payouts!(
     "payout AS p",
     "WHERE p.stage = 'held' AND p.reason IN (SELECT value FROM jsonb_each(?1)) \
@@ -210,7 +199,7 @@ pub(super) const LIMIT_BOOK_OF: &str =
 
 /// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
 #[cfg(test)]
-pub(super) const HOT: [(&str, &str); 21] = [
+pub(super) const HOT: [(&str, &str); 20] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
@@ -222,7 +211,6 @@ pub(super) const HOT: [(&str, &str); 21] = [
     ("page_of_stage", PAGE_OF_STAGE),
     ("page_of_ended", PAGE_OF_ENDED),
     ("payable", PAYABLE),
-    ("resting", RESTING),
     ("held_for", HELD_FOR),
     ("overdue", OVERDUE),
     ("waiting_for_room", WAITING_FOR_ROOM),

@@ -81,7 +81,7 @@ macro_rules! store_exam {
             reads::pages_are_complete_while_orders_come_in,
             reads::filters_find_what_they_say,
             reads::the_most_urgent_is_paid_first_and_nothing_before_its_time,
-            reads::what_rests_longest_comes_first,
+            reads::a_stage_is_as_old_as_what_stands_there_longest,
             reads::what_time_may_release_is_found_by_its_reason,
             reads::what_is_held_past_its_time_is_found_among_many,
             reads::what_is_set_aside_for_those_who_wait_for_room_is_told_by_account,

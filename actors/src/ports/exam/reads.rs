@@ -134,8 +134,8 @@ pub async fn the_most_urgent_is_paid_first_and_nothing_before_its_time(hall: &im
     Ok(())
 }
 
-/// Of a stage, what changed longest ago first, and nothing that changed too lately.
-pub async fn what_rests_longest_comes_first(hall: &impl Hall) -> Told {
+/// The age of a stage is that of the payout that has stood there longest; what has ended has none.
+pub async fn a_stage_is_as_old_as_what_stands_there_longest(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     store.admit((0..6).map(payout).collect(), &AMPLE, MORNING_MS, true).await?;
     for n in (0..6).rev() {
@@ -143,15 +143,14 @@ pub async fn what_rests_longest_comes_first(hall: &impl Hall) -> Told {
         let at_ms = MORNING_MS + i64::from(6 - n) * 1_000;
         go(&store, &taken, sign(&taken, at_ms), at_ms).await?;
     }
-    let rested = store.resting(Stage::Signed, MORNING_MS + 4_000, 3).await?;
-    assert_eq!(ids(&rested), [payout(5).id, payout(4).id, payout(3).id]);
-    assert_eq!(store.resting(Stage::Signed, MORNING_MS + 6_000, 10).await?.len(), 6);
-    assert_eq!(store.resting(Stage::Signed, MORNING_MS, 10).await?, []);
-    assert_eq!(store.resting(Stage::Broadcast, i64::MAX, 10).await?, []);
-    go(&store, &rested[0], settle(&rested[0], 1_001)?, MORNING_MS + 9_000).await?;
-    assert_eq!(ids(&store.resting(Stage::Settled, i64::MAX, 10).await?), [payout(5).id]);
+    assert_eq!(store.counts().await?[&Stage::Signed].oldest_updated_at_ms, Some(MORNING_MS + 1_000));
+    let first = kit::found(&store, payout(5).id).await?;
+    go(&store, &first, settle(&first, 1_001)?, MORNING_MS + 9_000).await?;
+    let third = kit::found(&store, payout(4).id).await?;
+    go(&store, &third, Command::NoteBroadcast { nodes: 1 }, MORNING_MS + 9_500).await?;
     let counts = store.counts().await?;
-    assert_eq!(counts[&Stage::Signed].oldest_updated_at_ms, Some(MORNING_MS + 2_000));
+    assert_eq!(counts[&Stage::Broadcast].oldest_updated_at_ms, Some(MORNING_MS + 9_500));
+    assert_eq!(counts[&Stage::Signed].oldest_updated_at_ms, Some(MORNING_MS + 3_000));
     assert_eq!((counts[&Stage::Settled].payouts, counts[&Stage::Settled].oldest_updated_at_ms), (1, None));
     Ok(())
 }
