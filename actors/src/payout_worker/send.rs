@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 /// Notes of a broadcast that are written in one transaction.
-const NOTES_MAX: usize = 200;
+const NOTES_MAX: usize = 500;
 
 /// One line for each node, and what is to be noted of the sends.
 pub(crate) struct Sender {

@@ -103,8 +103,7 @@ impl PostgresStore {
         gate: Gate,
         manner: Manner,
     ) -> Result<Option<BTreeSet<usize>>, StoreFault> {
-        let mut write = self.begin().await?;
-        let pen = self.take_pen(&mut write).await?;
+        let (mut write, pen) = self.begin_with_pen().await?;
         let now_ms = steps.iter().map(|step| step.after.updated_at_ms).max().unwrap_or(0);
         let at_ms = pen.latest_ms.max(now_ms);
         let admitted = pass_gate(write.connection()?, &pen, steps, gate, at_ms).await?;

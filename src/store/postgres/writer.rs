@@ -16,11 +16,16 @@ use sqlx::{Connection, Executor, PgConnection, Postgres, pool::PoolConnection};
 use super::{PostgresStore, cells::Cells, fault};
 
 /// Two statements in one go, each with a look of its own: what was written while the first waited is seen by the second.
-const TAKE_PEN: &str = "\
-    SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE; \
-    SELECT (SELECT coalesce(max(seq), 0) FROM journal), \
-           (SELECT value::bigint FROM house WHERE fact = 'latest_ms'), \
-           EXISTS (SELECT 1 FROM house WHERE fact = 'pause')";
+macro_rules! take_pen {
+    () => {
+        "SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE; \
+         SELECT (SELECT coalesce(max(seq), 0) FROM journal), \
+                (SELECT value::bigint FROM house WHERE fact = 'latest_ms'), \
+                EXISTS (SELECT 1 FROM house WHERE fact = 'pause')"
+    };
+}
+const TAKE_PEN: &str = take_pen!();
+const BEGIN_WITH_PEN: &str = concat!("BEGIN; ", take_pen!());
 
 /// A transaction that is under way.
 pub(super) struct Write {
@@ -42,17 +47,32 @@ pub(super) struct Pen {
 impl PostgresStore {
     /// Begins a write.
     pub(super) async fn begin(&self) -> Result<Write, StoreFault> {
-        if self.inner.is_onlooker {
-            return Err(StoreFault::Refused("it was opened for looking only".to_owned()));
-        }
-        let mut write = Write { connection: Some(self.inner.pool.acquire().await.map_err(fault::of)?) };
+        let mut write = self.write().await?;
         write.connection()?.execute("BEGIN").await.map_err(fault::of)?;
         Ok(write)
     }
 
+    /// Begins a write and waits for the pen, in one go.
+    pub(super) async fn begin_with_pen(&self) -> Result<(Write, Pen), StoreFault> {
+        let mut write = self.write().await?;
+        let pen = self.pen(&mut write, BEGIN_WITH_PEN).await?;
+        Ok((write, pen))
+    }
+
+    async fn write(&self) -> Result<Write, StoreFault> {
+        if self.inner.is_onlooker {
+            return Err(StoreFault::Refused("it was opened for looking only".to_owned()));
+        }
+        Ok(Write { connection: Some(self.inner.pool.acquire().await.map_err(fault::of)?) })
+    }
+
     /// Waits for the pen; until the write ends, nobody else has it.
     pub(super) async fn take_pen(&self, write: &mut Write) -> Result<Pen, StoreFault> {
-        let rows = write.connection()?.fetch_all(sqlx::raw_sql(TAKE_PEN)).await.map_err(fault::of)?;
+        self.pen(write, TAKE_PEN).await
+    }
+
+    async fn pen(&self, write: &mut Write, words: &'static str) -> Result<Pen, StoreFault> {
+        let rows = write.connection()?.fetch_all(sqlx::raw_sql(words)).await.map_err(fault::of)?;
         let [_, now] = rows.as_slice() else {
             return Err(StoreFault::Corrupt("the house has no latest_ms".to_owned()));
         };
