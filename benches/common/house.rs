@@ -52,6 +52,18 @@ pub(crate) struct Standing {
     pub(crate) astray: u64,
 }
 
+impl Standing {
+    pub(crate) fn add(&mut self, stage: Stage, payouts: u64) {
+        self.all += payouts;
+        match stage {
+            Stage::Settled => self.settled += payouts,
+            Stage::Broadcast | Stage::Included => self.in_flight += payouts,
+            Stage::Admitted | Stage::Signed => {}
+            _ => self.astray += payouts,
+        }
+    }
+}
+
 impl House {
     /// Opens a house.
     pub(crate) async fn open(ground: Ground) -> Self {
@@ -85,13 +97,7 @@ impl House {
     pub(crate) async fn standing(&self) -> Standing {
         let mut standing = Standing::default();
         for (stage, count) in self.store.counts().await.unwrap() {
-            standing.all += count.payouts;
-            match stage {
-                Stage::Settled => standing.settled += count.payouts,
-                Stage::Broadcast | Stage::Included => standing.in_flight += count.payouts,
-                Stage::Admitted | Stage::Signed => {}
-                _ => standing.astray += count.payouts,
-            }
+            standing.add(stage, count.payouts);
         }
         standing
     }

@@ -1,9 +1,11 @@
 //! Schemas: each part's own, to a store the whole database; dropped with the bench.
 
+use crate::common::house::Standing;
 use crate::services;
 use payoutd::store::{PostgresSettings, PostgresStore};
+use payoutd_actors::domain::payout::Stage;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 
 /// A schema of the bench's own.
 pub(crate) struct Schema {
@@ -58,6 +60,25 @@ pub(crate) async fn connect(schema: &str) -> PgConnection {
         ("jit", "off"),
     ];
     options(schema).options(ways).connect().await.unwrap()
+}
+
+/// Whoever counts payouts while they are paid, without asking the house.
+pub(crate) struct Counter(PgConnection);
+
+impl Counter {
+    pub(crate) async fn of(schema: &str) -> Self {
+        Self(connect(schema).await)
+    }
+
+    /// How many payouts stand where now.
+    pub(crate) async fn standing(&mut self) -> Standing {
+        let mut standing = Standing::default();
+        for row in self.0.fetch_all("SELECT stage, payouts FROM tally").await.unwrap() {
+            let stage = Stage::from_word(row.get(0)).unwrap();
+            standing.add(stage, row.get::<i64, _>(1).unsigned_abs());
+        }
+        standing
+    }
 }
 
 /// Everything is known to the planner, and what the disk is owed is paid.

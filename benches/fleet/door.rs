@@ -1,6 +1,7 @@
 //! Orders over HTTP at a pace, at the true door of a house that pays them all meanwhile, and how long each answer took.
 
 use crate::common::house::limits;
+use crate::database::Counter;
 use crate::jobs::order;
 use crate::speed::{open, until};
 use crate::stretch;
@@ -38,7 +39,7 @@ pub(crate) async fn run(schema: &str, orders_per_s: f64) -> Waits {
     let handle = server.handle();
     actix::spawn(server);
     let waits = order_at_a_pace(address, orders_per_s).await;
-    until(&house, |standing| standing.settled == standing.all).await;
+    until(&mut Counter::of(schema).await, |standing| standing.settled == standing.all).await;
     handle.stop(true).await;
     house.close().await;
     waits

@@ -96,7 +96,7 @@ pub(crate) async fn fill(like: &str, schema: &str, payouts: u64) -> Filled {
 /// Rows of a table like those of its sample.
 async fn many(connection: &mut PgConnection, table: &str, own: &[(&str, &str)], count: i64, records: i64) {
     let columns = "SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() \
-                   AND table_name = $1 ORDER BY ordinal_position";
+                   AND table_name = $1 AND is_generated = 'NEVER' ORDER BY ordinal_position";
     let columns: Vec<String> =
         sqlx::query_scalar(columns).bind(table).fetch_all(&mut *connection).await.unwrap();
     let mut values = String::new();

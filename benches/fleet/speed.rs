@@ -2,7 +2,8 @@
 
 use crate::common::house::{Ground, House, Standing, limits};
 use crate::common::network::Network;
-use crate::common::usage::{processor_time, processor_time_of};
+use crate::common::usage::{Machine, processor_time, processor_time_of};
+use crate::database::Counter;
 use crate::jobs::Jobs;
 use crate::{database, node, stretch};
 use payoutd::amqp::{AmqpBus, Broker, IntakeTools, JobIntake, Link, intake};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How long after the first payout is settled it is measured from.
 const WARM_UP: Duration = Duration::from_secs(3);
 /// How often it is looked.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(200);
 /// How long anything may take before the bench gives up.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The longest order's body that is taken, as the configuration has it.
@@ -40,28 +41,31 @@ pub(crate) struct Speed {
     pub(crate) network_us_per_payout: f64,
     pub(crate) postgres_us_per_payout: f64,
     pub(crate) rabbitmq_us_per_payout: f64,
+    /// What of the machine's processors others had meanwhile, who are no part of this: above a few hundredths, measure again.
+    pub(crate) others_share: f64,
 }
 
 pub(crate) async fn run(schema: &str, count: u64, nodes: &[String], events: bool) -> Speed {
     let metrics = Metrics::start().unwrap();
     let jobs = Jobs::publish(count).await;
     let (mut house, network) = open(schema, nodes, events.then_some(&jobs)).await;
-    let before = house.standing().await;
+    let mut counter = Counter::of(schema).await;
+    let before = counter.standing().await;
     let began = Instant::now();
     take_jobs(&mut house, &jobs);
-    until(&house, |standing| standing.settled > before.settled).await;
+    until(&mut counter, |standing| standing.settled > before.settled).await;
     actix::clock::sleep(WARM_UP).await;
-    let first = Moment::of(&house, network.as_ref()).await;
+    let first = Moment::of(&mut counter, network.as_ref()).await;
     let enough = first.at + stretch();
     let all = before.all + count;
-    until(&house, |standing| Instant::now() >= enough || standing.all >= all).await;
-    let last = Moment::of(&house, network.as_ref()).await;
+    until(&mut counter, |standing| Instant::now() >= enough || standing.all >= all).await;
+    let last = Moment::of(&mut counter, network.as_ref()).await;
     let seconds = (last.at - first.at).as_secs_f64();
     assert!(
         seconds * 2.0 > stretch().as_secs_f64(),
         "{seconds} s, then no job waited any more: publish more"
     );
-    until(&house, |standing| standing.settled >= before.settled + count).await;
+    until(&mut counter, |standing| standing.settled >= before.settled + count).await;
     let whole = began.elapsed();
     house.close().await;
     let settled = (last.standing.settled - first.standing.settled) as f64;
@@ -84,6 +88,7 @@ pub(crate) async fn run(schema: &str, count: u64, nodes: &[String], events: bool
         network_us_per_payout,
         postgres_us_per_payout: micros(first.postgres, last.postgres),
         rabbitmq_us_per_payout: micros(first.rabbitmq, last.rabbitmq),
+        others_share: Moment::others_share(&first, &last),
     }
 }
 
@@ -134,25 +139,34 @@ struct Moment {
     network: Duration,
     postgres: Duration,
     rabbitmq: Duration,
+    machine: Machine,
 }
 
 impl Moment {
-    async fn of(house: &House, network: Option<&Network>) -> Self {
+    fn others_share(first: &Self, last: &Self) -> f64 {
+        let ours = |moment: &Self| moment.house + moment.postgres + moment.rabbitmq;
+        let busy = last.machine.busy.saturating_sub(first.machine.busy);
+        let others = busy.saturating_sub(ours(last).saturating_sub(ours(first)));
+        others.as_secs_f64() / (last.machine.all - first.machine.all).as_secs_f64()
+    }
+
+    async fn of(counter: &mut Counter, network: Option<&Network>) -> Self {
         Self {
-            standing: house.standing().await,
+            standing: counter.standing().await,
             house: processor_time(),
             network: network.map_or(Duration::ZERO, Network::cost),
             postgres: processor_time_of("postgres"),
             rabbitmq: processor_time_of("beam.smp"),
+            machine: Machine::now(),
             at: Instant::now(),
         }
     }
 }
 
-pub(crate) async fn until(house: &House, done: impl Fn(&Standing) -> bool) -> Standing {
+pub(crate) async fn until(counter: &mut Counter, done: impl Fn(&Standing) -> bool) -> Standing {
     let began = Instant::now();
     loop {
-        let standing = house.standing().await;
+        let standing = counter.standing().await;
         assert_eq!(standing.astray, 0, "a payout went astray");
         if done(&standing) {
             return standing;
