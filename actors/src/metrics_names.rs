@@ -66,7 +66,7 @@ metrics! {
     // ---- events for others (F-P12)
     EVENTS_PUBLISHED_TOTAL = Counter "payoutd_events_published_total": "events that the bus has confirmed",
     EVENT_PUBLISH_FAILURES_TOTAL = Counter "payoutd_event_publish_failures_total": "batches of events that the bus did not confirm; they are published again",
-    EVENTS_UNPUBLISHED = Gauge "payoutd_events_unpublished": "events that the bus has not confirmed yet",
+    EVENTS_UNPUBLISHED = Gauge "payoutd_events_unpublished": "events that the bus has not confirmed yet; NaN where another daemon of the fleet publishes",
     // ---- dependencies (F000-18)
     CIRCUIT_BREAKER_STATE = Gauge "payoutd_circuit_breaker_state": "1 for the state that a dependency's breaker is in, by dependency and state",
     CIRCUIT_BREAKER_OPENS_TOTAL = Counter "payoutd_circuit_breaker_opens_total": "times that a dependency's breaker opened, by dependency",

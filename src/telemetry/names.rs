@@ -50,6 +50,8 @@ pub const AMQP_JOBS_ACKED_TOTAL: &str = "payoutd_amqp_jobs_acked_total";
 pub const AMQP_JOBS_DEAD_TOTAL: &str = "payoutd_amqp_jobs_dead_total";
 /// Jobs in hand.
 pub const AMQP_JOBS_UNACKED: &str = "payoutd_amqp_jobs_unacked";
+/// Jobs at the broker.
+pub const AMQP_QUEUE_JOBS: &str = "payoutd_amqp_queue_jobs";
 /// Answers to jobs.
 pub const AMQP_REPLIES_TOTAL: &str = "payoutd_amqp_replies_total";
 
@@ -109,6 +111,11 @@ pub const HOUSE: &[Metric] = &[
     ),
     metric(AMQP_JOBS_DEAD_TOTAL, Kind::Counter, "jobs that were laid into the dead queue, by problem"),
     metric(AMQP_JOBS_UNACKED, Kind::Gauge, "jobs that this daemon has in hand, not acknowledged"),
+    metric(
+        AMQP_QUEUE_JOBS,
+        Kind::Gauge,
+        "jobs that lie at the broker, in nobody's hand, by queue (jobs, dead); NaN while the broker is away",
+    ),
     metric(
         AMQP_REPLIES_TOTAL,
         Kind::Counter,

@@ -19,6 +19,7 @@ mod bad_orders;
 mod command_line;
 mod configuration;
 mod debian_package;
+mod deploy_page;
 mod events_at_the_door;
 mod events_commands;
 mod front_door;

@@ -3,17 +3,20 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    env,
+    fs::{self, OpenOptions},
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
+use lapin::BasicProperties;
 use payoutd::telemetry::names;
 use payoutd_actors::metrics_names::Kind;
 use serde_json::{Value, json};
 
-use crate::kit::{daemon::Daemon, desk::Desk, network::Network};
+use crate::kit::{amqp::Queues, daemon::Daemon, desk::Desk, door::Caller, network::Network};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 /// Where a package puts what the runbooks are looked up in.
@@ -174,7 +177,7 @@ async fn the_scrape_is_well_formed(daemon: &Daemon) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("install Prometheus, as tests/services does: promtool comes with it");
-    std::io::Write::write_all(&mut linter.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    linter.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let said = linter.wait_with_output().unwrap();
     assert!(said.status.success(), "{}", told(&said));
     let known = series();
@@ -184,17 +187,33 @@ async fn the_scrape_is_well_formed(daemon: &Daemon) {
     }
 }
 
+/// One order over HTTP, and over RabbitMQ one that is paid and answered, and one that can not be.
+async fn orders(n: usize, desk: &Desk, queues: &Queues, network: &Network) {
+    desk.ends(0, &["payouts", "create", network.account(1), "1.5", "--key", &format!("panels-{n}")]);
+    let properties = BasicProperties::default()
+        .with_message_id(format!("panels-{n}-job").into())
+        .with_reply_to("nobody.listens.here".into());
+    let order = json!({ "recipient": network.account(2), "amount": "1.25" }).to_string();
+    queues.publish(&queues.config.queue, order.as_bytes(), properties).await;
+    queues.job(&format!("panels-{n}-bad"), &json!({ "recipient": "nobody", "amount": "1" })).await;
+}
+
 /// F-P27, F001-41: a real Prometheus scrapes a house that has paid, and every panel of the dashboard has something to show.
 #[actix_rt::test]
 async fn every_panel_shows_something_of_a_house_that_pays() {
-    let network = Network::of_two_nodes();
+    let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
     let desk = Desk::beside(&network);
+    let mut config = OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
+    config.write_all(queues.section().as_bytes()).unwrap();
     let mut daemon = Daemon::open(&desk).await;
-    let order = |key: &str| {
-        desk.ends(0, &["payouts", "create", network.account(1), "1.5", "--key", key]);
-    };
-    order("panels-1");
-    daemon.until_stage("settled", 1).await;
+    daemon
+        .until("jobs are consumed", async |caller| says(caller, "connected{connection=\"jobs\"} 1").await)
+        .await;
+    orders(1, &desk, &queues, &network).await;
+    daemon.until_stage("settled", 2).await;
+    daemon
+        .until("the dead job is seen", async |caller| says(caller, "queue_jobs{queue=\"dead\"} 1").await)
+        .await;
     the_scrape_is_well_formed(&daemon).await;
     let (Ok(prometheus), Ok(targets)) =
         (env::var("PAYOUTD_TEST_PROMETHEUS_URL"), env::var("PAYOUTD_TEST_PROMETHEUS_TARGETS"))
@@ -213,13 +232,18 @@ async fn every_panel_shows_something_of_a_house_that_pays() {
         while !resolves(&prometheus, &expression).await {
             assert!(began.elapsed() < SEEN_WITHIN, "{title} stays empty: {expression}");
             daemon.must_live();
-            order(&format!("panels-{n}"));
+            orders(n, &desk, &queues, &network).await;
             n += 1;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
     fs::remove_file(target).unwrap();
     daemon.stop();
+}
+
+/// Whether `/metrics` has this line of the broker's.
+async fn says(caller: &Caller, line: &str) -> Option<()> {
+    caller.get("/metrics").await.text.contains(&format!("payoutd_amqp_{line}\n")).then_some(())
 }
 
 async fn resolves(prometheus: &str, expression: &str) -> bool {

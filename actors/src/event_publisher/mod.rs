@@ -190,6 +190,8 @@ impl Desk {
 
     async fn try_to_publish(&self, place: &mut Place) -> Result<Found, Trouble> {
         if !self.hold_role(place).await? {
+            // Another daemon publishes, and says how much there is to do.
+            metrics::gauge!(names::EVENTS_UNPUBLISHED).set(f64::NAN);
             return Ok(Found::Nothing);
         }
         let published = self.read_place(place).await?;

@@ -6,8 +6,10 @@
 //! for one never hold up the intake. Told to finish, it takes nothing new, finishes what it has in hand, and the rest goes
 //! back to the broker (F-P26).
 //!
-//! `session` is one connection's life, `hand` one job's, `replier` sends the answers.
+//! `session` is one connection's life, `hand` one job's, `replier` sends the answers, `depth` looks
+//! how many jobs wait.
 
+mod depth;
 mod desk;
 mod hand;
 mod replier;

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{
+    depth,
     desk::Desk,
     hand::{self, Done, Outlets},
     replier,
@@ -99,6 +100,7 @@ async fn session(desk: &Rc<Desk>) -> Ended {
         ended = shift.run(consumer) => ended,
         // It ends only when nobody answers any more, which is after the shift.
         () = &mut replier => Ended::Lost("the answers ended".to_owned()),
+        never = depth::watch(&connection, &desk.tools.config) => match never {},
     };
     drop(shift);
     if matches!(ended, Ended::Closed) {
