@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod egress;
 pub mod http;
+pub mod identity;
 pub mod sandbox;
 pub mod service_manager;
 pub mod signer;

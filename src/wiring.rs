@@ -5,10 +5,12 @@
 //! nothing new, the office finishes what it has in hand, the store is let go.
 //! Never here: rules about money.
 
+use crate::amqp::credentials::Senders;
 use crate::amqp::{AmqpBus, Broker, DeadQueue, IntakeTools, JobIntake, Link, intake};
 use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, TokenDigest};
+use crate::identity::{CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring, vault::Vault};
 use crate::service_manager;
 use crate::signer::FileSigner;
 use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
@@ -26,7 +28,7 @@ use payoutd_actors::event_publisher::EventPublisherSettings;
 use payoutd_actors::guardian::{GiveUp, Handle, Hiring};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
-use payoutd_actors::ports::{ChainNode, EventBus, House, SecondOpinion, StoreFault};
+use payoutd_actors::ports::{ChainNode, EventBus, House, Register, SecondOpinion, StoreFault};
 use payoutd_actors::rate_limiter::{RateLimiterTools, RateLimiters};
 use payoutd_actors::treasurer::TreasurerSettings;
 use std::net::SocketAddr;
@@ -125,6 +127,7 @@ pub async fn open(
         }
     };
     let rate_key = secrets.wallet_key.derive_key(RATES_PURPOSE);
+    let identity = secrets.vault.clone();
     let amqp = Broker::of(&config.amqp, secrets.amqp_password.clone());
     let bus = amqp.clone().map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)));
     let heard = bus.clone().map(|bus| bus as Arc<dyn EventBus>);
@@ -137,7 +140,11 @@ pub async fn open(
                 return Err(why);
             }
         };
-    let jobs = amqp.clone().map(|broker| open_amqp_door(config, broker, &mut office, &world));
+    let gatekeeper = identity.map(|vault| hire_gatekeeper(config, vault, store.clone(), &mut office, &world));
+    if let Some(gatekeeper) = &gatekeeper {
+        door.take_keys(gatekeeper.clone());
+    }
+    let jobs = amqp.clone().map(|broker| open_amqp_door(config, broker, gatekeeper, &mut office, &world));
     let mut staffed = Staffed::of(&office, &world, config.limits.rules());
     if let (Some(broker), Some(jobs), Some(bus)) = (amqp, jobs, bus) {
         let links = vec![jobs, bus.link()];
@@ -152,7 +159,13 @@ pub async fn open(
 }
 
 /// The second door: jobs come from the broker to the same Admission. The sign of its connection is in the answer.
-fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &World) -> Link {
+fn open_amqp_door(
+    config: &Config,
+    broker: Broker,
+    gatekeeper: Option<Arc<Gatekeeper>>,
+    office: &mut Office,
+    world: &World,
+) -> Link {
     let link = Link::new("jobs");
     let intake = IntakeTools {
         broker,
@@ -161,6 +174,11 @@ fn open_amqp_door(config: &Config, broker: Broker, office: &mut Office, world: &
         clock: world.clock.clone(),
         body_bytes_max: config.http.body_bytes_max as usize,
         link: link.clone(),
+        senders: Senders {
+            gatekeeper,
+            require_signed_jobs: config.identity.require_signed_jobs,
+            queue: config.amqp.queue.clone(),
+        },
     };
     let post = Handle::vacant(intake::NAME);
     office.hire_at_a_door(&post, move || JobIntake::new(intake.clone()));
@@ -179,6 +197,23 @@ fn hire_rate_limiters(
     let tools = RateLimiterTools { house, clock, limits: BookLimits::default() };
     limiters.hire(&tools, |post, factory| office.hire_at_a_door(post, factory));
     limiters
+}
+
+/// Whoever knows API keys, and the clerk who keeps their register.
+fn hire_gatekeeper(
+    config: &Config,
+    vault: Vault,
+    store: Arc<dyn Cellar>,
+    office: &mut Office,
+    world: &World,
+) -> Arc<Gatekeeper> {
+    let (register, clock): (Arc<dyn Register>, _) = (store, world.clock.clone());
+    let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let settings = GatekeeperSettings { require_signed_requests: config.identity.require_signed_requests };
+    let gatekeeper = Gatekeeper::new(keyring.clone(), register.clone(), clock.clone(), settings);
+    let post = Handle::vacant(CLERK);
+    office.hire_at_a_door(&post, move || Clerk::new(keyring.clone(), register.clone(), clock.clone()));
+    Arc::new(gatekeeper)
 }
 
 /// A server at work, with nobody behind its door yet.
@@ -209,6 +244,7 @@ fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
         trusted_proxies: config.http.trusted_proxies.clone(),
+        takes_keys: config.identity.master_key_file.is_some(),
         ..http::Settings::new(config.http.listen, token, cursor_key)
     }
 }

@@ -125,6 +125,7 @@ fn take_jobs(house: &mut House, jobs: &Jobs) {
         office: Arc::new(Staffed::of(&house.office, &house.world, limits())),
         clock: house.world.clock.clone(),
         body_bytes_max: BODY_BYTES_MAX,
+        senders: payoutd::amqp::credentials::Senders::default(),
         link: Link::new("jobs"),
     };
     let post = Handle::vacant(intake::NAME);

@@ -2,6 +2,7 @@
 //!
 //! The schemas of orders, payouts and problems are those of the front door's description: one order, one shape, whichever door.
 
+use crate::identity::signature::{KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
@@ -131,6 +132,10 @@ fn job() -> Value {
                 "timestamp": timestamp,
                 "reply_to": text("The queue that is told what became of the job."),
                 "correlation_id": text("The answer's name; message_id where there is none."),
+                (KEY_HEADER): text("The id of the API key that signed the job; wanted, with the three below, where jobs are signed."),
+                (TIMESTAMP_HEADER): text("When it was signed, unix seconds."),
+                (NONCE_HEADER): text("16 to 64 characters from A-Z a-z 0-9 - _."),
+                (SIGNATURE_HEADER): text("v1= and 64 hex digits: HMAC-SHA256 as docs/identity.md says."),
             },
         },
         "payload": { "$ref": "#/components/schemas/PayoutOrder" },

@@ -26,6 +26,7 @@ pub mod ack_line;
 pub mod asyncapi;
 pub mod backoff;
 pub mod connection;
+pub mod credentials;
 pub mod dead_letter;
 pub mod dead_queue;
 pub mod declare;

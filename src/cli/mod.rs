@@ -32,6 +32,7 @@ mod migrate;
 mod pause;
 mod payouts;
 mod reconcile;
+pub mod roles;
 mod run;
 mod sandbox;
 mod tx;
@@ -125,7 +126,7 @@ pub enum Command {
     Events(events::Args),
     /// Look at the jobs of the broker that could not be done, and decide about them
     Jobs(jobs::Args),
-    /// Make fresh keys: for the wallet that pays, or for the seal on the journal
+    /// Make fresh keys: for the wallet, the journal's seal, the register; and API keys for programs
     Keys(keys::Args),
     /// Show how often who may ask: every policy with its number
     Limits(limits::Args),
@@ -139,6 +140,8 @@ pub enum Command {
     Reconcile(reconcile::Args),
     /// Let go of the kill switch
     Resume(pause::Resume),
+    /// Show who may do what
+    Roles(roles::Args),
     /// Run the daemon: take orders, pay them, prove it
     Run(run::Args),
     /// Try everything on a simulated TRON network
@@ -174,6 +177,7 @@ impl Command {
             Self::Payouts(args) => args.run(terminal),
             Self::Reconcile(args) => args.run(terminal),
             Self::Resume(args) => args.run(terminal),
+            Self::Roles(args) => args.run(terminal),
             Self::Run(args) => args.run(terminal),
             Self::Sandbox(args) => args.run(terminal),
             Self::Store(args) => args.run(terminal),

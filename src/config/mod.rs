@@ -36,8 +36,8 @@ pub use self::{
     forms::{AmqpUrl, PostgresUrl, ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
-        Amqp, Breaker, Confirmations, Egress, Http, Journal, Limits, Log, LogFormat, Network, Node, Rates,
-        Routers, Store, Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
+        Amqp, Breaker, Confirmations, Egress, Http, Identity, Journal, Limits, Log, LogFormat, Network, Node,
+        Rates, Routers, Store, Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},
@@ -57,6 +57,8 @@ pub struct Config {
     pub rates: Rates,
     /// The broker: jobs come from it, events go to it.
     pub amqp: Amqp,
+    /// Who else may come in.
+    pub identity: Identity,
     /// Who pays.
     pub wallet: Wallet,
     /// The record of every step, sealed.
@@ -203,6 +205,7 @@ struct Parts {
     http: Option<Http>,
     rates: Option<Rates>,
     amqp: Option<Amqp>,
+    identity: Option<Identity>,
     wallet: Option<Wallet>,
     journal: Option<Journal>,
     network: Option<Network>,
@@ -225,6 +228,7 @@ impl Parts {
             http: Http::read(reader),
             rates: Rates::read(reader),
             amqp: Amqp::read(reader),
+            identity: Identity::read(reader),
             wallet: Wallet::read(reader),
             journal: Journal::read(reader),
             network: Network::read(reader),
@@ -264,6 +268,7 @@ impl Parts {
             http: self.http?,
             rates: self.rates?,
             amqp: self.amqp?,
+            identity: self.identity?,
             wallet: self.wallet?,
             journal: self.journal?,
             network: self.network?,

@@ -2,6 +2,8 @@
 
 use payoutd_actors::domain::{address::Address, journal::JournalKey, tron::key::PrivateKey};
 
+use crate::identity::vault::Vault;
+
 use super::{
     key::Wrong,
     parts::Wallet,
@@ -25,6 +27,8 @@ pub struct Secrets {
     pub http_token: Secret,
     /// The password of the broker's user.
     pub amqp_password: Option<Secret>,
+    /// What seals the secrets of the register, where API keys are taken.
+    pub vault: Option<Vault>,
     /// The nodes' API keys, in the order of `network.nodes`.
     pub node_api_keys: Vec<Option<Secret>>,
     /// TronScan's API key.
@@ -42,6 +46,7 @@ impl Secrets {
         // Whoever opens the store reads it again; here it is only made sure of.
         let store_password = optional(reader, "store.password_file", SecretFile::read_text);
         let amqp_password = optional(reader, "amqp.password_file", SecretFile::read_text);
+        let vault = optional(reader, "identity.master_key_file", master_key);
         let node_api_keys: Vec<_> = (0..nodes)
             .map(|place| optional(reader, &format!("network.nodes[{place}].api_key_file"), api_key))
             .collect();
@@ -51,6 +56,7 @@ impl Secrets {
             journal_key: journal_key?,
             http_token: http_token?,
             amqp_password: amqp_password?,
+            vault: vault?,
             node_api_keys: node_api_keys.into_iter().collect::<Option<_>>()?,
             tronscan_api_key: store_password.and(tronscan_api_key)?,
         })
@@ -145,6 +151,16 @@ fn http_token(file: &SecretFile) -> Result<Secret, Wrong> {
         ));
     }
     Ok(token)
+}
+
+fn master_key(file: &SecretFile) -> Result<Vault, Wrong> {
+    let text = file.read_text()?;
+    Vault::of_base64(text.expose()).map_err(|error| {
+        Wrong::new(
+            format!("{} holds no master key ({error})", file.path().display()),
+            "make one with `payoutd keys new master --out FILE`",
+        )
+    })
 }
 
 fn api_key(file: &SecretFile) -> Result<Secret, Wrong> {

@@ -5,7 +5,8 @@ use payoutd_actors::guardian::ActorView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{access::Caller, door::Door, openapi::OnReading, problem::Problem};
+use super::{door::Door, openapi::OnReading, problem::Problem};
+use crate::identity::Principal;
 use crate::wire::moment;
 
 /// Every actor's view of itself.
@@ -52,7 +53,7 @@ impl From<ActorView> for ActorBody {
     responses((status = 200, description = "The views", body = ActorsBody), OnReading),
     security(("token" = []))
 )]
-pub async fn actors(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn actors(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
     let actors = door.office()?.actors().await.into_iter().map(ActorBody::from).collect();
     Ok(HttpResponse::Ok().json(ActorsBody { actors }))
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    access::Caller,
     door::Door,
     openapi::OnReading,
     problem::{Kind, Problem},
 };
+use crate::identity::Principal;
 
 /// The key that seals the journal.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -53,7 +53,7 @@ pub struct CheckpointBody {
     responses((status = 200, description = "The key", body = PublicKeyBody), OnReading),
     security(("token" = []))
 )]
-pub async fn public_key(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn public_key(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
     let key = door.office()?.journal_key().await?;
     Ok(HttpResponse::Ok().json(PublicKeyBody { key_id: key.key_id, public_key: key.public_key }))
 }
@@ -65,7 +65,7 @@ pub async fn public_key(door: Data<Door>, _caller: Caller) -> Result<HttpRespons
         (status = 404, description = "The journal is empty", content_type = "application/problem+json", body = super::problem::ProblemBody)),
     security(("token" = []))
 )]
-pub async fn checkpoint(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn checkpoint(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
     let checkpoint: Option<Checkpoint> = door.office()?.checkpoint().await?;
     let checkpoint = checkpoint
         .ok_or_else(|| Problem::new(Kind::NotFound, "the journal is empty: there is nothing to seal yet"))?;

@@ -69,7 +69,8 @@ fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
     refuse("only `Content-Type: application/json` is taken")
 }
 
-async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+/// A body, whole, within the door's limits.
+pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
     let Some(door) = request.app_data::<Data<Door>>() else {
         return Err(Problem::new(Kind::Internal, "the request could not be read"));
     };

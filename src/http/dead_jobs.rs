@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    access::Caller,
     door::Door,
     office::Fault,
     openapi::OnReadingOne,
     problem::{Kind, Problem},
 };
 use crate::amqp::dead_queue::{DeadJobBody, DeadQueue, Decision, NotDone};
+use crate::identity::Principal;
 
 /// When asking a broker that was away makes sense again, ms.
 const BROKER_RETRY_AFTER_MS: i64 = 5_000;
@@ -35,7 +35,7 @@ pub struct DeadJobsBody {
     responses((status = 200, description = "The dead jobs", body = DeadJobsBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn list(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn list(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
     let look = bench(&door)?.list().await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(DeadJobsBody { jobs: look.jobs, more: look.more }))
 }
@@ -49,7 +49,11 @@ pub async fn list(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Pro
     responses((status = 200, description = "The job, with its body", body = DeadJobBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn explain(door: Data<Door>, _caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn explain(
+    door: Data<Door>,
+    _principal: Principal,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(bench(&door)?.explain(&id).await.map_err(not_done)?))
 }
 
@@ -62,8 +66,12 @@ pub async fn explain(door: Data<Door>, _caller: Caller, id: Path<String>) -> Res
     responses((status = 200, description = "The job, as it was", body = DeadJobBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn requeue(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
-    decide(&door, &caller, &id, Decision::Requeue).await
+pub async fn requeue(
+    door: Data<Door>,
+    principal: Principal,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    decide(&door, &principal, &id, Decision::Requeue).await
 }
 
 /// Discard a dead job
@@ -75,12 +83,21 @@ pub async fn requeue(door: Data<Door>, caller: Caller, id: Path<String>) -> Resu
     responses((status = 200, description = "The job, as it was", body = DeadJobBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn discard(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
-    decide(&door, &caller, &id, Decision::Discard).await
+pub async fn discard(
+    door: Data<Door>,
+    principal: Principal,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    decide(&door, &principal, &id, Decision::Discard).await
 }
 
-async fn decide(door: &Door, caller: &Caller, id: &str, decision: Decision) -> Result<HttpResponse, Problem> {
-    let job = bench(door)?.decide(id, decision, &caller.name).await.map_err(not_done)?;
+async fn decide(
+    door: &Door,
+    principal: &Principal,
+    id: &str,
+    decision: Decision,
+) -> Result<HttpResponse, Problem> {
+    let job = bench(door)?.decide(id, decision, principal.name()).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(job))
 }
 

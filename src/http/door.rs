@@ -15,7 +15,6 @@ use std::{
 use actix_web::{
     App, HttpServer,
     dev::Server,
-    http::header::HeaderMap,
     middleware::from_fn,
     web::{self, Data},
 };
@@ -23,7 +22,6 @@ use actix_web::{
 use payoutd_actors::rate_limiter::RateLimiters;
 
 use super::{
-    access::Caller,
     envelope::envelope,
     events::StreamPlaces,
     gate::{Turnstiles, gate},
@@ -32,7 +30,7 @@ use super::{
     routes,
     settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER, Settings},
 };
-use crate::telemetry::Metrics;
+use crate::{identity::Gatekeeper, telemetry::Metrics};
 
 /// When asking a house that starts makes sense again, ms.
 const STARTING_RETRY_AFTER_MS: i64 = 1_000;
@@ -55,6 +53,8 @@ pub struct Door {
     office: Arc<OnceLock<SharedOffice>>,
     /// Who says how often somebody may ask; nobody while the house starts.
     rates: Arc<OnceLock<RateLimiters>>,
+    /// Who knows API keys; nobody while the house starts, and nobody where none are taken.
+    gatekeeper: Arc<OnceLock<Arc<Gatekeeper>>>,
     draining: Arc<AtomicBool>,
     /// The door's own limits.
     pub settings: Settings,
@@ -73,6 +73,7 @@ impl Door {
         Self {
             office: Arc::default(),
             rates: Arc::default(),
+            gatekeeper: Arc::default(),
             draining: Arc::default(),
             settings,
             metrics,
@@ -126,10 +127,21 @@ impl Door {
         })
     }
 
-    /// Whoever shows the token.
-    #[must_use]
-    pub fn caller_of(&self, headers: &HeaderMap) -> Option<Caller> {
-        self.settings.token.is_shown_by(headers).then(Caller::house)
+    /// From now on API keys are known, too; before [`Self::staff`].
+    pub fn take_keys(&self, gatekeeper: Arc<Gatekeeper>) {
+        self.gatekeeper.get_or_init(|| gatekeeper);
+    }
+
+    /// Who knows API keys; `None` where none are taken.
+    ///
+    /// # Errors
+    /// While the house starts: whether a key is good is not known yet.
+    pub fn gatekeeper(&self) -> Result<Option<&Gatekeeper>, Problem> {
+        match self.gatekeeper.get() {
+            Some(gatekeeper) => Ok(Some(gatekeeper)),
+            None if self.settings.takes_keys => self.office().map(|_| None),
+            None => Ok(None),
+        }
     }
 
     /// Opens the door: the server, to be awaited or spawned, and where it listens. Signals are the caller's.

@@ -19,13 +19,13 @@ use tokio::{
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    access::Caller,
     door::{Door, Phase},
     office::EventPage,
     openapi::OnListing,
     problem::{Kind, Problem},
     query::Parameters,
 };
+use crate::identity::Principal;
 use crate::wire::cloud_event::CloudEvent;
 
 /// Events of a page, unless the caller says otherwise; a stream reads as many at a time.
@@ -84,7 +84,7 @@ pub struct EventPageBody {
 pub async fn events(
     request: HttpRequest,
     door: Data<Door>,
-    _caller: Caller,
+    _principal: Principal,
 ) -> Result<HttpResponse, Problem> {
     let wanted = Wanted::read(&request)?;
     if wanted.streams {

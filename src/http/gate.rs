@@ -14,12 +14,13 @@ use actix_web::{
 use tokio::sync::Semaphore;
 
 use super::{
-    access::Caller,
+    credentials,
     door::Door,
     problem::{Kind, Problem},
     query, rates,
     routes::{self, Lane, Needs},
 };
+use crate::identity::Principal;
 
 /// When asking again makes sense for who found a lane full, ms.
 const FULL_RETRY_AFTER_MS: i64 = 1_000;
@@ -52,7 +53,7 @@ impl Turnstiles {
 
 /// Lets a request through to its handler, or answers in its place.
 pub async fn gate(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(door) = request.app_data::<Data<Door>>().cloned() else {
@@ -66,17 +67,15 @@ pub async fn gate(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
     if let Needs::Permission(permission) = line.needs {
-        match door.caller_of(request.headers()) {
-            Some(caller) => {
-                let measured = rates::of_caller(&door, &request, line, &caller).await;
-                if let Err(problem) = measured.and_then(|()| caller.must_have(permission)) {
+        match credentials::principal_of(&door, &mut request, permission).await {
+            Ok(principal) => {
+                let measured = rates::of_principal(&door, &request, line, &principal).await;
+                if let Err(problem) = measured.and_then(|()| principal.must_have(permission)) {
                     return Ok(refuse(request, problem));
                 }
-                request.extensions_mut().insert::<Caller>(caller);
+                request.extensions_mut().insert::<Principal>(principal);
             }
-            None => {
-                let problem =
-                    Problem::new(Kind::Unauthorized, "show the bearer token: `Authorization: Bearer …`");
+            Err(problem) => {
                 let answer = rates::of_unknown(&door, &request, line, problem).await;
                 return Ok(refuse(request, answer));
             }

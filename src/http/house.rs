@@ -15,9 +15,8 @@ use payoutd_actors::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    access::Caller, door::Door, office::Stats, openapi::OnReading, pause::PauseStateBody, problem::Problem,
-};
+use super::{door::Door, office::Stats, openapi::OnReading, pause::PauseStateBody, problem::Problem};
+use crate::identity::Principal;
 use crate::wire::moment;
 
 /// The house's numbers at one moment.
@@ -189,7 +188,7 @@ impl From<WalletView> for WalletBody {
     responses((status = 200, description = "The numbers", body = StatsBody), OnReading),
     security(("token" = []))
 )]
-pub async fn stats(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn stats(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(StatsBody::from(door.office()?.stats().await?)))
 }
 
@@ -199,7 +198,7 @@ pub async fn stats(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Pr
     responses((status = 200, description = "The wallet", body = WalletBody), OnReading),
     security(("token" = []))
 )]
-pub async fn wallet(door: Data<Door>, _caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn wallet(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(WalletBody::from(door.office()?.wallet().await?)))
 }
 

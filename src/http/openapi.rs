@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use super::{
-    actors, audit, dead_jobs, docs, events, health, house, metrics, pause,
+    actors, audit, dead_jobs, docs, events, health, house, keys, metrics, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
     problem_pages,
@@ -76,24 +76,25 @@ macro_rules! problems {
 
 problems! {
     /// What may go wrong with any question that needs a token.
-    OnReading: QuotaExceeded, Unauthorized, Forbidden, Internal, Busy, Unavailable;
+    OnReading: QuotaExceeded, Unauthorized, Forbidden, RequestReplayed, Internal, Busy, Unavailable;
     /// … with asking whether the process answers.
     OnProbing: QuotaExceeded;
     /// … with one payout.
-    OnReadingOne: QuotaExceeded, Unauthorized, Forbidden, NotFound, Internal, Busy, Unavailable;
+    OnReadingOne: QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestReplayed, Internal, Busy, Unavailable;
     /// … with a list.
-    OnListing: QuotaExceeded, Unauthorized, Forbidden, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
+    OnListing: QuotaExceeded, Unauthorized, Forbidden, RequestReplayed, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
     /// … with an order.
-    OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, QuotaExceeded, Unauthorized, Forbidden, RequestTimeout,
+    OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired,
+        RequestReplayed, RequestTimeout,
         BodyTooLarge, UnsupportedMediaType, InvalidOrder, IdempotencyKeyReused, Internal, Busy, Unavailable;
     /// … with a decision.
-    OnDeciding: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestTimeout, WrongStage, BodyTooLarge,
+    OnDeciding: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestTimeout, WrongStage, RequestReplayed, SignatureRequired, BodyTooLarge,
         UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
     /// … with the kill switch.
-    OnActing: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
+    OnActing: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
     /// … with a verification.
-    OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
+    OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, NotFound, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
         InvalidOrder, Internal, Busy, Unavailable;
 }
 
@@ -123,7 +124,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
     paths(
         create::create, batch::create_batch, list::list, read::read, decide::cancel, decide::release, decide::reject,
         decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, dead_jobs::list,
-        dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, pause::pause, pause::resume,
+        dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, keys::create, keys::list, keys::show, keys::rotate, keys::revoke, pause::pause, pause::resume,
         audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
     ),
@@ -134,6 +135,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         (name = "house", description = "The house itself: its numbers, its wallet, its kill switch"),
         (name = "events", description = "What happened, in order, from any place on"),
         (name = "jobs", description = "Jobs of the broker that could not be done"),
+        (name = "keys", description = "API keys: what programs show"),
         (name = "audit", description = "What outsiders need to check the journal"),
         (name = "health", description = "For machines that watch"),
         (name = "documents", description = "For people who read")
@@ -147,7 +149,7 @@ impl Modify for Token {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token of `http.token_file`"));
+            .description(Some("The token of `http.token_file`, or an API key; what moves money is signed besides (docs/identity.md)"));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    access::Caller,
     body::{JsonBody, OptionalJsonBody},
     door::Door,
     office::Switches,
@@ -15,6 +14,7 @@ use super::{
     payouts::decide::{note_of, read},
     problem::Problem,
 };
+use crate::identity::Principal;
 use crate::wire::moment;
 
 /// Why the house is to be paused.
@@ -106,7 +106,7 @@ pub fn waits_for(gate: &RestoreGate) -> String {
     responses((status = 200, description = "Paused", body = PauseStateBody), OnActing),
     security(("token" = []))
 )]
-pub async fn pause(door: Data<Door>, _caller: Caller, body: JsonBody) -> Result<HttpResponse, Problem> {
+pub async fn pause(door: Data<Door>, _principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
     let reason = read(&body.0, |fields| note_of(fields, "reason"))?;
     let switches = door.office()?.pause(reason).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))
@@ -124,12 +124,12 @@ pub async fn pause(door: Data<Door>, _caller: Caller, body: JsonBody) -> Result<
 )]
 pub async fn resume(
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     let reason = match body.0 {
         Some(bytes) => read(&bytes, |fields| note_of(fields, "reason"))?,
-        None => format!("resumed by {}", caller.name),
+        None => format!("resumed by {}", principal.name()),
     };
     let switches = door.office()?.resume(reason).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))

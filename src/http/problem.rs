@@ -65,6 +65,8 @@ kinds! {
     Unauthorized = "unauthorized", UNAUTHORIZED, "The caller is not known";
     /// A known caller without the permission.
     Forbidden = "forbidden", FORBIDDEN, "The caller may not do this";
+    /// A key whose request moves money, without a signature.
+    SignatureRequired = "signature-required", FORBIDDEN, "The request must be signed";
     /// Nothing there.
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     /// Another method is wanted.
@@ -73,6 +75,8 @@ kinds! {
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request did not arrive in time";
     /// The payout stands where this can not happen to it.
     WrongStage = "wrong-stage", CONFLICT, "The payout's stage does not permit this";
+    /// The same signed request came before.
+    RequestReplayed = "request-replayed", CONFLICT, "The request was taken before";
     /// A longer body than is taken.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// Another content type is wanted.

@@ -14,7 +14,7 @@ use payoutd_actors::domain::rates::RateClass;
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, dead_jobs, docs, events, health, house, metrics, openapi, pause,
+    actors, audit, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages,
@@ -119,6 +119,11 @@ lines! {
     GET  "/v1/admin/jobs/dead/{id}" "dead_job_read"    may(PayoutRead),     Operate, Default         => dead_jobs::explain;
     POST "/v1/admin/jobs/dead/{id}/requeue" "dead_job_requeue" may(PayoutOperate),  Operate, Default         => dead_jobs::requeue;
     POST "/v1/admin/jobs/dead/{id}/discard" "dead_job_discard" may(PayoutOperate),  Operate, Default         => dead_jobs::discard;
+    POST "/v1/admin/keys"           "api_key_create"   may(KeyAdmin),       Operate, Default         => keys::create;
+    GET  "/v1/admin/keys"           "api_key_list"     may(KeyAdmin),       Operate, Default, keys::PARAMETERS => keys::list;
+    GET  "/v1/admin/keys/{id}"      "api_key_read"     may(KeyAdmin),       Operate, Default         => keys::show;
+    POST "/v1/admin/keys/{id}/rotate" "api_key_rotate" may(KeyAdmin),       Operate, Default         => keys::rotate;
+    POST "/v1/admin/keys/{id}/revoke" "api_key_revoke" may(KeyAdmin),       Operate, Default         => keys::revoke;
     POST "/v1/admin/pause"          "house_pause"      may(HousePause),     Operate, Default         => pause::pause;
     POST "/v1/admin/resume"         "house_resume"     may(HousePause),     Operate, Default         => pause::resume;
     GET  "/v1/audit/pubkey"         "audit_pubkey"     may(AuditRead),      Read, Default            => audit::public_key;
@@ -217,7 +222,7 @@ mod tests {
             assert!(twin.is_none(), "{} {}", line.method, line.path);
         }
         for permission in Permission::ALL {
-            assert!(TABLE.iter().any(|line| line.needs == may(permission)), "{}", permission.word());
+            assert!(TABLE.iter().any(|line| line.needs == may(*permission)), "{}", permission.word());
         }
     }
 

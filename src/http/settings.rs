@@ -32,6 +32,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// What opens the door.
     pub token: TokenDigest,
+    /// Whether API keys are taken: they are known once the store is open.
+    pub takes_keys: bool,
     /// Makes the cursors of lists.
     pub cursor_key: CursorKey,
     /// The longest body that is taken.
@@ -51,6 +53,7 @@ impl Settings {
         Self {
             listen,
             token,
+            takes_keys: false,
             cursor_key,
             body_bytes_max: BODY_BYTES_MAX,
             workers: 2,

@@ -55,6 +55,11 @@ pub const AMQP_QUEUE_JOBS: &str = "payoutd_amqp_queue_jobs";
 /// Answers to jobs.
 pub const AMQP_REPLIES_TOTAL: &str = "payoutd_amqp_replies_total";
 
+/// Credentials that were not believed.
+pub const AUTHENTICATION_FAILURES_TOTAL: &str = "payoutd_authentication_failures_total";
+/// Requests that nobody sends by mistake.
+pub const SUSPICIOUS_REQUESTS_TOTAL: &str = "payoutd_suspicious_requests_total";
+
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
     Metric { name, kind, help }
 }
@@ -87,6 +92,16 @@ pub const HOUSE: &[Metric] = &[
     ),
     metric(HTTP_REQUESTS_TOTAL, Kind::Counter, "requests at the front door, by action and status"),
     metric(HTTP_REQUEST_SECONDS, Kind::Histogram, "from a request's head to its answer, by action"),
+    metric(
+        AUTHENTICATION_FAILURES_TOTAL,
+        Kind::Counter,
+        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature)",
+    ),
+    metric(
+        SUSPICIOUS_REQUESTS_TOTAL,
+        Kind::Counter,
+        "requests that nobody sends by mistake, by reason (replayed, key_from_outside)",
+    ),
     metric(PROVIDER_REQUESTS_TOTAL, Kind::Counter, "requests sent to a provider, by provider and call"),
     metric(PROVIDER_REQUEST_SECONDS, Kind::Histogram, "how long a provider took, by provider and call"),
     metric(

@@ -13,7 +13,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use payoutd::{
-    amqp::{IntakeTools, JobIntake, Link, ensure, topology},
+    amqp::{IntakeTools, JobIntake, Link, credentials::Senders, ensure, topology},
     http::office::Fault,
     world::SystemClock,
 };
@@ -29,14 +29,19 @@ use crate::kit::{
 const WITHIN: Duration = Duration::from_secs(120);
 
 /// An intake at work before the small office.
-struct Desk {
-    queues: Queues,
-    office: Arc<SmallOffice>,
+pub(crate) struct Desk {
+    pub(crate) queues: Queues,
+    pub(crate) office: Arc<SmallOffice>,
     intake: actix::Addr<JobIntake>,
 }
 
 impl Desk {
     async fn open(queues: Queues) -> Self {
+        Self::open_for(queues, Senders::default()).await
+    }
+
+    /// Opened for some senders alone.
+    pub(crate) async fn open_for(queues: Queues, senders: Senders) -> Self {
         let connection = queues.broker().connect("test").await.unwrap();
         ensure(&connection, &topology::jobs(&queues.config), true).await.unwrap();
         let office = Arc::new(SmallOffice::default());
@@ -46,17 +51,18 @@ impl Desk {
             office: office.clone(),
             clock: Arc::new(SystemClock),
             body_bytes_max: 4_096,
+            senders,
             link: Link::new("jobs"),
         });
         Self { queues, office, intake: intake.start() }
     }
 
     /// What the intake shows of itself.
-    async fn view(&self) -> Value {
+    pub(crate) async fn view(&self) -> Value {
         self.intake.send(ShowView).await.unwrap().state
     }
 
-    async fn until(&self, what: &str, look: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, what: &str, look: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
             let view = self.view().await;
@@ -69,7 +75,7 @@ impl Desk {
     }
 
     /// Everything that was published is acknowledged.
-    async fn until_empty(&self) {
+    pub(crate) async fn until_empty(&self) {
         let began = Instant::now();
         while self.queues.ready(&self.queues.config.queue).await > 0
             || self.view().await["unacknowledged"] != 0
@@ -79,12 +85,12 @@ impl Desk {
         }
     }
 
-    async fn dead(&self) -> BasicGetMessage {
+    pub(crate) async fn dead(&self) -> BasicGetMessage {
         self.queues.take(&self.queues.config.dead_queue).await
     }
 }
 
-fn order(amount: &str) -> Value {
+pub(crate) fn order(amount: &str) -> Value {
     json!({ "recipient": ALICE.to_string(), "amount": amount })
 }
 
@@ -93,7 +99,7 @@ fn named(key: &str) -> BasicProperties {
 }
 
 /// The problem document that a dead letter carries.
-fn reason(dead: &BasicGetMessage) -> Value {
+pub(crate) fn reason(dead: &BasicGetMessage) -> Value {
     let headers = dead.properties.headers().clone().unwrap();
     let Some(AMQPValue::LongString(text)) = headers.inner().get("x-payoutd-problem") else {
         panic!("no reason: {headers:?}")

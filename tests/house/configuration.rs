@@ -413,6 +413,7 @@ fn every_default_in_the_explained_file_is_the_default() {
         "password_file",
         "checkpoint_file",
         "ca_file",
+        "master_key_file",
         "url = \"amqps:",
         "trusted_proxies",
         "token_file_per_minute",

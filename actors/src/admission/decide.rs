@@ -17,8 +17,8 @@ use thiserror::Error;
 pub struct DecidePayout {
     /// Which payout.
     pub id: PayoutId,
-    /// Whose it must be; a payout of another account is unknown to whoever asks.
-    pub account: AccountId,
+    /// Whose it must be, or anybody's; a payout of another account is unknown to whoever asks.
+    pub account: Option<AccountId>,
     /// What was decided.
     pub decision: Decision,
 }
@@ -144,7 +144,7 @@ async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionR
 
 async fn own(desk: &Desk, request: &DecidePayout) -> Result<Option<Payout>, StoreFault> {
     let found = desk.tools.ledger.payouts().find(request.id).await?;
-    Ok(found.filter(|payout| payout.account == request.account))
+    Ok(found.filter(|payout| request.account.as_ref().is_none_or(|account| payout.account == *account)))
 }
 
 async fn room(desk: &Desk, payout: &Payout) -> Result<(), DecisionRefusal> {

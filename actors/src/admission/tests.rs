@@ -115,7 +115,7 @@ impl Town {
     }
 
     async fn decide(&self, payout: &Payout, decision: Decision) -> Result<Payout, DecisionRefusal> {
-        let asked = DecidePayout { id: payout.id, account: payout.account.clone(), decision };
+        let asked = DecidePayout { id: payout.id, account: Some(payout.account.clone()), decision };
         self.admission.send(asked).await.unwrap()
     }
 
@@ -475,7 +475,7 @@ async fn nobody_decides_on_a_strangers_payout() {
     let town = town();
     let payout = town.admit("house", "k", usdt(5)).await;
     let account = AccountId::new("stranger").unwrap();
-    let asked = DecidePayout { id: payout.id, account, decision: Decision::Cancel };
+    let asked = DecidePayout { id: payout.id, account: Some(account), decision: Decision::Cancel };
     assert!(matches!(town.admission.send(asked).await.unwrap(), Err(DecisionRefusal::Unknown)));
     assert_eq!(town.now(&payout).await.stage, Stage::Admitted);
 }

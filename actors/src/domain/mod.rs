@@ -1,6 +1,7 @@
 //! What payoutd knows: values and pure rules. Nothing in here waits, reads or writes.
 
 pub mod absence;
+pub mod access;
 pub mod address;
 pub mod breaker;
 pub mod fate;

@@ -132,7 +132,7 @@ fn what_was_called_off_in_the_copy_and_had_been_paid_is_told() {
     let id = town.payouts()[0].id;
     town.live(async |life: &Life| {
         life.pass(1_000).await;
-        let decision = DecidePayout { account: AccountId::house(), id, decision: Decision::Cancel };
+        let decision = DecidePayout { account: Some(AccountId::house()), id, decision: Decision::Cancel };
         life.office.admission.ask(decision).await.unwrap().unwrap();
     });
     let (adoption, comparison) = reconcile(&town, true).unwrap();

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::{
     amqp::{
         connection::Broker,
+        credentials::Senders,
         link::{Link, LinkState},
         reply::Replies,
     },
@@ -37,6 +38,8 @@ pub struct IntakeTools {
     pub body_bytes_max: usize,
     /// The sign of its connection.
     pub link: Link,
+    /// Who may send jobs.
+    pub senders: Senders,
 }
 
 /// The intake's view of itself.

@@ -8,11 +8,12 @@ use payoutd_actors::{
     domain::{identity::AccountId, payout::Payout},
 };
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::desk::Desk;
 use crate::{
     amqp::{
+        credentials::{NoSender, must_be_let_order},
         dead_letter,
         job::{self, Job, Message, NotAJob},
         publisher::{NotPublished, Publisher},
@@ -23,6 +24,7 @@ use crate::{
         payouts,
         problem::{Kind, Problem},
     },
+    identity::Principal,
     telemetry::names,
 };
 
@@ -56,8 +58,16 @@ pub(super) async fn work(desk: Rc<Desk>, outlets: Rc<Outlets>, delivery: Deliver
     let message = Message::of(&delivery.properties, delivery.data);
     let hand = Hand { desk: &desk, outlets: &outlets, properties: &delivery.properties };
     let received_ms = desk.tools.clock.now_ms();
+    let sender = match hand.sender(&message).await {
+        Ok(sender) => sender,
+        Err(NoSender::Poison(problem)) => return (tag, hand.bury(problem, &message.body).await),
+        Err(NoSender::Later(_)) => return (tag, Done::GivenBack),
+    };
     let done = match job::read(&message, received_ms, desk.tools.body_bytes_max) {
-        Ok(job) => hand.bring(job, &message.body).await,
+        Ok(job) => match must_be_let_order(&sender, &job.order) {
+            Ok(()) => hand.bring(job, sender.account(), &message.body).await,
+            Err(problem) => hand.bury(problem, &message.body).await,
+        },
         Err(NotAJob::Problem(problem)) => hand.bury(problem, &message.body).await,
         Err(NotAJob::Body(why)) => {
             let problem = payouts::not_an_order(Some(desk.tools.office.as_ref()), why).await;
@@ -74,10 +84,25 @@ struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    async fn bring(&self, job: Job, body: &[u8]) -> Done {
+    /// Whoever has sent the job, asked until it can be told or the house closes.
+    async fn sender(&self, message: &Message) -> Result<Principal, NoSender> {
+        loop {
+            match self.desk.tools.senders.of(self.properties, message).await {
+                Err(NoSender::Later(why)) => {
+                    warn!(why, "whose job it is can not be told now");
+                    if !self.wait().await {
+                        return Err(NoSender::Later(why));
+                    }
+                }
+                known => return known,
+            }
+        }
+    }
+
+    async fn bring(&self, job: Job, account: &AccountId, body: &[u8]) -> Done {
         let mut broken = 0;
         loop {
-            match self.ask(&job).await {
+            match self.ask(&job, account).await {
                 Verdict::Admitted(payout) => {
                     self.desk.count().admitted += 1;
                     self.reply(&Outcome::Admitted(&payout));
@@ -105,8 +130,7 @@ impl Hand<'_> {
         }
     }
 
-    async fn ask(&self, job: &Job) -> Verdict {
-        let account = AccountId::house();
+    async fn ask(&self, job: &Job, account: &AccountId) -> Verdict {
         let request = AdmitPayouts {
             account: account.clone(),
             key: job.key.clone(),
@@ -120,7 +144,7 @@ impl Hand<'_> {
             return verdict;
         }
         // Each receipt counts its own expiration, and the first one's holds.
-        match office.find(&account, existing).await {
+        match office.find(Some(account), existing).await {
             Ok(Some(found)) if job.was_received_as(&found.payout.order) => {
                 Verdict::Repeated(Box::new(found.payout))
             }

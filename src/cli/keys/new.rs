@@ -1,7 +1,8 @@
-//! `payoutd keys new wallet|journal --out FILE`: a fresh key from the system's randomness.
+//! `payoutd keys new wallet|journal|master --out FILE`: a fresh key from the system's randomness.
 
 use std::path::PathBuf;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use payoutd_actors::domain::{
     journal::JournalKey,
     tron::key::{KeyError, PrivateKey},
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::key_file;
 use crate::cli::{Json, exit::Exit, failure::Failure, terminal::Terminal};
+use crate::identity::vault::Vault;
 
 /// `payoutd keys new KIND --out FILE`
 #[derive(Debug, clap::Args)]
@@ -18,6 +20,7 @@ use crate::cli::{Json, exit::Exit, failure::Failure, terminal::Terminal};
 Examples:
   payoutd keys new wallet --out /etc/payoutd/wallet.key       prints the address: fund it, and name it in wallet.address
   payoutd keys new journal --out /etc/payoutd/journal.pem     prints the public key: give it to who audits
+  payoutd keys new master --out /etc/payoutd/master.key       seals the secrets of API keys; daemons of one store share it
 
 The file is new, mode 0600, and holds the only copy. Keep another where this machine's failure does not reach.")]
 pub(super) struct Args {
@@ -36,6 +39,8 @@ enum Kind {
     Wallet,
     /// Ed25519, PEM PKCS#8: seals the journal, the file of journal.key_file
     Journal,
+    /// AES-256, base64: seals secrets in the database, the file of identity.master_key_file
+    Master,
 }
 
 /// What may be known of the key.
@@ -44,6 +49,7 @@ enum Kind {
 enum Made {
     Wallet { file: PathBuf, address: String },
     Journal { file: PathBuf, public_key_hex: String },
+    Master { file: PathBuf, key_id: String },
 }
 
 impl Args {
@@ -52,6 +58,7 @@ impl Args {
         let made = match self.kind {
             Kind::Wallet => new_wallet_key(self.out)?,
             Kind::Journal => new_journal_key(self.out)?,
+            Kind::Master => new_master_key(self.out)?,
         };
         if self.json.json {
             terminal.json(&made)?;
@@ -60,6 +67,7 @@ impl Args {
         let (file, what, value) = match &made {
             Made::Wallet { file, address } => (file, "address   ", address),
             Made::Journal { file, public_key_hex } => (file, "public key", public_key_hex),
+            Made::Master { file, key_id } => (file, "key id    ", key_id),
         };
         terminal.line(format_args!("wrote       {}", file.display()))?;
         terminal.line(format_args!("{what}  {value}"))?;
@@ -94,6 +102,15 @@ fn new_journal_key(out: PathBuf) -> Result<Made, Failure> {
     let (pem, public_key_hex) = journal_key()?;
     key_file::create(&out, pem.as_bytes())?;
     Ok(Made::Journal { file: out, public_key_hex })
+}
+
+fn new_master_key(out: PathBuf) -> Result<Made, Failure> {
+    let mut text = Zeroizing::new(BASE64_STANDARD.encode(random_32()?.as_slice()));
+    let vault = Vault::of_base64(&text)
+        .map_err(|error| Failure::because(Exit::Software, "cannot use the key that was made", &error))?;
+    text.push('\n');
+    key_file::create(&out, text.as_bytes())?;
+    Ok(Made::Master { file: out, key_id: vault.key_id().to_owned() })
 }
 
 /// A fresh journal key as PEM, and its public half in hex.

@@ -5,6 +5,7 @@ mod breaker;
 mod confirmations;
 mod egress;
 mod http;
+mod identity;
 mod journal;
 mod limits;
 mod log;
@@ -23,6 +24,7 @@ pub use self::{
     confirmations::Confirmations,
     egress::Egress,
     http::Http,
+    identity::Identity,
     journal::Journal,
     limits::Limits,
     log::{Log, LogFormat},

@@ -161,8 +161,8 @@ pub trait Office: Send + Sync {
     /// Takes in an order or a batch. The answers keep the request's order.
     async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted>;
 
-    /// One payout of an account.
-    async fn find(&self, account: &AccountId, id: PayoutId) -> Result<Option<Shown>, Fault>;
+    /// One payout: of an account, or of anybody.
+    async fn find(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Shown>, Fault>;
 
     /// A page of payouts, newest first.
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault>;
@@ -171,7 +171,7 @@ pub trait Office: Send + Sync {
     async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided>;
 
     /// Asks the chain now. `None`: no such payout. [`Fault::Away`] while what must be asked is away (F003-06).
-    async fn verify(&self, account: &AccountId, id: PayoutId) -> Result<Option<Verification>, Fault>;
+    async fn verify(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Verification>, Fault>;
 
     /// The numbers of the house.
     async fn stats(&self) -> Result<Stats, Fault>;

@@ -151,9 +151,10 @@ impl Office for Staffed {
         answer.map_err(|gone| NotAdmitted::Fault(gone.into()))?.map_err(NotAdmitted::Refused)
     }
 
-    async fn find(&self, account: &AccountId, id: PayoutId) -> Result<Option<Shown>, Fault> {
+    async fn find(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Shown>, Fault> {
         let found = self.tools.payouts.find(id).await?;
-        let Some(payout) = found.filter(|payout| payout.account == *account) else { return Ok(None) };
+        let is_theirs = |payout: &Payout| whose.is_none_or(|account| payout.account == *account);
+        let Some(payout) = found.filter(is_theirs) else { return Ok(None) };
         let proof = match payout.stage {
             Stage::Settled => self.tools.payouts.settlement(id).await?,
             _ => None,
@@ -170,8 +171,8 @@ impl Office for Staffed {
         answer.map_err(|gone| NotDecided::Fault(gone.into()))?.map_err(NotDecided::Refused)
     }
 
-    async fn verify(&self, account: &AccountId, id: PayoutId) -> Result<Option<Verification>, Fault> {
-        if self.find(account, id).await?.is_none() {
+    async fn verify(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Verification>, Fault> {
+        if self.find(whose, id).await?.is_none() {
             return Ok(None);
         }
         match self.tools.watcher.ask(VerifyPayout(id)).await? {

@@ -8,7 +8,8 @@ use super::{
     create::{IDEMPOTENT_REPLAYED, key_of, miscounted, not_admitted, not_an_order, taken},
 };
 use crate::{
-    http::{access::Caller, body::JsonBody, door::Door, openapi::OnOrdering, problem::Problem},
+    http::{body::JsonBody, door::Door, openapi::OnOrdering, problem::Problem},
+    identity::Principal,
     wire::payout_order,
 };
 
@@ -30,7 +31,7 @@ use crate::{
 pub async fn create_batch(
     request: HttpRequest,
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request.headers())?;
@@ -39,7 +40,8 @@ pub async fn create_batch(
         Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
     let count = orders.len();
-    let request = AdmitPayouts { account: caller.account, key, orders, batch: true };
+    principal.must_be_let_order(&orders, true)?;
+    let request = AdmitPayouts { account: principal.account().clone(), key, orders, batch: true };
     let admitted = door.office()?.admit(request).await;
     let admitted = admitted.map_err(|why| not_admitted(why, |place| format!("/payouts/{place}")))?;
     let taken = taken(admitted)?;

@@ -18,13 +18,13 @@ use payoutd_actors::{
 use super::body::{OrderBody, PayoutBody};
 use crate::{
     http::{
-        access::Caller,
         body::JsonBody,
         door::Door,
         office::{Fault, NotAdmitted, Office},
         openapi::OnOrdering,
         problem::{Kind, Problem},
     },
+    identity::Principal,
     wire::{
         fields::PROBLEMS_MAX,
         payout_order::{self, NotAnOrder},
@@ -55,7 +55,7 @@ pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 pub async fn create(
     request: HttpRequest,
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request.headers())?;
@@ -63,7 +63,9 @@ pub async fn create(
         Ok(order) => order,
         Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
-    let request = AdmitPayouts { account: caller.account, key, orders: vec![order], batch: false };
+    principal.must_be_let_order(std::slice::from_ref(&order), false)?;
+    let request =
+        AdmitPayouts { account: principal.account().clone(), key, orders: vec![order], batch: false };
     let admitted = door.office()?.admit(request).await.map_err(|why| not_admitted(why, |_| String::new()))?;
     let [(payout, replayed)] = <[_; 1]>::try_from(taken(admitted)?).map_err(|_| miscounted())?;
     let mut response = HttpResponse::Accepted();

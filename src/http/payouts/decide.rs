@@ -6,7 +6,10 @@ use actix_web::{
 };
 use payoutd_actors::{
     admission::{DecidePayout, Decision, DecisionRefusal},
-    domain::payout::{Reason, Refusal, Stage},
+    domain::{
+        identity::AccountId,
+        payout::{Reason, Refusal, Stage},
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,13 +17,14 @@ use utoipa::ToSchema;
 use super::{body::PayoutBody, id_of, unknown};
 use crate::{
     http::{
-        access::Caller,
+        access::Permission,
         body::{JsonBody, OptionalJsonBody},
         door::Door,
         office::{Fault, NotDecided},
         openapi::OnDeciding,
         problem::{Kind, Problem},
     },
+    identity::Principal,
     wire::{
         fields::{Fields, Problems},
         json,
@@ -63,12 +67,12 @@ pub struct ResolveBody {
 )]
 pub async fn cancel(
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    decide(&door, caller, &id, Decision::Cancel).await
+    decide(&door, principal.whose(Permission::PayoutCancel), &id, Decision::Cancel).await
 }
 
 /// Release a held payout
@@ -80,13 +84,13 @@ pub async fn cancel(
 )]
 pub async fn release(
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let by = caller.name.clone();
-    decide(&door, caller, &id, Decision::Release { by }).await
+    let by = principal.name().to_owned();
+    decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Release { by }).await
 }
 
 /// Refuse a held payout for good
@@ -99,12 +103,12 @@ pub async fn release(
 )]
 pub async fn reject(
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let note = read(&body.0, |fields| note_of(fields, "note"))?;
-    decide(&door, caller, &id, Decision::Reject { note }).await
+    decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Reject { note }).await
 }
 
 /// Close a mismatched payout
@@ -119,7 +123,7 @@ pub async fn reject(
 )]
 pub async fn resolve(
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
@@ -131,11 +135,16 @@ pub async fn resolve(
         let note = note_of(fields, "note");
         Some((paid.flatten()?, note?))
     })?;
-    decide(&door, caller, &id, Decision::Resolve { paid, note }).await
+    decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Resolve { paid, note }).await
 }
 
-async fn decide(door: &Door, caller: Caller, id: &str, decision: Decision) -> Result<HttpResponse, Problem> {
-    let request = DecidePayout { id: id_of(id)?, account: caller.account, decision: decision.clone() };
+async fn decide(
+    door: &Door,
+    whose: Option<&AccountId>,
+    id: &str,
+    decision: Decision,
+) -> Result<HttpResponse, Problem> {
+    let request = DecidePayout { id: id_of(id)?, account: whose.cloned(), decision: decision.clone() };
     let payout = door.office()?.decide(request).await.map_err(|why| not_decided(why, &decision))?;
     Ok(HttpResponse::Ok().json(PayoutBody::from(&payout)))
 }
@@ -172,7 +181,7 @@ fn refused(refusal: &Refusal, stage: Stage, decision: &Decision) -> String {
 }
 
 /// A body with nothing in it, or none.
-pub(super) fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
+pub(in crate::http) fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
     body.0.map_or(Ok(()), |bytes| read(&bytes, |_| Some(())))
 }
 

@@ -14,13 +14,14 @@ use utoipa::{IntoParams, ToSchema};
 use super::body::PayoutBody;
 use crate::{
     http::{
-        access::Caller,
+        access::Permission,
         cursor::CursorKey,
         door::Door,
         openapi::{OnListing, words},
         problem::{Kind, Problem},
         query::Parameters,
     },
+    identity::Principal,
     wire::moment,
 };
 
@@ -76,10 +77,15 @@ pub struct PageBody {
     responses((status = 200, description = "A page", body = PageBody), OnListing),
     security(("token" = []))
 )]
-pub async fn list(request: HttpRequest, door: Data<Door>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    request: HttpRequest,
+    door: Data<Door>,
+    principal: Principal,
+) -> Result<HttpResponse, Problem> {
     let key = &door.settings.cursor_key;
     let wanted = Wanted::read(request.query_string(), key)?;
-    let filter = PayoutFilter { account: Some(caller.account), ..wanted.filter.clone() };
+    let filter =
+        PayoutFilter { account: principal.whose(Permission::PayoutRead).cloned(), ..wanted.filter.clone() };
     let payouts = door.office()?.list(&filter, wanted.asked_for()).await?;
     Ok(HttpResponse::Ok().json(wanted.page(payouts, key)))
 }

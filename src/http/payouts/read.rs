@@ -6,7 +6,8 @@ use actix_web::{
 };
 
 use super::{body::PayoutBody, id_of, unknown};
-use crate::http::{access::Caller, door::Door, openapi::OnReadingOne, problem::Problem};
+use crate::http::{access::Permission, door::Door, openapi::OnReadingOne, problem::Problem};
+use crate::identity::Principal;
 
 /// Read a payout
 #[utoipa::path(
@@ -15,8 +16,9 @@ use crate::http::{access::Caller, door::Door, openapi::OnReadingOne, problem::Pr
     responses((status = 200, description = "The payout", body = PayoutBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn read(door: Data<Door>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn read(door: Data<Door>, principal: Principal, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = id_of(&id)?;
-    let shown = door.office()?.find(&caller.account, id).await?.ok_or_else(unknown)?;
+    let shown =
+        door.office()?.find(principal.whose(Permission::PayoutRead), id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(PayoutBody::from(&shown)))
 }

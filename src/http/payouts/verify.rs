@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 
 use super::{decide::nothing_in, id_of, unknown};
 use crate::http::{
-    access::Caller, body::OptionalJsonBody, door::Door, openapi::OnVerifying, problem::Problem,
+    access::Permission, body::OptionalJsonBody, door::Door, openapi::OnVerifying, problem::Problem,
 };
+use crate::identity::Principal;
 
 /// What the chain says of a payout now.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -87,12 +88,13 @@ impl From<Verification> for VerificationBody {
 )]
 pub async fn verify(
     door: Data<Door>,
-    caller: Caller,
+    principal: Principal,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
     let id = id_of(&id)?;
-    let verification = door.office()?.verify(&caller.account, id).await?.ok_or_else(unknown)?;
+    let verification =
+        door.office()?.verify(principal.whose(Permission::PayoutOperate), id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(VerificationBody::from(verification)))
 }

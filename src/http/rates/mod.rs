@@ -20,8 +20,11 @@ use payoutd_actors::{
     rate_limiter::{Asking, RateLimiters, Verdict},
 };
 
+use std::sync::Arc;
+
+use crate::identity::{Means, Principal};
+
 use super::{
-    access::Caller,
     door::Door,
     peer,
     problem::{Kind, Problem},
@@ -60,16 +63,16 @@ pub async fn before_identity(
 ///
 /// # Errors
 /// When a rate of the caller's is used up, or nobody answers for it.
-pub async fn of_caller(
+pub async fn of_principal(
     door: &Door,
     request: &ServiceRequest,
     line: &Line,
-    caller: &Caller,
+    principal: &Principal,
 ) -> Result<(), Problem> {
     let Some(limiters) = door.rates() else { return Ok(()) };
-    let verdict = match asking_of(caller) {
+    let verdict = match asking_of(principal) {
         Some(asking) => limiters.principal(&asking, line.rate).await,
-        None => limiters.token_file(&Whom::named(caller.name.as_str()), line.rate).await,
+        None => limiters.token_file(&Whom::named(principal.name()), line.rate).await,
     };
     judged(request, verdict, Purpose::Charge)
 }
@@ -98,8 +101,11 @@ pub async fn of_account(limiters: &RateLimiters, account: &str) -> Result<(), Pr
 }
 
 /// Who asks, as the rates know them; `None` for the token of `http.token_file`, which has a rate of its own.
-fn asking_of(_: &Caller) -> Option<Asking> {
-    None
+/// The keys of an account share the account's rates; each has its own besides (F001-13).
+fn asking_of(principal: &Principal) -> Option<Asking> {
+    let Means::ApiKey { key_id, rate, .. } = principal.means() else { return None };
+    let api_key = rate.per_minute.map(|per_minute| (Arc::from(key_id.as_str()), per_minute));
+    Some(Asking { whom: Whom::named(principal.account().as_str()), tier: rate.tier, api_key })
 }
 
 /// The address that pays for a request.

@@ -64,6 +64,11 @@ impl SmallOffice {
         self.inner().payouts.len()
     }
 
+    /// Whose payouts were taken in, in their order.
+    pub(crate) fn accounts(&self) -> Vec<String> {
+        self.inner().payouts.iter().map(|payout| payout.account.to_string()).collect()
+    }
+
     /// From now on nothing but this is answered.
     pub(crate) fn breaks(&self, fault: Option<Fault>) {
         self.inner().broken = fault;
@@ -149,8 +154,12 @@ impl Office for SmallOffice {
         }
         let digest: [u8; 32] =
             Sha256::digest(serde_json::to_vec(&(request.batch, &request.orders)).unwrap()).into();
-        let known: Vec<_> =
-            inner.payouts.iter().filter(|payout| payout.idempotency_key == request.key).cloned().collect();
+        let known: Vec<_> = inner
+            .payouts
+            .iter()
+            .filter(|payout| payout.idempotency_key == request.key && payout.account == request.account)
+            .cloned()
+            .collect();
         if let Some(first) = known.first() {
             if first.request_digest != digest {
                 return Err(NotAdmitted::Refused(AdmissionRefusal::KeyReused { existing: first.id }));
@@ -166,16 +175,20 @@ impl Office for SmallOffice {
         Ok(admitted)
     }
 
-    async fn find(&self, account: &AccountId, id: PayoutId) -> Result<Option<Shown>, Fault> {
+    async fn find(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Shown>, Fault> {
         let inner = self.whole()?;
-        let found = inner.payouts.iter().find(|payout| payout.id == id && payout.account == *account);
+        let found = inner
+            .payouts
+            .iter()
+            .find(|payout| payout.id == id && whose.is_none_or(|account| payout.account == *account));
         Ok(found.map(|payout| Shown { payout: payout.clone(), proof: None }))
     }
 
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault> {
         let inner = self.whole()?;
         let wanted = |payout: &&Payout| {
-            filter.stage.is_none_or(|stage| payout.stage == stage)
+            filter.account.as_ref().is_none_or(|account| payout.account == *account)
+                && filter.stage.is_none_or(|stage| payout.stage == stage)
                 && filter.recipient.is_none_or(|recipient| payout.order.recipient == recipient)
                 && (filter.reference.is_none() || payout.order.reference == filter.reference)
                 && filter.before.is_none_or(|before| payout.id < before)
@@ -186,7 +199,10 @@ impl Office for SmallOffice {
 
     async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided> {
         let mut inner = self.whole().map_err(NotDecided::Fault)?;
-        let Some(payout) = inner.payouts.iter_mut().find(|payout| payout.id == request.id) else {
+        let is_theirs =
+            |payout: &Payout| request.account.as_ref().is_none_or(|account| payout.account == *account);
+        let mut payouts = inner.payouts.iter_mut();
+        let Some(payout) = payouts.find(|payout| payout.id == request.id && is_theirs(payout)) else {
             return Err(NotDecided::Refused(DecisionRefusal::Unknown));
         };
         let command = match request.decision {
@@ -207,8 +223,8 @@ impl Office for SmallOffice {
         }
     }
 
-    async fn verify(&self, account: &AccountId, id: PayoutId) -> Result<Option<Verification>, Fault> {
-        let Some(shown) = self.find(account, id).await? else { return Ok(None) };
+    async fn verify(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Verification>, Fault> {
+        let Some(shown) = self.find(whose, id).await? else { return Ok(None) };
         if self.inner().sources_away {
             return Err(Fault::Away {
                 who: "every source that could verify it".to_owned(),

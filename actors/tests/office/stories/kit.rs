@@ -183,7 +183,7 @@ pub(super) async fn decide(
     payout: &Payout,
     decision: Decision,
 ) -> Result<Payout, DecisionRefusal> {
-    let request = DecidePayout { id: payout.id, account: payout.account.clone(), decision };
+    let request = DecidePayout { id: payout.id, account: Some(payout.account.clone()), decision };
     life.office.admission.ask(request).await.unwrap()
 }
 

@@ -1,0 +1,75 @@
+//! `[identity]`: who else may come in.
+
+use crate::config::{
+    forms::{Flag, SecretPath},
+    key::{Fallback, Key},
+    reader::Reader,
+    secret_file::SecretFile,
+};
+
+/// Who else may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Seals what the register must not hold in clear; without it nobody but the house's token comes in.
+    pub master_key_file: Option<SecretFile>,
+    /// Whether an API key's requests are signed where they move money.
+    pub require_signed_requests: bool,
+    /// Whether jobs of the broker are signed.
+    pub require_signed_jobs: bool,
+}
+
+const MASTER_KEY_FILE: Key<SecretPath> = Key {
+    name: "identity.master_key_file",
+    form: SecretPath,
+    fallback: Fallback::Absent {
+        example: "\"master.key\"",
+        without: "there are no API keys: the token of http.token_file alone opens the door, and every job in the queue is done",
+    },
+    about: "The master key (44 characters of base64) that seals the secrets of API keys in the database. `payoutd keys new \
+            master --out FILE` makes one. Daemons of one store have the same. Keep a copy where the database's copies are not: \
+            without it no signature can be checked any more.",
+};
+
+const REQUIRE_SIGNED_REQUESTS: Key<Flag> = Key {
+    name: "identity.require_signed_requests",
+    form: Flag,
+    fallback: Fallback::Is("true"),
+    about: "Whether a request by an API key that moves money, or decides about it, must be signed. A key that leaks from a log \
+            or a proxy then moves nothing by itself.",
+};
+
+const REQUIRE_SIGNED_JOBS: Key<Flag> = Key {
+    name: "identity.require_signed_jobs",
+    form: Flag,
+    fallback: Fallback::Is("true"),
+    about: "Whether a job from the broker must be signed with an API key; one that is not goes to the dead queue. It holds \
+            only where there is a master key: without one nobody could sign.",
+};
+
+impl Identity {
+    pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        reader.section("identity", "Who else may come in: API keys, and what they sign.");
+        let master_key_file = reader.ask_maybe(&MASTER_KEY_FILE);
+        let require_signed_requests = reader.ask(&REQUIRE_SIGNED_REQUESTS);
+        let require_signed_jobs = reader.ask(&REQUIRE_SIGNED_JOBS);
+        if master_key_file.as_ref().is_some_and(Option::is_some) {
+            if require_signed_requests == Some(false) {
+                reader.warn(
+                    "identity.require_signed_requests is false: an API key that leaks moves money by itself"
+                        .to_owned(),
+                );
+            }
+            if require_signed_jobs == Some(false) {
+                reader.warn(
+                    "identity.require_signed_jobs is false: whoever can write to the queue moves money"
+                        .to_owned(),
+                );
+            }
+        }
+        Some(Self {
+            master_key_file: master_key_file?,
+            require_signed_requests: require_signed_requests?,
+            require_signed_jobs: require_signed_jobs?,
+        })
+    }
+}

@@ -1,0 +1,293 @@
+//! The gatekeeper: is what somebody shows a key of this house, used from where it may be, and signed where it must be?
+//!
+//! Every reason why a credential is not believed gets one and the same answer outside (F000-03); which reason it was is counted
+//! and logged. Order: what costs nothing first, the store next, the body last.
+
+use std::{net::IpAddr, sync::Arc};
+
+use payoutd_actors::{
+    domain::access::Permission,
+    ports::{Clock, Register, StoreFault, Use},
+};
+
+use super::{
+    api_key::{ApiKey, KeyText},
+    keyring::Keyring,
+    nonces::Nonces,
+    principal::Principal,
+    signature::{SKEW_S_MAX, Signable, is_nonce, timestamp_s},
+    vault::VaultError,
+};
+
+/// How strict the gatekeeper is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatekeeperSettings {
+    /// Whether whatever moves money, or decides about it, must be signed (F004-38).
+    pub require_signed_requests: bool,
+}
+
+/// What a caller shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What stands behind `Bearer`.
+    pub bearer: Option<&'a str>,
+    /// The signature's headers, where there are any.
+    pub signed: Option<Signed<'a>>,
+    /// Where the caller is.
+    pub peer: Option<IpAddr>,
+}
+
+/// The headers of a signature.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// The key's id.
+    pub key_id: &'a str,
+    /// Unix seconds, as it was sent.
+    pub timestamp: &'a str,
+    /// What is never sent twice.
+    pub nonce: &'a str,
+    /// `v1=` and 64 hex digits.
+    pub signature: &'a str,
+}
+
+/// Why a credential is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Nothing was shown.
+    Nothing,
+    /// What was shown is no credential of any form.
+    Malformed,
+    /// No such key.
+    NoSuchKey,
+    /// Another secret than the key's.
+    WrongSecret,
+    /// It was revoked, or its time is over.
+    Ended,
+    /// The timestamp is too far from now.
+    Skewed,
+    /// Something of what was signed is another.
+    WrongSignature,
+}
+
+impl Unknown {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Nothing,
+        Self::Malformed,
+        Self::NoSuchKey,
+        Self::WrongSecret,
+        Self::Ended,
+        Self::Skewed,
+        Self::WrongSignature,
+    ];
+
+    /// Its word in metrics and logs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing_shown",
+            Self::Malformed => "malformed",
+            Self::NoSuchKey => "no_such_key",
+            Self::WrongSecret => "wrong_secret",
+            Self::Ended => "key_ended",
+            Self::Skewed => "timestamp_skewed",
+            Self::WrongSignature => "wrong_signature",
+        }
+    }
+}
+
+/// Why nobody was let in.
+#[derive(Debug, Clone)]
+pub enum Refused {
+    /// The credential is not believed.
+    Unknown(Unknown),
+    /// The key is good, and not to be used from there (F001-12).
+    Outside,
+    /// The same nonce was sent before (F002-07).
+    Replayed,
+    /// Too much is asked at once.
+    Busy,
+    /// The store does not answer.
+    Store(StoreFault),
+    /// The master key does not open the key's secret.
+    Vault(VaultError),
+}
+
+impl From<Unknown> for Refused {
+    fn from(why: Unknown) -> Self {
+        Self::Unknown(why)
+    }
+}
+
+/// The gatekeeper.
+pub struct Gatekeeper {
+    keyring: Arc<Keyring>,
+    nonces: Nonces,
+    clock: Arc<dyn Clock>,
+    settings: GatekeeperSettings,
+}
+
+/// A key that was shown, and is good so far.
+pub struct Presented {
+    key: Arc<ApiKey>,
+    signed: bool,
+}
+
+impl Presented {
+    /// Whether the body is still to be held against a signature.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.signed
+    }
+}
+
+impl Gatekeeper {
+    /// A gatekeeper with a keyring.
+    #[must_use]
+    pub fn new(
+        keyring: Arc<Keyring>,
+        register: Arc<dyn Register>,
+        clock: Arc<dyn Clock>,
+        settings: GatekeeperSettings,
+    ) -> Self {
+        Self { keyring, nonces: Nonces::new(register), clock, settings }
+    }
+
+    /// The keyring.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The holder of the house's one token. Whoever calls has compared it.
+    #[must_use]
+    pub fn house() -> Principal {
+        Principal::house()
+    }
+
+    /// Whether a permission wants a signature from whoever shows an API key: all that moves money or decides about it.
+    #[must_use]
+    pub fn wants_signature(&self, permission: Permission) -> bool {
+        use Permission::{AuditRead, EventRead, HouseRead, PayoutRead};
+        self.settings.require_signed_requests
+            && !matches!(permission, PayoutRead | HouseRead | EventRead | AuditRead)
+    }
+
+    /// Looks at what is shown, as far as that goes without the body.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn look(&self, shown: &Shown<'_>) -> Result<Presented, Refused> {
+        match (shown.bearer, shown.signed) {
+            (None, None) => Err(Unknown::Nothing.into()),
+            // Two credentials of one request can not both be the caller's word.
+            (Some(_), Some(_)) => Err(Unknown::Malformed.into()),
+            (Some(text), None) => self.by_secret(text, shown.peer).await,
+            (None, Some(signed)) => self.by_id(&signed, shown.peer).await,
+        }
+    }
+
+    /// Whoever has shown a key whose requests need no signature.
+    #[must_use]
+    pub fn let_in(&self, presented: &Presented) -> Principal {
+        self.keyring.note_use(&presented.key.id);
+        Self::principal(&presented.key, false)
+    }
+
+    /// Holds a whole request against its signature; a nonce is used up only by a signature that is right.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn let_in_signed(
+        &self,
+        presented: &Presented,
+        signable: &Signable<'_>,
+        signature: &str,
+    ) -> Result<Principal, Refused> {
+        let key = &presented.key;
+        let secret = self.keyring.secret_of(key).map_err(Refused::Vault)?;
+        if !signable.is_signed_by(&secret, signature) {
+            return Err(Unknown::WrongSignature.into());
+        }
+        let until_ms = self.clock.now_ms().saturating_add(2 * (SKEW_S_MAX + 1) * 1_000);
+        let nonce = Use { what: format!("nonce:{}:{}", key.id, signable.nonce), until_ms };
+        match self.nonces.use_up(nonce).await {
+            None => Err(Refused::Busy),
+            Some(Err(fault)) => Err(Refused::Store(fault)),
+            Some(Ok(false)) => Err(Refused::Replayed),
+            Some(Ok(true)) => {
+                self.keyring.note_use(&key.id);
+                Ok(Self::principal(key, true))
+            }
+        }
+    }
+
+    /// Holds a job against its signature. A job may wait in its queue for long and come more than once: it is its idempotency
+    /// key, under the signature, that is good for one payout; so there is no nonce to use up, and only a moment ahead of ours
+    /// is refused.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn let_in_job(
+        &self,
+        signed: &Signed<'_>,
+        signable: &Signable<'_>,
+    ) -> Result<Principal, Refused> {
+        let sent_s =
+            timestamp_s(signed.timestamp).filter(|_| is_nonce(signed.nonce)).ok_or(Unknown::Malformed)?;
+        if sent_s > self.clock.now_ms() / 1_000 + SKEW_S_MAX {
+            return Err(Unknown::Skewed.into());
+        }
+        let key = self.good_key(signed.key_id).await?;
+        let secret = self.keyring.secret_of(&key).map_err(Refused::Vault)?;
+        if !signable.is_signed_by(&secret, signed.signature) {
+            return Err(Unknown::WrongSignature.into());
+        }
+        self.keyring.note_use(&key.id);
+        Ok(Self::principal(&key, true))
+    }
+
+    async fn by_secret(&self, text: &str, peer: Option<IpAddr>) -> Result<Presented, Refused> {
+        let text = KeyText::parse(text).ok_or(Unknown::Malformed)?;
+        let key = self.keyring.find(text.id()).await.map_err(Refused::Store)?.ok_or(Unknown::NoSuchKey)?;
+        // The secret before the key's standing: only its holder hears more than that it is not known.
+        if !key.has_secret(text.secret()) {
+            return Err(Unknown::WrongSecret.into());
+        }
+        self.must_be_good(&key)?;
+        must_be_within(&key, peer)?;
+        Ok(Presented { key, signed: false })
+    }
+
+    async fn by_id(&self, signed: &Signed<'_>, peer: Option<IpAddr>) -> Result<Presented, Refused> {
+        let sent_s =
+            timestamp_s(signed.timestamp).filter(|_| is_nonce(signed.nonce)).ok_or(Unknown::Malformed)?;
+        if (self.clock.now_ms() / 1_000 - sent_s).abs() > SKEW_S_MAX {
+            return Err(Unknown::Skewed.into());
+        }
+        let key = self.good_key(signed.key_id).await?;
+        if !key.networks.have(peer) {
+            // Nothing is proved yet: a stranger who guessed an id learns nothing of its networks.
+            return Err(Unknown::WrongSignature.into());
+        }
+        Ok(Presented { key, signed: true })
+    }
+
+    async fn good_key(&self, id: &str) -> Result<Arc<ApiKey>, Refused> {
+        let key = self.keyring.find(id).await.map_err(Refused::Store)?.ok_or(Unknown::NoSuchKey)?;
+        self.must_be_good(&key)?;
+        Ok(key)
+    }
+
+    fn must_be_good(&self, key: &ApiKey) -> Result<(), Unknown> {
+        if key.is_good_at(self.clock.now_ms()) { Ok(()) } else { Err(Unknown::Ended) }
+    }
+
+    fn principal(key: &ApiKey, signed: bool) -> Principal {
+        Principal::key(&key.id, key.account.clone(), key.grants.clone(), key.rate, signed)
+    }
+}
+
+fn must_be_within(key: &ApiKey, peer: Option<IpAddr>) -> Result<(), Refused> {
+    if key.networks.have(peer) { Ok(()) } else { Err(Refused::Outside) }
+}

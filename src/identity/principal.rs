@@ -1,0 +1,157 @@
+//! Whoever was let in.
+
+use payoutd_actors::domain::{
+    access::{Detail, Grant, Grants, Permission, Reach, Role, Routes},
+    identity::AccountId,
+    order::Order,
+    rates::Tier,
+};
+
+/// How often the holder of a key may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRate {
+    /// Over all routes, together with the other keys of the account.
+    pub tier: Tier,
+    /// By this key alone, requests a minute (F001-13).
+    pub per_minute: Option<u16>,
+}
+
+/// What somebody has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// The token of `http.token_file`.
+    HouseToken,
+    /// An API key, by its id.
+    ApiKey {
+        /// Which.
+        key_id: String,
+        /// Whether the request was signed with it.
+        signed: bool,
+        /// How often it may ask.
+        rate: KeyRate,
+    },
+}
+
+impl Means {
+    /// Its word in the journal and in logs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::HouseToken => "house_token",
+            Self::ApiKey { .. } => "api_key",
+        }
+    }
+}
+
+/// Whoever was let in: whose money they spend, what they may do, and how they proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    name: String,
+    account: AccountId,
+    role: Role,
+    grants: Grants,
+    means: Means,
+}
+
+impl Principal {
+    /// The holder of the one token: the house itself, which may do everything.
+    pub(super) fn house() -> Self {
+        Self {
+            name: "house".to_owned(),
+            account: AccountId::house(),
+            role: Role::Admin,
+            grants: Role::Admin.grants(),
+            means: Means::HouseToken,
+        }
+    }
+
+    /// The holder of an API key.
+    pub(super) fn key(key_id: &str, account: AccountId, grants: Grants, rate: KeyRate, signed: bool) -> Self {
+        Self {
+            name: format!("key:{key_id}"),
+            account,
+            role: Role::Service,
+            grants,
+            means: Means::ApiKey { key_id: key_id.to_owned(), signed, rate },
+        }
+    }
+
+    /// What the journal, the logs and the rates call them.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose money they spend: the scope of their idempotency keys.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// What they are.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How they proved who they are.
+    #[must_use]
+    pub fn means(&self) -> &Means {
+        &self.means
+    }
+
+    /// Their grant of a permission.
+    #[must_use]
+    pub fn grant(&self, permission: Permission) -> Option<&Grant> {
+        self.grants.get(permission)
+    }
+
+    /// The first of some orders that they may not give, with the reason.
+    ///
+    /// # Errors
+    /// What their grant leaves out: a route, or more than one at once.
+    pub fn may_order(&self, orders: &[Order], batch: bool) -> Result<(), String> {
+        let Some(grant) = self.grant(Permission::PayoutCreate) else {
+            return Err(format!("`{}` is not granted", Permission::PayoutCreate.word()));
+        };
+        if batch && !grant.batch {
+            return Err("payouts are granted one at a time, not in batches".to_owned());
+        }
+        let beyond = orders.iter().find(|order| !grant.routes.has(order.route));
+        match beyond {
+            Some(order) => Err(format!("the route `{}` is not granted", order.route.word())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether something of an account is within the reach of a permission.
+    #[must_use]
+    pub fn reaches(&self, permission: Permission, account: &AccountId) -> bool {
+        self.grant(permission).is_some_and(|grant| match grant.reach {
+            Reach::All => true,
+            // Nodes are told by people's and keys' own records; until an account has a node, it is alone in it.
+            Reach::Own | Reach::Node => self.account == *account,
+        })
+    }
+
+    /// Whose payouts a list shows: `None` for everybody's.
+    #[must_use]
+    pub fn whose(&self, permission: Permission) -> Option<&AccountId> {
+        match self.grant(permission).map(|grant| grant.reach) {
+            Some(Reach::All) => None,
+            Some(Reach::Own | Reach::Node) | None => Some(&self.account),
+        }
+    }
+
+    /// Whether they see all of the house's numbers.
+    #[must_use]
+    pub fn sees_everything(&self) -> bool {
+        self.grant(Permission::HouseRead).is_some_and(|grant| grant.detail == Detail::Full)
+    }
+
+    /// The routes that they may order on.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        self.grant(Permission::PayoutCreate).map_or(Routes::NONE, |grant| grant.routes)
+    }
+}
