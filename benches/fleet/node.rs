@@ -8,7 +8,7 @@ use payoutd_actors::ports::ChainNode;
 use reqwest::Url;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Child;
+use std::process::{Child, ChildStdout};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A network in a process of its own.
 pub(crate) struct Node {
     process: Child,
+    /// Held open: it says good-bye.
+    _said: BufReader<ChildStdout>,
     /// Its nodes.
     pub(crate) urls: Vec<String>,
 }
@@ -27,8 +29,9 @@ impl Node {
     pub(crate) fn start() -> Self {
         let mut process = stage::keep_playing(&Part::Node);
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { process, urls: serde_json::from_str(&line).unwrap() }
+        let mut said = BufReader::new(process.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        Self { process, _said: said, urls: serde_json::from_str(&line).unwrap() }
     }
 
     /// Its standard input ends, and so does it.

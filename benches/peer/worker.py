@@ -3,7 +3,8 @@
 It is what payoutd is held against in `cargo bench --bench fleet`, and it works: on a good day each job is paid once, and a
 payout is settled when its transfer stands in a solidified block with the result SUCCESS. Jobs are worked on concurrently,
 connections are pooled, and blocks are read once for all transfers in them. What it has none of: an answer to a crash between
-two steps, a second source, limits, a journal, forks, a node that lies.
+two steps, a second source, limits, a journal, forks, a node that lies. Transactions are built here, upon a block that is
+asked for now and then, so that a payout costs the node one request.
 
     python worker.py          with AMQP_URL, QUEUE, POSTGRES_URL, SCHEMA, NODE_URL, USDT, WALLET, WALLET_KEY
 """
@@ -19,7 +20,8 @@ from tronpy import AsyncTron
 from tronpy.keys import PrivateKey
 from tronpy.providers import AsyncHTTPProvider
 
-PREFETCH = 100
+# More would only keep the watcher waiting for its turn.
+PREFETCH = 32
 CONNECTIONS = 16
 LOOK_EVERY_S = 0.2
 FEE_LIMIT_SUN = 100_000_000
@@ -50,6 +52,7 @@ class Worker:
         self.wallet = os.environ["WALLET"]
         self.key = PrivateKey(bytes.fromhex(os.environ["WALLET_KEY"]))
         self.waiting = {}
+        self.ref_block_id = None
 
     async def on_job(self, message):
         order = json.loads(message.body)
@@ -66,31 +69,37 @@ class Worker:
 
     async def pay(self, key, recipient, amount):
         builder = await self.usdt.functions.transfer(recipient, amount)
-        transaction = await builder.with_owner(self.wallet).fee_limit(FEE_LIMIT_SUN).build()
+        builder = builder.with_owner(self.wallet).fee_limit(FEE_LIMIT_SUN)
+        transaction = await builder.build(offline=True, ref_block_id=self.ref_block_id)
         transaction = transaction.sign(self.key)
         await self.pool.execute(
             "UPDATE payout SET status = 'signed', txid = $2, raw_data = $3, updated_at = now() WHERE key = $1",
             key, transaction.txid, json.dumps(transaction.to_json()["raw_data"]),
         )
         self.waiting[transaction.txid] = key
-        await transaction.broadcast()
+        await self.tron.broadcast(transaction)
         # The watcher may have seen it in a block already.
         await self.pool.execute(
             "UPDATE payout SET status = 'broadcast', updated_at = now() WHERE key = $1 AND status = 'signed'", key
         )
 
-    async def watch(self):
-        last = await self.tron.get_latest_solid_block_number()
+    async def look(self):
+        """The newest solidified block: what new transactions refer to, and how far settling goes."""
+        block = await self.tron.get_latest_solid_block()
+        self.ref_block_id = block["blockID"]
+        return block["block_header"]["raw_data"]["number"]
+
+    async def watch(self, last):
         while True:
-            solid = await self.tron.get_latest_solid_block_number()
-            for number in range(last + 1, solid + 1):
-                infos = await self.tron.provider.make_request(
-                    "walletsolidity/gettransactioninfobyblocknum", {"num": number}
-                )
-                ours = [info for info in infos if info["id"] in self.waiting]
-                await asyncio.gather(*(self.settle(number, info) for info in ours))
+            solid = await self.look()
+            await asyncio.gather(*(self.read_block(number) for number in range(last + 1, solid + 1)))
             last = solid
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def read_block(self, number):
+        infos = await self.tron.provider.make_request("walletsolidity/gettransactioninfobyblocknum", {"num": number})
+        ours = [info for info in infos if info["id"] in self.waiting]
+        await asyncio.gather(*(self.settle(number, info) for info in ours))
 
     async def settle(self, number, info):
         status = "settled" if info["receipt"]["result"] == "SUCCESS" else "failed"
@@ -114,8 +123,9 @@ async def main():
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=PREFETCH)
         queue = await channel.get_queue(os.environ["QUEUE"], ensure=False)
+        last = await worker.look()
         await queue.consume(worker.on_job)
-        await worker.watch()
+        await worker.watch(last)
 
 
 asyncio.run(main())
