@@ -9,9 +9,13 @@ use payoutd_actors::{
     domain::{journal::Checkpoint, outbox::OutboxEvent},
     ports::{BusFault, EventBus},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
-use super::{Backoff, Broker, Link, Publisher, ensure, publisher::Message, topology};
+use super::{
+    Backoff, Broker, Link, Publisher, ensure,
+    publisher::{CONFIRM_WITHIN, Message},
+    topology,
+};
 use crate::{
     config::Amqp,
     wire::cloud_event::{CLOUD_EVENT_JSON, CloudEvent},
@@ -81,13 +85,21 @@ impl AmqpBus {
         if !open.publisher.as_ref().is_some_and(|(_, publisher)| publisher.is_open()) {
             open.publisher = None;
             let connection = self.broker.connect("events").await.map_err(|why| why.to_string())?;
-            let notes =
-                ensure(&connection, &self.declarations, self.declare).await.map_err(|why| why.to_string())?;
-            let publisher = Publisher::open(&connection).await.map_err(|why| why.to_string())?;
+            let (notes, publisher) =
+                timeout(CONFIRM_WITHIN, self.begin(&connection)).await.unwrap_or_else(|_| {
+                    Err(format!("the broker says nothing for {} s", CONFIRM_WITHIN.as_secs()))
+                })?;
             self.link.up((!notes.is_empty()).then(|| notes.join("; ")));
             open.publisher = Some((connection, publisher));
         }
         open.publisher.as_ref().map(|(_, publisher)| publisher).ok_or_else(|| "no channel".to_owned())
+    }
+
+    async fn begin(&self, connection: &Connection) -> Result<(Vec<String>, Publisher), String> {
+        let notes =
+            ensure(connection, &self.declarations, self.declare).await.map_err(|why| why.to_string())?;
+        let publisher = Publisher::open(connection).await.map_err(|why| why.to_string())?;
+        Ok((notes, publisher))
     }
 }
 

@@ -35,6 +35,7 @@ pub mod intake;
 pub mod job;
 pub mod link;
 pub mod publisher;
+mod pulse;
 pub mod reply;
 pub mod topology;
 pub mod verdict;

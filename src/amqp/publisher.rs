@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::ShortString,
 };
 use thiserror::Error;
+use tokio::time::timeout;
 
-/// How long the broker may take to confirm. A quorum that has lost its majority confirms nothing.
-pub const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+/// How long the broker may say nothing while something waits for its word. A quorum that has lost its majority confirms nothing.
+pub const CONFIRM_WITHIN: Duration = Duration::from_secs(4);
 
 const NO_CONFIRM: &str = "no confirmation came";
 
@@ -72,22 +72,20 @@ impl Publisher {
         messages: Vec<Message>,
     ) -> Result<(), NotPublished> {
         let lost = |why: lapin::Error| NotPublished::Lost(why.to_string());
-        let published = async {
-            let mut confirms = Vec::with_capacity(messages.len());
-            for Message { routing_key, body, properties } in messages {
-                let options = BasicPublishOptions::default();
-                let sent =
-                    self.channel.basic_publish(exchange.clone(), routing_key, options, &body, properties);
-                confirms.push(sent.await.map_err(lost)?);
-            }
-            try_join_all(confirms).await.map_err(lost)
-        };
-        match tokio::time::timeout(CONFIRM_WITHIN, published).await {
-            Err(_) => Err(NotPublished::Lost(NO_CONFIRM.to_owned())),
-            Ok(Ok(answers)) if answers.iter().all(Confirmation::is_ack) => Ok(()),
-            Ok(Ok(_)) => Err(NotPublished::NotTaken),
-            Ok(Err(why)) => Err(why),
+        let silent = |_| NotPublished::Lost(NO_CONFIRM.to_owned());
+        let mut confirms = Vec::with_capacity(messages.len());
+        for Message { routing_key, body, properties } in messages {
+            let options = BasicPublishOptions::default();
+            let sent = self.channel.basic_publish(exchange.clone(), routing_key, options, &body, properties);
+            confirms.push(timeout(CONFIRM_WITHIN, sent).await.map_err(silent)?.map_err(lost)?);
         }
+        let mut all_taken = true;
+        for confirm in confirms {
+            // A long batch may take its time, as long as the broker goes on confirming.
+            let answer = timeout(CONFIRM_WITHIN, confirm).await.map_err(silent)?.map_err(lost)?;
+            all_taken &= answer.is_ack();
+        }
+        if all_taken { Ok(()) } else { Err(NotPublished::NotTaken) }
     }
 
     /// Puts a message into a queue, by the default exchange. `mandatory`: a queue that is not there is an error.
@@ -111,7 +109,7 @@ impl Publisher {
                 .await
                 .map_err(lost)
         };
-        match tokio::time::timeout(CONFIRM_WITHIN, published).await {
+        match timeout(CONFIRM_WITHIN, published).await {
             Err(_) => Err(NotPublished::Lost(NO_CONFIRM.to_owned())),
             // An unroutable message is confirmed, with itself inside.
             Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)))) => Err(NotPublished::Unroutable),

@@ -10,6 +10,10 @@ use crate::telemetry::Chain;
 
 /// Finds out about a peer that vanished without a word.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+/// The same on a connection that many questions share: without it each of them would wait in vain for its own time.
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(2);
+/// How long such a ping may take.
+const HTTP2_PING_WITHIN: Duration = Duration::from_secs(2);
 /// No more is set aside for an answer because of what its header promises.
 const RESERVE_BYTES_MAX: usize = 1 << 20;
 
@@ -40,6 +44,8 @@ impl Direct {
             .pool_idle_timeout(limits.idle_timeout)
             .tcp_nodelay(true)
             .tcp_keepalive(TCP_KEEPALIVE)
+            .http2_keep_alive_interval(HTTP2_PING_EVERY)
+            .http2_keep_alive_timeout(HTTP2_PING_WITHIN)
             .http2_adaptive_window(true);
         let encrypted = addresses.iter().any(|address| address.scheme() == "https");
         let builder = if encrypted { builder } else { builder.tls_certs_only([]) };

@@ -16,7 +16,7 @@ use crate::kit::{
     daemon::Daemon,
     desk::Desk,
     network::Network,
-    own_broker::OwnBroker,
+    own_service::OwnService,
 };
 
 /// A desk whose daemon has this broker too.
@@ -173,7 +173,7 @@ async fn dead_jobs_are_listed_explained_requeued_and_discarded() {
 #[actix_rt::test]
 async fn a_broker_that_is_restarted_under_load_loses_no_job() {
     const JOBS: usize = 200;
-    let Some(broker) = OwnBroker::start("") else { return };
+    let Some(broker) = OwnService::broker("") else { return };
     let network = Network::of_two_nodes();
     let mut queues = Queues::at(&broker.url()).await;
     let desk = with_broker(&queues, &network);
@@ -195,7 +195,7 @@ async fn a_broker_that_is_restarted_under_load_loses_no_job() {
 #[actix_rt::test]
 async fn no_job_is_held_while_the_chain_is_away() {
     let settings = "-rabbit consumer_timeout 3000 -rabbit channel_tick_interval 500";
-    let Some(broker) = OwnBroker::start(settings) else { return };
+    let Some(broker) = OwnService::broker(settings) else { return };
     let network = Network::of_two_nodes();
     let queues = Queues::at(&broker.url()).await;
     let desk = with_broker(&queues, &network);

@@ -21,7 +21,7 @@ use super::{
     replier,
 };
 use crate::{
-    amqp::{ack_line::AckLine, backoff::Backoff, declare, publisher::Publisher, topology},
+    amqp::{ack_line::AckLine, backoff::Backoff, declare, publisher::Publisher, pulse, topology},
     telemetry::names,
 };
 
@@ -32,6 +32,8 @@ const GATHER_MAX: usize = 200;
 const HOLD_MAX: Duration = Duration::from_secs(25);
 /// How often a house that could not take jobs in is asked whether it can.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// How long the queues and the channels of a new connection may take.
+const BEGIN_WITHIN: Duration = Duration::from_secs(4);
 /// A session that lasted so long began well: the next wait is a short one.
 const BEGAN_WELL: Duration = Duration::from_secs(5);
 /// How long answers that are under way, and the farewell, are waited for at the end.
@@ -96,11 +98,13 @@ async fn session(desk: &Rc<Desk>) -> Ended {
     };
     let replier = replier::send(&connection, to_be_sent);
     tokio::pin!(replier);
+    let pulse = pulse::until_silent(&connection);
     let ended = tokio::select! {
         ended = shift.run(consumer) => ended,
         // It ends only when nobody answers any more, which is after the shift.
         () = &mut replier => Ended::Lost("the answers ended".to_owned()),
         never = depth::watch(&connection, &desk.tools.config) => match never {},
+        why = pulse => Ended::Lost(why),
     };
     drop(shift);
     if matches!(ended, Ended::Closed) {
@@ -124,8 +128,15 @@ async fn begin(desk: &Desk) -> Result<Begun, String> {
     while !desk.house_is_open().await {
         tokio::time::sleep(ASK_AGAIN).await;
     }
-    let config = &desk.tools.config;
     let connection = desk.tools.broker.connect("jobs").await.map_err(|why| why.to_string())?;
+    match timeout(BEGIN_WITHIN, begin_on(desk, connection)).await {
+        Ok(begun) => begun,
+        Err(_) => Err(format!("the broker says nothing for {} s", BEGIN_WITHIN.as_secs())),
+    }
+}
+
+async fn begin_on(desk: &Desk, connection: Connection) -> Result<Begun, String> {
+    let config = &desk.tools.config;
     let needed = topology::jobs(config);
     let notes = declare::ensure(&connection, &needed, config.declare).await.map_err(|why| why.to_string())?;
     let lost = |why: lapin::Error| why.to_string();

@@ -118,9 +118,10 @@ const DECLARE: Key<Flag> = Key {
 const HEARTBEAT_S: Key<Seconds> = Key {
     name: "amqp.heartbeat_s",
     form: Seconds { from: 2, to: 600 },
-    fallback: Fallback::Is("10"),
+    fallback: Fallback::Is("2"),
     about: "How often both sides say that they are there. A connection that was cut without a word is known as lost after \
-            twice that time.",
+            twice that time; until then the broker keeps the jobs that it had handed out there. The daemon asks the broker \
+            for a sign of life every second besides.",
 };
 
 impl Amqp {

@@ -57,17 +57,18 @@ const CONNECTIONS_MAX: Key<Count> = Key {
 const STATEMENT_TIMEOUT_MS: Key<Millis> = Key {
     name: "store.statement_timeout_ms",
     form: Millis { from: 1_000, to: 600_000 },
-    fallback: Fallback::Is("30000"),
+    fallback: Fallback::Is("4500"),
     about: "How long a statement may take on a PostgreSQL before it is given up. All of them are short; one that takes long \
-            is a database in trouble, and giving up frees what it holds.",
+            is a database in trouble, and giving up frees what it holds. An answer that does not come is waited for half a \
+            second longer: then the wire is silent, and another connection is made.",
 };
 
 const LOCK_TIMEOUT_MS: Key<Millis> = Key {
     name: "store.lock_timeout_ms",
     form: Millis { from: 500, to: 60_000 },
-    fallback: Fallback::Is("10000"),
+    fallback: Fallback::Is("4000"),
     about: "How long a statement waits on a PostgreSQL for its turn. It must outlast a daemon that stops in the middle of a \
-            write: the database ends such a write after 4 seconds.",
+            write: the database ends such a write after 3 seconds.",
 };
 
 impl Store {

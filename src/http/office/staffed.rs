@@ -292,9 +292,13 @@ fn part_of_dependency(name: &str, (breaker, last_answer): (Breaker, Option<LastA
     part(name, health, Some(&detail))
 }
 
-/// The broker, by the worst of the connections to it; nothing where there is none.
+/// The broker, by the worst of the connections to it; nothing where there is none. One that was never wanted (events go out by
+/// another daemon of the fleet) says nothing beside one that was.
 fn part_of_links(links: &[Link]) -> Option<Component> {
-    let of_each = links.iter().map(|link| match link.state() {
+    let states = links.iter().map(Link::state);
+    let (tried, not_yet): (Vec<_>, Vec<_>) = states.partition(|state| *state != LinkState::Starting);
+    let told = if tried.is_empty() { not_yet } else { tried };
+    let of_each = told.into_iter().map(|state| match state {
         LinkState::Up(None) => (Health::Up, None),
         LinkState::Up(Some(_)) => {
             (Health::Degraded, Some("a queue or exchange is other than wanted; /v1/admin/actors says how"))
@@ -373,7 +377,9 @@ mod tests {
     fn the_broker_is_as_its_worst_connection() {
         assert_eq!(part_of_links(&[]), None);
         let (jobs, events) = (Link::new("jobs"), Link::new("events"));
+        assert_eq!(part_of_links(&[jobs.clone(), events.clone()]).unwrap().health, Health::Unknown);
         jobs.up(None);
+        assert_eq!(part_of_links(&[jobs.clone(), events.clone()]).unwrap().health, Health::Up);
         events.down("Connection refused by 10.0.0.7");
         let part = part_of_links(&[jobs.clone(), events.clone()]).unwrap();
         assert_eq!((part.name.as_str(), part.health), ("amqp", Health::Down));

@@ -48,12 +48,20 @@ pub(super) async fn pass_to(connection: &mut PgConnection, at_ms: i64) -> Result
 #[async_trait]
 impl House for PostgresStore {
     async fn facts(&self) -> Result<HouseFacts, StoreFault> {
-        let facts = facts(&mut *self.reader().await?).await?;
+        let mut reader = self.reader().await?;
+        let told = self.waited_for(facts(reader.ask()?)).await;
+        let facts = reader.back(told)?;
         self.passed(facts.latest_ms);
         Ok(facts)
     }
 
     async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
+        self.written(self.alter(changes, now_ms)).await
+    }
+}
+
+impl PostgresStore {
+    async fn alter(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
         let mut write = self.begin().await?;
         let pen = self.take_pen(&mut write).await?;
         for role in changes.iter().filter_map(role_of).collect::<BTreeSet<_>>() {

@@ -7,7 +7,7 @@ use payoutd_actors::{
 };
 use sqlx::{Executor, PgConnection};
 
-use super::{PostgresStore, cells, cells::Cells, fault, reads, roles, rows::column};
+use super::{PostgresStore, cells, cells::Cells, fault, roles, rows::column};
 
 const ADD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash) \
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])";
@@ -66,30 +66,33 @@ impl Chapter {
 impl Journal for PostgresStore {
     async fn records(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, StoreFault> {
         let question = sqlx::query(RECORDS).bind(from_seq).bind(i64::from(limit));
-        let records = |store: Self| async move {
-            let rows = store.inner.pool.fetch_all(question).await.map_err(fault::of)?;
-            rows.iter().map(cells::record).collect()
-        };
+        let records =
+            |store: Self| async move { store.rows(question).await?.iter().map(cells::record).collect() };
         self.apart(records).await
     }
 
     async fn last_seq(&self) -> Result<i64, StoreFault> {
-        let row = self.inner.pool.fetch_one(sqlx::query(LAST_SEQ)).await.map_err(fault::of)?;
-        Cells::of(&row).take()
+        let rows = self.rows(sqlx::query(LAST_SEQ)).await?;
+        rows.first().map_or(Ok(0), |row| Cells::of(row).take())
     }
 
     async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {
         let question = sqlx::query(SEALS).bind(from_seal_no).bind(i64::from(limit));
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+        let rows = self.rows(question).await?;
         rows.iter().map(cells::seal).collect()
     }
 
     async fn last_seal(&self) -> Result<Option<Seal>, StoreFault> {
-        let row = reads::one(&mut *self.reader().await?, sqlx::query(LAST_SEAL)).await?;
-        row.as_ref().map(cells::seal).transpose()
+        self.rows(sqlx::query(LAST_SEAL)).await?.first().map(cells::seal).transpose()
     }
 
     async fn put_seal(&self, seal: Seal) -> Result<bool, StoreFault> {
+        self.written(self.put(seal)).await
+    }
+}
+
+impl PostgresStore {
+    async fn put(&self, seal: Seal) -> Result<bool, StoreFault> {
         let mut write = self.begin().await?;
         roles::check(self, write.connection()?, Role::AuditWriter).await?;
         let put = sqlx::query(PUT_SEAL)

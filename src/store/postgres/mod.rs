@@ -28,6 +28,7 @@ mod house;
 mod journal;
 mod migrations;
 mod payouts;
+mod reader;
 #[allow(clippy::duplicate_mod, reason = "one file for both engines; `engine` makes the difference")]
 #[path = "../reads.rs"]
 mod reads;
@@ -51,7 +52,7 @@ use std::{
 
 use payoutd_actors::ports::{Role, Roles, StoreFault};
 use sqlx::{
-    ConnectOptions, Executor, PgPool,
+    ConnectOptions, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -72,7 +73,7 @@ pub struct PostgresSettings {
     pub connections_max: u32,
     /// How long a caller waits for one of them, ms.
     pub wait_ms_max: u32,
-    /// How long a statement may take, ms.
+    /// How long a statement may take, ms. An answer, and a write as a whole, is waited for hardly longer ([`reader`]).
     pub statement_ms_max: u32,
     /// How long a statement waits for a lock, ms.
     pub lock_ms_max: u32,
@@ -85,10 +86,10 @@ impl Default for PostgresSettings {
     fn default() -> Self {
         Self {
             connections_max: 16,
-            wait_ms_max: 10_000,
-            statement_ms_max: 30_000,
-            lock_ms_max: 10_000,
-            idle_in_transaction_ms_max: 4_000,
+            wait_ms_max: 4_000,
+            statement_ms_max: 4_500,
+            lock_ms_max: 4_000,
+            idle_in_transaction_ms_max: 3_000,
         }
     }
 }
@@ -109,6 +110,8 @@ struct Inner {
     tokens: Mutex<roles::Tokens>,
     store_id: String,
     versions: Versions,
+    /// How long an answer is waited for.
+    answer_within: Duration,
     /// The latest moment that is known to be written, unix ms.
     latest_ms: AtomicI64,
     /// It was opened for looking and never writes.
@@ -132,7 +135,7 @@ impl PostgresStore {
         // Whoever is second waits until the first has migrated, however long that takes.
         let patient = PostgresSettings { statement_ms_max: 0, lock_ms_max: 0, ..settings };
         let mut connection =
-            session(options.clone(), patient, false).connect().await.map_err(|why| fault(fault::of(why)))?;
+            reached(session(options.clone(), patient, false), settings).await.map_err(fault)?;
         let versions = migrations::run(name, &mut connection).await?;
         let born = house::born(&mut connection).await.map_err(fault)?;
         books::forget_old_minutes(&mut connection, born.latest_ms).await.map_err(fault)?;
@@ -151,7 +154,7 @@ impl PostgresStore {
     ) -> Result<Self, StoreOpenError> {
         let fault = |source| StoreOpenError::Fault { store: name.to_owned(), source };
         let mut connection =
-            session(options.clone(), settings, true).connect().await.map_err(|why| fault(fault::of(why)))?;
+            reached(session(options.clone(), settings, true), settings).await.map_err(fault)?;
         let versions = migrations::check(name, &mut connection).await?;
         let born = house::known(&mut connection).await.map_err(fault)?;
         writer::close(connection).await;
@@ -183,6 +186,7 @@ impl PostgresStore {
             tokens: Mutex::default(),
             store_id,
             versions,
+            answer_within: reader::answer_within(settings),
             latest_ms: AtomicI64::new(latest_ms),
             is_onlooker,
         };
@@ -223,10 +227,10 @@ impl PostgresStore {
             for role in Role::ALL {
                 let _ = self.leave_role(role).await;
             }
-            let let_go = sqlx::query(LET_GO).bind(&self.inner.holder);
-            let _ = self.inner.pool.execute(let_go).await;
+            let _ = self.rows(sqlx::query(LET_GO).bind(&self.inner.holder)).await;
         }
-        self.inner.pool.close().await;
+        // A connection that does not answer is not waited for: it ends with the process.
+        let _ = tokio::time::timeout(self.inner.answer_within, self.inner.pool.close()).await;
     }
 
     /// The later of known and present time, unix ms (F000-17: a clock that is set back opens no window twice). What is written
@@ -238,6 +242,15 @@ impl PostgresStore {
     /// Notes that a moment was written.
     fn passed(&self, at_ms: i64) {
         self.inner.latest_ms.fetch_max(at_ms, Ordering::AcqRel);
+    }
+}
+
+/// A connection of its own, or the word that there is none.
+async fn reached(session: PgConnectOptions, settings: PostgresSettings) -> Result<PgConnection, StoreFault> {
+    let within = Duration::from_millis(settings.wait_ms_max.into());
+    match tokio::time::timeout(within, session.connect()).await {
+        Ok(connected) => connected.map_err(fault::of),
+        Err(_) => Err(StoreFault::Away("no connection in time".to_owned())),
     }
 }
 

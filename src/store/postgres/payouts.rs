@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{PostgresStore, cells::Cells, reads, reads::Question, rows, rows::column, sql};
 use async_trait::async_trait;
 use payoutd_actors::{
     domain::{
@@ -18,27 +19,28 @@ use payoutd_actors::{
     },
 };
 use serde::Deserialize;
-use sqlx::{Executor, Postgres, pool::PoolConnection};
-
-use super::{PostgresStore, cells::Cells, fault, reads, reads::Question, rows, rows::column, sql};
 
 /// Below every id, and above: ids are lower-case hex.
 const LOWEST: &str = "";
 const HIGHEST: &str = "~";
 
 impl PostgresStore {
-    /// A connection that reads.
-    pub(super) async fn reader(&self) -> Result<PoolConnection<Postgres>, StoreFault> {
-        self.inner.pool.acquire().await.map_err(fault::of)
-    }
-
     async fn whole(&self, question: Question<'static>) -> Result<Vec<Payout>, StoreFault> {
-        self.apart(|store| async move { reads::payouts(&mut *store.reader().await?, question).await }).await
+        let whole = |store: Self| async move {
+            let mut reader = store.reader().await?;
+            let found = store.waited_for(reads::payouts(reader.ask()?, question)).await;
+            reader.back(found)
+        };
+        self.apart(whole).await
     }
 
     async fn live(&self, question: Question<'static>) -> Result<Vec<LiveTransfer>, StoreFault> {
-        self.apart(|store| async move { reads::live_transfers(&mut *store.reader().await?, question).await })
-            .await
+        let live = |store: Self| async move {
+            let mut reader = store.reader().await?;
+            let found = store.waited_for(reads::live_transfers(reader.ask()?, question)).await;
+            reader.back(found)
+        };
+        self.apart(live).await
     }
 }
 
@@ -52,12 +54,15 @@ impl Payouts for PostgresStore {
         all_or_none: bool,
     ) -> Result<Vec<Admitted>, StoreFault> {
         let rules = *rules;
-        self.apart(|store| async move { store.take_in(batch, &rules, now_ms, all_or_none).await }).await
+        let take_in = |store: Self| async move {
+            store.written(store.take_in(batch, &rules, now_ms, all_or_none)).await
+        };
+        self.apart(take_in).await
     }
 
     async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
         let steps = steps.to_vec();
-        self.apart(|store| async move { store.take_steps(&steps, gate).await }).await
+        self.apart(|store| async move { store.written(store.take_steps(&steps, gate)).await }).await
     }
 
     async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault> {
@@ -77,7 +82,7 @@ impl Payouts for PostgresStore {
             proof: Settlement,
         }
         let question = sqlx::query(sql::SETTLEMENT).bind(id.to_string());
-        let Some(row) = reads::one(&mut *self.reader().await?, question).await? else { return Ok(None) };
+        let Some(row) = self.rows(question).await?.pop() else { return Ok(None) };
         let body = Body::from_stored(Cells::of(&row).take()?);
         match body.read::<Facts>() {
             Ok(facts) => Ok(Some(facts.proof)),
@@ -140,7 +145,10 @@ impl Payouts for PostgresStore {
             .bind(&self.inner.holder)
             .bind(i64::from(CLAIM_LEASE_MS));
         let payable = |store: Self| async move {
-            reads::payouts_with(&mut *store.reader().await?, question, recorded_digest).await
+            let mut reader = store.reader().await?;
+            let found = reads::payouts_with(reader.ask()?, question, recorded_digest);
+            let found = store.waited_for(found).await;
+            reader.back(found)
         };
         self.apart(payable).await
     }
@@ -176,7 +184,7 @@ impl Payouts for PostgresStore {
 
     async fn seen_blocks(&self, number: u64) -> Result<Vec<BlockId>, StoreFault> {
         let question = sqlx::query(sql::SEEN_BLOCKS).bind(block_number(number));
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+        let rows = self.rows(question).await?;
         rows.iter().map(|row| Ok(BlockId::new(Cells::of(row).hash()?))).collect()
     }
 
@@ -201,7 +209,7 @@ impl Payouts for PostgresStore {
     async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
         let words = rows::texts(Reason::WANT_OF_ROOM.iter().map(|reason| reason.word()));
         let question = sqlx::query(sql::WAITING_FOR_ROOM).bind(words);
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+        let rows = self.rows(question).await?;
         let sum = |row| {
             let mut cells = Cells::of(row);
             let account = AccountId::new(cells.take::<String>()?);
@@ -213,7 +221,7 @@ impl Payouts for PostgresStore {
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {
         let question = sqlx::query(sql::IN_FLIGHT);
-        let Some(row) = reads::one(&mut *self.reader().await?, question).await? else {
+        let Some(row) = self.rows(question).await?.pop() else {
             return Ok(InFlight::default());
         };
         let mut cells = Cells::of(&row);
@@ -225,11 +233,13 @@ impl Payouts for PostgresStore {
     }
 
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault> {
-        reads::limit_book(&mut *self.reader().await?, None, self.at_ms(now_ms)).await
+        let mut reader = self.reader().await?;
+        let book = self.waited_for(reads::limit_book(reader.ask()?, None, self.at_ms(now_ms))).await;
+        reader.back(book)
     }
 
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {
-        let rows = self.inner.pool.fetch_all(sqlx::query(sql::COUNTS)).await.map_err(fault::of)?;
+        let rows = self.rows(sqlx::query(sql::COUNTS)).await?;
         let mut counts = BTreeMap::new();
         for row in &rows {
             let mut cells = Cells::of(row);

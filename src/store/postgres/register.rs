@@ -12,7 +12,6 @@ use sqlx::{Executor, PgConnection};
 use super::{
     PostgresStore, cells, fault, house,
     journal::Chapter,
-    reads,
     rows::{column, whole},
     writer::Pen,
 };
@@ -54,14 +53,12 @@ const FORGET_HOURS: &str = "DELETE FROM key_usage WHERE hour_ms > 0 AND hour_ms 
 impl Register for PostgresStore {
     async fn entry(&self, kind: EntryKind, id: &str) -> Result<Option<Entry>, StoreFault> {
         let question = sqlx::query(ENTRY).bind(kind.word()).bind(id.to_owned());
-        let row = reads::one(&mut *self.reader().await?, question).await?;
-        row.as_ref().map(cells::entry).transpose()
+        self.rows(question).await?.first().map(cells::entry).transpose()
     }
 
     async fn entry_named(&self, kind: EntryKind, name: &str) -> Result<Option<Entry>, StoreFault> {
         let question = sqlx::query(NAMED).bind(kind.word()).bind(name.to_owned());
-        let row = reads::one(&mut *self.reader().await?, question).await?;
-        row.as_ref().map(cells::entry).transpose()
+        self.rows(question).await?.first().map(cells::entry).transpose()
     }
 
     async fn entries(
@@ -76,30 +73,36 @@ impl Register for PostgresStore {
             None => sqlx::query(PAGE).bind(kind.word()),
         };
         let question = question.bind(after.to_owned()).bind(i64::from(limit));
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+        let rows = self.rows(question).await?;
         rows.iter().map(cells::entry).collect()
     }
 
     async fn register(&self, change: RegisterChange, now_ms: i64) -> Result<Registered, StoreFault> {
-        let mut write = self.begin().await?;
-        let pen = self.take_pen(&mut write).await?;
-        let at_ms = pen.latest_ms.max(now_ms);
-        let verdict = apply(write.connection()?, change, pen, at_ms).await?;
-        match verdict {
-            Registered::Done => {
-                write.commit().await?;
-                self.passed(at_ms);
+        let write = async {
+            let mut write = self.begin().await?;
+            let pen = self.take_pen(&mut write).await?;
+            let at_ms = pen.latest_ms.max(now_ms);
+            let verdict = apply(write.connection()?, change, pen, at_ms).await?;
+            match verdict {
+                Registered::Done => {
+                    write.commit().await?;
+                    self.passed(at_ms);
+                }
+                Registered::Outdated | Registered::UsedBefore => write.give_up().await?,
             }
-            Registered::Outdated | Registered::UsedBefore => write.give_up().await?,
-        }
-        Ok(verdict)
+            Ok(verdict)
+        };
+        self.written(write).await
     }
 
     async fn use_once(&self, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
-        let mut write = self.begin().await?;
-        let first = use_up(write.connection()?, uses).await?;
-        write.commit().await?;
-        Ok(first)
+        let write = async {
+            let mut write = self.begin().await?;
+            let first = use_up(write.connection()?, uses).await?;
+            write.commit().await?;
+            Ok(first)
+        };
+        self.written(write).await
     }
 
     async fn count_uses(&self, uses: &BTreeMap<String, KeyUses>) -> Result<(), StoreFault> {
@@ -115,29 +118,35 @@ impl Register for PostgresStore {
             .bind(column(&counted, |(_, hour, _)| *hour))
             .bind(column(&counted, |(.., more)| whole(more.uses)))
             .bind(column(&counted, |(.., more)| more.last_used_at_ms));
-        let mut write = self.begin().await?;
-        write.connection()?.execute(count).await.map_err(fault::of)?;
-        write.commit().await
+        let counting = async {
+            let mut write = self.begin().await?;
+            write.connection()?.execute(count).await.map_err(fault::of)?;
+            write.commit().await
+        };
+        self.written(counting).await
     }
 
     async fn usage(&self, keys: &[String], now_ms: i64) -> Result<BTreeMap<String, KeyUsage>, StoreFault> {
         let since = usage_hour_of(now_ms) - 23 * USAGE_HOUR_MS;
         let question = sqlx::query(USAGE).bind(keys.to_vec()).bind(since);
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+        let rows = self.rows(question).await?;
         rows.iter().map(cells::key_usage).collect()
     }
 
     async fn forget_expired(&self, now_ms: i64, limit: u32) -> Result<u64, StoreFault> {
-        let mut write = self.begin().await?;
-        let mut gone = 0;
-        for forget in [FORGET_ENTRIES, FORGET_USES] {
-            let forget = sqlx::query(forget).bind(now_ms).bind(i64::from(limit));
-            gone += write.connection()?.execute(forget).await.map_err(fault::of)?.rows_affected();
-        }
-        let since = usage_hour_of(now_ms) - 24 * USAGE_HOUR_MS;
-        write.connection()?.execute(sqlx::query(FORGET_HOURS).bind(since)).await.map_err(fault::of)?;
-        write.commit().await?;
-        Ok(gone)
+        let write = async {
+            let mut write = self.begin().await?;
+            let mut gone = 0;
+            for forget in [FORGET_ENTRIES, FORGET_USES] {
+                let forget = sqlx::query(forget).bind(now_ms).bind(i64::from(limit));
+                gone += write.connection()?.execute(forget).await.map_err(fault::of)?.rows_affected();
+            }
+            let since = usage_hour_of(now_ms) - 24 * USAGE_HOUR_MS;
+            write.connection()?.execute(sqlx::query(FORGET_HOURS).bind(since)).await.map_err(fault::of)?;
+            write.commit().await?;
+            Ok(gone)
+        };
+        self.written(write).await
     }
 }
 

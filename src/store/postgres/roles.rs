@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, sync::PoisonError};
 
 use async_trait::async_trait;
 use payoutd_actors::ports::{Role, Roles, StoreFault};
-use sqlx::{Executor, PgConnection};
+use sqlx::PgConnection;
 
-use super::{PostgresStore, cells::Cells, fault, reads};
+use super::{PostgresStore, cells::Cells, reads};
 
 /// Takes it over where its lease has ended, and keeps it where it is ours; no row comes back where it is another's.
 const TAKE: &str = "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms) \
@@ -29,8 +29,8 @@ pub(super) type Tokens = BTreeMap<Role, i64>;
 impl Roles for PostgresStore {
     async fn take_role(&self, role: Role, lease_ms: u32) -> Result<Option<i64>, StoreFault> {
         let take = sqlx::query(TAKE).bind(role.word()).bind(&self.inner.holder).bind(i64::from(lease_ms));
-        let row = reads::one(&mut *self.reader().await?, take).await?;
-        let token = row.map(|row| Cells::of(&row).take()).transpose()?;
+        let rows = self.rows(take).await?;
+        let token = rows.first().map(|row| Cells::of(row).take()).transpose()?;
         let mut tokens = self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         match token {
             Some(token) => tokens.insert(role, token),
@@ -42,7 +42,7 @@ impl Roles for PostgresStore {
     async fn leave_role(&self, role: Role) -> Result<(), StoreFault> {
         self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(&role);
         let leave = sqlx::query(LEAVE).bind(role.word()).bind(&self.inner.holder);
-        self.reader().await?.execute(leave).await.map(|_| ()).map_err(fault::of)
+        self.rows(leave).await.map(|_| ())
     }
 }
 

@@ -30,29 +30,35 @@ impl Strangers for PostgresStore {
         if strangers.is_empty() {
             return Ok(());
         }
-        let mut write = self.begin().await?;
-        self.take_pen(&mut write).await?;
-        let again = sqlx::query(NOTE_AGAIN)
-            .bind(column(&strangers, |one| one.txid.as_bytes().to_vec()))
-            .bind(column(&strangers, |one| whole(one.block.number)))
-            .bind(column(&strangers, |one| one.block.id.as_bytes().to_vec()));
-        write.connection()?.execute(again).await.map_err(fault::of)?;
-        let note = sqlx::query(NOTE)
-            .bind(column(&strangers, |one| one.txid.as_bytes().to_vec()))
-            .bind(column(&strangers, |one| one.raw_data.as_slice()))
-            .bind(column(&strangers, |one| one.signature.as_slice()))
-            .bind(column(&strangers, |one| whole(one.ref_block.number)))
-            .bind(column(&strangers, |one| one.ref_block.id.as_bytes().to_vec()))
-            .bind(column(&strangers, |one| whole(one.block.number)))
-            .bind(column(&strangers, |one| one.block.id.as_bytes().to_vec()))
-            .bind(column(&strangers, |one| one.found_at_ms));
-        write.connection()?.execute(note).await.map_err(fault::of)?;
-        write.commit().await
+        self.written(self.note(&strangers)).await
     }
 
     async fn strangers(&self, behind: i64, limit: u32) -> Result<Vec<NotedStranger>, StoreFault> {
         let question = sqlx::query(BEHIND).bind(behind).bind(i64::from(limit));
-        let rows = self.inner.pool.fetch_all(question).await.map_err(fault::of)?;
+        let rows = self.rows(question).await?;
         rows.iter().map(cells::noted).collect()
+    }
+}
+
+impl PostgresStore {
+    async fn note(&self, strangers: &[Stranger]) -> Result<(), StoreFault> {
+        let mut write = self.begin().await?;
+        self.take_pen(&mut write).await?;
+        let again = sqlx::query(NOTE_AGAIN)
+            .bind(column(strangers, |one| one.txid.as_bytes().to_vec()))
+            .bind(column(strangers, |one| whole(one.block.number)))
+            .bind(column(strangers, |one| one.block.id.as_bytes().to_vec()));
+        write.connection()?.execute(again).await.map_err(fault::of)?;
+        let note = sqlx::query(NOTE)
+            .bind(column(strangers, |one| one.txid.as_bytes().to_vec()))
+            .bind(column(strangers, |one| one.raw_data.as_slice()))
+            .bind(column(strangers, |one| one.signature.as_slice()))
+            .bind(column(strangers, |one| whole(one.ref_block.number)))
+            .bind(column(strangers, |one| one.ref_block.id.as_bytes().to_vec()))
+            .bind(column(strangers, |one| whole(one.block.number)))
+            .bind(column(strangers, |one| one.block.id.as_bytes().to_vec()))
+            .bind(column(strangers, |one| one.found_at_ms));
+        write.connection()?.execute(note).await.map_err(fault::of)?;
+        write.commit().await
     }
 }

@@ -247,9 +247,9 @@ async fn no_statement_is_put_together_and_every_session_has_its_limits() {
     let mut session =
         super::session(database.options(), PostgresSettings::default(), false).connect().await.unwrap();
     for (question, expected) in [
-        ("SHOW statement_timeout", "30s"),
-        ("SHOW lock_timeout", "10s"),
-        ("SHOW idle_in_transaction_session_timeout", "4s"),
+        ("SHOW statement_timeout", "4500ms"),
+        ("SHOW lock_timeout", "4s"),
+        ("SHOW idle_in_transaction_session_timeout", "3s"),
         ("SHOW application_name", "payoutd"),
         ("SHOW synchronous_commit", "on"),
         ("SHOW default_transaction_isolation", "read committed"),

@@ -41,7 +41,8 @@ pub(crate) struct Queues {
     pub(crate) config: Amqp,
     /// A channel with confirms.
     pub(crate) channel: Channel,
-    url: String,
+    /// Where the broker is, with its password.
+    pub(crate) url: String,
     _connection: Connection,
 }
 
@@ -66,7 +67,7 @@ impl Queues {
             prefetch: 1000,
             delivery_limit: 100,
             declare: true,
-            heartbeat: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(2),
         };
         let (connection, channel) = speak_to(url).await;
         Self { config, channel, url: url.to_owned(), _connection: connection }

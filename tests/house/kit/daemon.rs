@@ -18,6 +18,8 @@ use super::{desk::Desk, door::Caller, network::terminate};
 const WITHIN: Duration = Duration::from_secs(240);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How it leaves when something is away that may be back soon: `EX_UNAVAILABLE`, `EX_IOERR`, `EX_TEMPFAIL`.
+const TEMPORARY: [i32; 3] = [69, 74, 75];
 /// The last words of the log that a failed test shows, bytes.
 const LOG_SHOWN: usize = 4_000;
 
@@ -83,6 +85,12 @@ impl Daemon {
         }
     }
 
+    /// Whether it has left because something that it needs was away: a service manager starts it again.
+    pub(crate) fn wants_another_start(&mut self) -> bool {
+        let ended = self.process.try_wait().unwrap().and_then(|ended| ended.code());
+        ended.is_some_and(|code| TEMPORARY.contains(&code))
+    }
+
     /// SIGKILL: it does not get to say a word.
     pub(crate) fn kill(mut self) {
         self.must_live();
@@ -97,6 +105,21 @@ impl Daemon {
         terminate(&self.process);
         let ended = self.process.wait().unwrap();
         assert_eq!(ended.code(), Some(0), "{ended}\n{}", self.last_words());
+    }
+
+    /// SIGSTOP: it does nothing more, and does not know it.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT: it goes on as if no time had passed.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
     /// The end of its log.

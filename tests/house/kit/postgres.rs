@@ -11,17 +11,24 @@ pub(crate) struct Database {
     /// Where it is, with the password.
     pub(crate) url: String,
     schema: String,
+    server_url: String,
 }
 
 impl Database {
     /// Makes one.
     pub(crate) async fn make() -> Self {
+        Self::at(&server_url()).await
+    }
+
+    /// The same, in a PostgreSQL of the story's own.
+    pub(crate) async fn at(server_url: &str) -> Self {
         let mut random = [0; 8];
         getrandom::fill(&mut random).unwrap();
         let schema = format!("payoutd_test_{}", hex::encode(random));
         let make = format!("CREATE SCHEMA {schema}");
-        server().await.execute(sqlx::AssertSqlSafe(make)).await.unwrap();
-        Self { url: format!("{}?options[search_path]={schema}", server_url()), schema }
+        server(server_url).await.execute(sqlx::AssertSqlSafe(make)).await.unwrap();
+        let url = format!("{server_url}?options[search_path]={schema}");
+        Self { url, schema, server_url: server_url.to_owned() }
     }
 
     /// How sqlx comes to it.
@@ -34,10 +41,11 @@ impl Drop for Database {
     /// On a thread of its own: the story's runtime may be gone or busy.
     fn drop(&mut self) {
         let drop = format!("DROP SCHEMA {} CASCADE", self.schema);
+        let server_url = self.server_url.clone();
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut server = server().await;
+                let mut server = server(&server_url).await;
                 let _ = server.execute(sqlx::AssertSqlSafe(drop)).await;
                 let _ = server.close().await;
             });
@@ -46,8 +54,8 @@ impl Drop for Database {
     }
 }
 
-async fn server() -> PgConnection {
-    server_url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap_or_else(|why| {
+async fn server(url: &str) -> PgConnection {
+    url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap_or_else(|why| {
         panic!("the PostgreSQL of {VARIABLE} does not answer ({why}): is it up? tests/services up")
     })
 }
