@@ -2,15 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use payoutd::http::Settings;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use payoutd::{
+    http::Settings,
+    identity::{Gatekeeper, GatekeeperSettings, Keyring, vault::Vault},
+    world::SystemClock,
+};
 use payoutd_actors::{
-    domain::rates::{BookLimits, RatePolicies},
+    domain::rates::{BookLimits, RateClass, RatePolicies},
     fakes::{MemoryStore, TestClock},
     guardian::{Hiring, HiringRules},
+    ports::{Clock, Register},
     rate_limiter::{RateLimiterTools, RateLimiters},
     roster::Roster,
 };
 use reqwest::{Method, RequestBuilder};
+use serde_json::json;
 use sfv::{BareItem, ListEntry, Parser};
 
 use crate::kit::{
@@ -138,7 +145,7 @@ async fn a_neighbour_on_this_machine_does_not_lock_the_operator_out() {
     let wrong = async || send(measured.door.stranger(Method::GET, "/v1/stats").bearer_auth("wrong")).await;
     assert_eq!(statuses(110, wrong).await, [(401, 100), (429, 10)]);
     assert_eq!(statuses(300, async || measured.door.get("/v1/stats").await).await, [(200, 300)]);
-    let paused = measured.door.post("/v1/admin/pause", Some(&serde_json::json!({ "reason": "now" }))).await;
+    let paused = measured.door.post("/v1/admin/pause", Some(&json!({ "reason": "now" }))).await;
     assert_eq!(paused.status, 200);
     assert_eq!(paused.header("ratelimit"), "", "what is not measured says nothing");
 }
@@ -174,6 +181,91 @@ async fn a_rate_is_asked_before_a_credential_and_a_credential_before_the_request
     }
 }
 
+/// A door that measures and takes keys; what they ask for need not be signed here.
+async fn with_keys(policies: RatePolicies) -> Measured {
+    let measured = Measured::open_with(policies, |settings| settings.takes_keys = true).await;
+    let store = MemoryStore::new("store-of-keys");
+    let (register, clock): (Arc<dyn Register>, Arc<dyn Clock>) = (Arc::new(store), Arc::new(SystemClock));
+    let vault = Vault::of_base64(&BASE64_STANDARD.encode([7; 32])).unwrap();
+    let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let settings = GatekeeperSettings { require_signed_requests: false };
+    measured.door.within.take_keys(Arc::new(Gatekeeper::new(keyring, register, clock, settings)));
+    measured
+}
+
+impl Measured {
+    /// The text of a fresh key.
+    async fn key(&self, account: &str, tier: &str, per_minute: Option<u16>) -> String {
+        let wanted = json!({
+            "name": "billing", "account": account, "networks": ["any"], "tier": tier, "rate_per_minute": per_minute,
+            "permissions": ["payout:create", "payout:read", "house:read"], "batch": true,
+        });
+        let made = self.door.post("/v1/admin/keys", Some(&wanted)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json()["text"].as_str().unwrap().to_owned()
+    }
+
+    async fn asks(&self, key: &str, class: RateClass) -> Answer {
+        let shows = |method, path: &str| self.door.stranger(method, path).bearer_auth(key);
+        let orders = |path: &str| shows(Method::POST, path).header("Idempotency-Key", path);
+        send(match class {
+            RateClass::PayoutCreate => orders("/v1/payouts").json(&order("1")),
+            RateClass::PayoutBatch => orders("/v1/payouts/batch").json(&json!({ "payouts": [order("1")] })),
+            RateClass::PayoutList => shows(Method::GET, "/v1/payouts"),
+            RateClass::Stats => shows(Method::GET, "/v1/stats"),
+            _ => shows(Method::GET, "/v1/wallet"),
+        })
+        .await
+    }
+}
+
+/// F000-25, D-05: of each class exactly so many as is said, whatever of the others was used up; what one account does is its own.
+#[actix_web::test]
+async fn each_class_lets_its_number_pass_and_leaves_the_others_alone() {
+    let measured = with_keys(RatePolicies::default()).await;
+    let billing = measured.key("billing", "standard", None).await;
+    let classes = [
+        (RateClass::PayoutCreate, 202, 10),
+        (RateClass::PayoutBatch, 202, 5),
+        (RateClass::PayoutList, 200, 30),
+        (RateClass::Stats, 200, 20),
+    ];
+    for (class, passes, quota) in classes {
+        let asked = statuses(quota + 3, async || measured.asks(&billing, class).await).await;
+        assert_eq!(asked, [(passes, quota), (429, 3)], "{}", class.word());
+        let refused = measured.asks(&billing, class).await;
+        assert_eq!(refused.json()["violated-policies"], json!([class.word()]));
+    }
+    // 65 are used of the hundred that the tier has over all routes together; a refusal has cost nothing of it.
+    let asked = statuses(40, async || measured.asks(&billing, RateClass::Default).await).await;
+    assert_eq!(asked, [(200, 35), (429, 5)]);
+    let same_account = measured.key("billing", "standard", None).await;
+    assert_eq!(measured.asks(&same_account, RateClass::Default).await.status, 429);
+    let other = measured.key("shop", "standard", None).await;
+    for (class, passes, quota) in classes {
+        let asked = statuses(quota, async || measured.asks(&other, class).await).await;
+        assert_eq!(asked, [(passes, quota)], "{}", class.word());
+    }
+    assert_eq!(measured.door.office.taken(), 4);
+}
+
+/// F001-13, F003-05: a key's own rate is its own, the tier's is the account's; a higher tier holds from the next request on.
+#[actix_web::test]
+async fn keys_have_their_own_rates_and_share_their_accounts() {
+    let measured = with_keys(RatePolicies { standard: 20, premium: 30, ..RatePolicies::default() }).await;
+    let narrow = measured.key("billing", "standard", Some(4)).await;
+    let other = measured.key("billing", "standard", Some(50)).await;
+    let premium = measured.key("billing", "premium", None).await;
+    let asks = async |key: &str| statuses(40, async || measured.asks(key, RateClass::Default).await).await;
+    assert_eq!(asks(&narrow).await, [(200, 4), (429, 36)]);
+    assert_eq!(asks(&other).await, [(200, 16), (429, 24)]);
+    assert_eq!(asks(&premium).await, [(200, 10), (429, 30)]);
+    let told = measured.asks(&narrow, RateClass::Default).await;
+    for policy in ["standard", "burst", "api-key"] {
+        assert!(told.header("ratelimit-policy").contains(&format!("\"{policy}\";q=")), "{:?}", told.headers);
+    }
+}
+
 /// The token of `http.token_file` has a rate of its own, where one is set.
 #[actix_web::test]
 async fn the_houses_token_is_measured_where_a_rate_is_set() {
@@ -202,7 +294,7 @@ async fn every_answer_says_how_the_rate_stands() {
         assert!((1..=65).contains(&old("reset")), "{:?}", answer.headers);
         if status == 429 {
             assert_eq!(answer.header("retry-after"), old("reset").to_string());
-            assert_eq!(answer.json()["violated-policies"], serde_json::json!(["health"]));
+            assert_eq!(answer.json()["violated-policies"], json!(["health"]));
         }
     }
 }

@@ -77,10 +77,11 @@ pub async fn of_principal(
     judged(request, verdict, Purpose::Charge)
 }
 
-/// Once it is known that a credential is not good: the address pays for it. The answer to give.
+/// Once it is known that a credential lets nobody in: the address pays for it, whatever the reason was (a key that is not used from
+/// where it may be, a request that came before). The answer to give.
 pub async fn of_unknown(door: &Door, request: &ServiceRequest, line: &Line, refusal: Problem) -> Problem {
     // Whoever showed nothing has paid; whoever could not be looked up is not to blame.
-    if refusal.kind != Kind::Unauthorized || !shows_something(request.headers()) {
+    if !refusal.kind.status().is_client_error() || !shows_something(request.headers()) {
         return refusal;
     }
     let Some(limiters) = door.rates() else { return refusal };
