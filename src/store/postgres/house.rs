@@ -56,7 +56,7 @@ impl House for PostgresStore {
     }
 
     async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
-        self.written(self.alter(changes, now_ms)).await
+        self.written(Box::pin(self.alter(changes, now_ms))).await
     }
 }
 

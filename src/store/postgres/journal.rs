@@ -87,7 +87,7 @@ impl Journal for PostgresStore {
     }
 
     async fn put_seal(&self, seal: Seal) -> Result<bool, StoreFault> {
-        self.written(self.put(seal)).await
+        self.written(Box::pin(self.put(seal))).await
     }
 }
 

@@ -55,14 +55,14 @@ impl Payouts for PostgresStore {
     ) -> Result<Vec<Admitted>, StoreFault> {
         let rules = *rules;
         let take_in = |store: Self| async move {
-            store.written(store.take_in(batch, &rules, now_ms, all_or_none)).await
+            store.written(Box::pin(store.take_in(batch, &rules, now_ms, all_or_none))).await
         };
         self.apart(take_in).await
     }
 
     async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
         let steps = steps.to_vec();
-        self.apart(|store| async move { store.written(store.take_steps(&steps, gate)).await }).await
+        self.apart(|store| async move { store.written(Box::pin(store.take_steps(&steps, gate))).await }).await
     }
 
     async fn find(&self, id: PayoutId) -> Result<Option<Payout>, StoreFault> {

@@ -4,7 +4,7 @@
 //! a quarter of an hour. So every answer is waited for on this side too, a little longer than the database takes at most. A
 //! connection whose answer did not come, or whose asker went away, is closed: it may be half a conversation, or none.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use payoutd_actors::ports::StoreFault;
 use sqlx::{Executor, PgConnection, Postgres, pool::PoolConnection, postgres::PgRow};
@@ -73,10 +73,10 @@ impl PostgresStore {
     }
 
     /// A write as a whole, its wait for the pen included. One that is given up may stand all the same, where only the answer of
-    /// its commit was lost.
+    /// its commit was lost. It is boxed by whoever asks: a write's future is large, and every caller's would be with it.
     pub(super) async fn written<T>(
         &self,
-        write: impl Future<Output = Result<T, StoreFault>>,
+        write: Pin<Box<impl Future<Output = Result<T, StoreFault>>>>,
     ) -> Result<T, StoreFault> {
         self.waited_for(write).await.unwrap_or_else(|| Err(no_answer()))
     }

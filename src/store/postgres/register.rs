@@ -92,7 +92,7 @@ impl Register for PostgresStore {
             }
             Ok(verdict)
         };
-        self.written(write).await
+        self.written(Box::pin(write)).await
     }
 
     async fn use_once(&self, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
@@ -102,7 +102,7 @@ impl Register for PostgresStore {
             write.commit().await?;
             Ok(first)
         };
-        self.written(write).await
+        self.written(Box::pin(write)).await
     }
 
     async fn count_uses(&self, uses: &BTreeMap<String, KeyUses>) -> Result<(), StoreFault> {
@@ -123,7 +123,7 @@ impl Register for PostgresStore {
             write.connection()?.execute(count).await.map_err(fault::of)?;
             write.commit().await
         };
-        self.written(counting).await
+        self.written(Box::pin(counting)).await
     }
 
     async fn usage(&self, keys: &[String], now_ms: i64) -> Result<BTreeMap<String, KeyUsage>, StoreFault> {
@@ -146,7 +146,7 @@ impl Register for PostgresStore {
             write.commit().await?;
             Ok(gone)
         };
-        self.written(write).await
+        self.written(Box::pin(write)).await
     }
 }
 

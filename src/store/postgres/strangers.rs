@@ -30,7 +30,7 @@ impl Strangers for PostgresStore {
         if strangers.is_empty() {
             return Ok(());
         }
-        self.written(self.note(&strangers)).await
+        self.written(Box::pin(self.note(&strangers))).await
     }
 
     async fn strangers(&self, behind: i64, limit: u32) -> Result<Vec<NotedStranger>, StoreFault> {
