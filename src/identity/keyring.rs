@@ -212,7 +212,7 @@ impl Keyring {
         Ok(keys.into_iter().map(view).collect())
     }
 
-    /// A key as it stands, at most [`KNOWN_FOR_MS`] ago; `None` where there is none.
+    /// A key as it stands, at most 50 ms ago; `None` where there is none.
     ///
     /// # Errors
     /// When the store does not answer.

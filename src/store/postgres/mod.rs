@@ -73,7 +73,7 @@ pub struct PostgresSettings {
     pub connections_max: u32,
     /// How long a caller waits for one of them, ms.
     pub wait_ms_max: u32,
-    /// How long a statement may take, ms. An answer, and a write as a whole, is waited for hardly longer ([`reader`]).
+    /// How long a statement may take, ms. An answer, and a write as a whole, is waited for hardly longer (`reader`).
     pub statement_ms_max: u32,
     /// How long a statement waits for a lock, ms.
     pub lock_ms_max: u32,
