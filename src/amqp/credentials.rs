@@ -9,7 +9,10 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use payoutd_actors::domain::order::Order;
+use payoutd_actors::domain::{
+    access::{Grant, Permission},
+    order::Order,
+};
 
 use super::job::Message;
 use crate::{
@@ -94,7 +97,8 @@ impl Senders {
 /// # Errors
 /// With the permission or the route that is not granted.
 pub fn must_be_let_order(sender: &Principal, order: &Order) -> Result<(), Problem> {
-    sender.must_be_let_order(std::slice::from_ref(order), false)
+    sender.must_have(&Grant::least(Permission::PayoutCreate))?;
+    sender.must_be_let_order(std::slice::from_ref(order))
 }
 
 fn refused(why: Refused) -> NoSender {

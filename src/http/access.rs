@@ -2,7 +2,7 @@
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 pub use payoutd_actors::domain::access::Permission;
-use payoutd_actors::domain::order::Order;
+use payoutd_actors::domain::{access::Grant, order::Order};
 
 use super::problem::{Kind, Problem};
 use crate::identity::Principal;
@@ -17,24 +17,35 @@ pub fn not_known() -> Problem {
 }
 
 impl Principal {
-    /// Whether they have a permission, however far it reaches.
+    /// Whether they have a permission as far as a route asks for it.
     ///
     /// # Errors
-    /// The permission is named to whoever is known (F000-04).
-    pub fn must_have(&self, permission: Permission) -> Result<(), Problem> {
-        if self.grant(permission).is_some() {
-            return Ok(());
+    /// The permission, and what of it is wanting, are named to whoever is known (F000-04).
+    pub fn must_have(&self, asked: &Grant) -> Result<(), Problem> {
+        let word = asked.permission.word();
+        let refuse = |why: String| Err(Problem::new(Kind::Forbidden, why));
+        match self.grant(asked.permission) {
+            None => refuse(format!("this credential does not carry the permission `{word}`")),
+            Some(grant) if grant.covers(asked) => Ok(()),
+            Some(grant) if grant.reach < asked.reach => {
+                let (has, wanted) = (grant.reach.word(), asked.reach.word());
+                refuse(format!(
+                    "this credential carries `{word}` with the reach `{has}`, and `{wanted}` is wanted here"
+                ))
+            }
+            Some(grant) if grant.detail < asked.detail => {
+                refuse(format!("this credential carries `{word}` for the limited numbers alone"))
+            }
+            Some(_) => refuse(format!("this credential carries `{word}` for one at a time, not for batches")),
         }
-        let word = permission.word();
-        Err(Problem::new(Kind::Forbidden, format!("this credential does not carry the permission `{word}`")))
     }
 
     /// Whether they may give these orders.
     ///
     /// # Errors
-    /// What their grant leaves out.
-    pub fn must_be_let_order(&self, orders: &[Order], batch: bool) -> Result<(), Problem> {
-        self.may_order(orders, batch).map_err(|why| Problem::new(Kind::Forbidden, why))
+    /// With the route that their grant leaves out.
+    pub fn must_be_let_order(&self, orders: &[Order]) -> Result<(), Problem> {
+        self.may_order(orders).map_err(|why| Problem::new(Kind::Forbidden, why))
     }
 }
 

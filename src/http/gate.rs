@@ -66,11 +66,11 @@ pub async fn gate(
     let Some(line) = line else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
-    if let Needs::Permission(permission) = line.needs {
-        match credentials::principal_of(&door, &mut request, permission).await {
+    if let Needs::Permission(asked) = line.needs {
+        match credentials::principal_of(&door, &mut request, asked.permission).await {
             Ok(principal) => {
                 let measured = rates::of_principal(&door, &request, line, &principal).await;
-                if let Err(problem) = measured.and_then(|()| principal.must_have(permission)) {
+                if let Err(problem) = measured.and_then(|()| principal.must_have(&asked)) {
                     return Ok(refuse(request, problem));
                 }
                 request.extensions_mut().insert::<Principal>(principal);

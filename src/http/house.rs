@@ -30,7 +30,8 @@ pub struct StatsBody {
     pub stages: BTreeMap<String, StageBody>,
     /// What is on its way.
     pub in_flight: InFlightBody,
-    /// The spending limits and what is used of each: `hourly`, `daily`, `account_hourly`, `account_daily`.
+    /// The spending limits and what is used of each: `hourly`, `daily`, and of the
+    /// caller's account `account_hourly`, `account_daily`. Empty for whoever sees the limited numbers.
     pub limits: BTreeMap<String, LimitBody>,
     /// Whether the house is paused, and why; and whether the restore gate keeps it from signing.
     pub pause: PauseStateBody,
@@ -108,8 +109,9 @@ pub struct WalletBody {
     pub blocked_by: Option<String>,
 }
 
-impl From<Stats> for StatsBody {
-    fn from(stats: Stats) -> Self {
+impl StatsBody {
+    /// The numbers, with the windows of an account beside the house's.
+    fn of(stats: Stats, account: &AccountId) -> Self {
         let stages = Stage::ALL
             .into_iter()
             .map(|stage| (stage.word().to_owned(), stage_body(&stats, stage)))
@@ -122,7 +124,7 @@ impl From<Stats> for StatsBody {
                 amount: MicroUsdt::new(stats.in_flight.amount_micro_usdt).to_string(),
                 fee_limit_trx: Sun::new(stats.in_flight.fee_limit_sun).to_string(),
             },
-            limits: limits(&stats),
+            limits: limits(&stats, account),
             pause: stats.switches.into(),
         }
     }
@@ -144,10 +146,10 @@ pub fn oldest_seconds(stats: &Stats, stage: Stage) -> Option<u64> {
     u64::try_from(stats.at_ms.saturating_sub(since_ms)).ok().map(|ms| ms / 1_000).or(Some(0))
 }
 
-fn limits(stats: &Stats) -> BTreeMap<String, LimitBody> {
+fn limits(stats: &Stats, account: &AccountId) -> BTreeMap<String, LimitBody> {
     let Some((book, rules)) = &stats.limits else { return BTreeMap::new() };
     let none = Spending::default();
-    let own = book.accounts.get(&AccountId::house()).unwrap_or(&none);
+    let own = book.accounts.get(account).unwrap_or(&none);
     let windows = [
         ("hourly", &book.house, HOUR_MS, rules.hourly),
         ("daily", &book.house, DAY_MS, rules.daily),
@@ -188,8 +190,12 @@ impl From<WalletView> for WalletBody {
     responses((status = 200, description = "The numbers", body = StatsBody), OnReading),
     security(("token" = []))
 )]
-pub async fn stats(door: Data<Door>, _principal: Principal) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(StatsBody::from(door.office()?.stats().await?)))
+pub async fn stats(door: Data<Door>, principal: Principal) -> Result<HttpResponse, Problem> {
+    let mut stats = door.office()?.stats().await?;
+    if !principal.sees_everything() {
+        stats.limits = None;
+    }
+    Ok(HttpResponse::Ok().json(StatsBody::of(stats, principal.account())))
 }
 
 /// Read the wallet
@@ -217,7 +223,7 @@ mod tests {
         assert_eq!(oldest_seconds(&stats, Stage::Held), Some(65));
         assert_eq!(oldest_seconds(&stats, Stage::Settled), None);
         assert_eq!(oldest_seconds(&stats, Stage::Signed), None);
-        let body = StatsBody::from(stats);
+        let body = StatsBody::of(stats, &AccountId::house());
         assert_eq!(body.stages.len(), Stage::ALL.len());
         assert_eq!(body.stages["held"].amount, "3.5");
     }

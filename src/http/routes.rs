@@ -10,7 +10,10 @@ use actix_web::{
     http::Method,
     web::{self, ServiceConfig},
 };
-use payoutd_actors::domain::rates::RateClass;
+use payoutd_actors::domain::{
+    access::{Detail, Grant, Reach},
+    rates::RateClass,
+};
 
 use super::{
     access::Permission::{self, *},
@@ -25,8 +28,8 @@ use super::{
 pub enum Needs {
     /// Everybody: probes and documents.
     Nothing,
-    /// Whoever shows a token with this permission.
-    Permission(Permission),
+    /// Whoever has a grant that covers this one.
+    Permission(Grant),
 }
 
 /// The lane that a request stands in: how many of its kind are worked on at once.
@@ -103,7 +106,7 @@ macro_rules! lines {
 
 lines! {
     POST "/v1/payouts"              "payout_create"    may(PayoutCreate),   Write, PayoutCreate      => create::create;
-    POST "/v1/payouts/batch"        "payout_batch"     may(PayoutCreate),   Write, PayoutBatch       => batch::create_batch;
+    POST "/v1/payouts/batch"        "payout_batch"     may_many(PayoutCreate), Write, PayoutBatch       => batch::create_batch;
     GET  "/v1/payouts"              "payout_list"      may(PayoutRead),     Read, PayoutList, list::PARAMETERS => list::list;
     GET  "/v1/payouts/{id}"         "payout_read"      may(PayoutRead),     Read, Default            => read::read;
     POST "/v1/payouts/{id}/cancel"  "payout_cancel"    may(PayoutCancel),   Write, Default           => decide::cancel;
@@ -111,14 +114,14 @@ lines! {
     POST "/v1/payouts/{id}/reject"  "payout_reject"    may(PayoutOperate),  Write, Default           => decide::reject;
     POST "/v1/payouts/{id}/resolve" "payout_resolve"   may(PayoutOperate),  Write, Default           => decide::resolve;
     POST "/v1/payouts/{id}/verify"  "payout_verify"    may(PayoutOperate),  Operate, Default         => verify::verify;
-    GET  "/v1/events"               "events_read"      may(EventRead),      Read, Default, events::PARAMETERS => events::events;
+    GET  "/v1/events"               "events_read"      may_to_all(EventRead), Read, Default, events::PARAMETERS => events::events;
     GET  "/v1/stats"                "stats_read"       may(HouseRead),      Read, Stats              => house::stats;
-    GET  "/v1/wallet"               "wallet_read"      may(HouseRead),      Read, Default            => house::wallet;
-    GET  "/v1/admin/actors"         "actors_read"      may(HouseRead),      Read, Default            => actors::actors;
-    GET  "/v1/admin/jobs/dead"      "dead_jobs_list"   may(PayoutRead),     Operate, Default         => dead_jobs::list;
-    GET  "/v1/admin/jobs/dead/{id}" "dead_job_read"    may(PayoutRead),     Operate, Default         => dead_jobs::explain;
-    POST "/v1/admin/jobs/dead/{id}/requeue" "dead_job_requeue" may(PayoutOperate),  Operate, Default         => dead_jobs::requeue;
-    POST "/v1/admin/jobs/dead/{id}/discard" "dead_job_discard" may(PayoutOperate),  Operate, Default         => dead_jobs::discard;
+    GET  "/v1/wallet"               "wallet_read"      may_fully(HouseRead), Read, Default            => house::wallet;
+    GET  "/v1/admin/actors"         "actors_read"      may_fully(HouseRead), Read, Default            => actors::actors;
+    GET  "/v1/admin/jobs/dead"      "dead_jobs_list"   may_to_all(PayoutRead), Operate, Default         => dead_jobs::list;
+    GET  "/v1/admin/jobs/dead/{id}" "dead_job_read"    may_to_all(PayoutRead), Operate, Default         => dead_jobs::explain;
+    POST "/v1/admin/jobs/dead/{id}/requeue" "dead_job_requeue" may_to_all(PayoutOperate), Operate, Default         => dead_jobs::requeue;
+    POST "/v1/admin/jobs/dead/{id}/discard" "dead_job_discard" may_to_all(PayoutOperate), Operate, Default         => dead_jobs::discard;
     POST "/v1/admin/keys"           "api_key_create"   may(KeyAdmin),       Operate, Default         => keys::create;
     GET  "/v1/admin/keys"           "api_key_list"     may(KeyAdmin),       Operate, Default, keys::PARAMETERS => keys::list;
     GET  "/v1/admin/keys/{id}"      "api_key_read"     may(KeyAdmin),       Operate, Default         => keys::show;
@@ -145,8 +148,24 @@ fn takes(own: &Method, asked: &Method) -> bool {
     own == asked || (own == Method::GET && asked == Method::HEAD)
 }
 
+/// Whoever has the permission, however far it reaches: the handler keeps to whose things they are.
 const fn may(permission: Permission) -> Needs {
-    Needs::Permission(permission)
+    Needs::Permission(Grant::least(permission))
+}
+
+/// Whoever has it for many at once.
+const fn may_many(permission: Permission) -> Needs {
+    Needs::Permission(Grant::least(permission).many())
+}
+
+/// Whoever has it for everybody's things: what is shown here is not told apart by account.
+const fn may_to_all(permission: Permission) -> Needs {
+    Needs::Permission(Grant::least(permission).reaching(Reach::All))
+}
+
+/// Whoever has it with everything to see.
+const fn may_fully(permission: Permission) -> Needs {
+    Needs::Permission(Grant::least(permission).showing(Detail::Full))
 }
 
 /// Puts the whole table up. A known path with another method is answered with 405 and the methods that it has.
@@ -222,7 +241,8 @@ mod tests {
             assert!(twin.is_none(), "{} {}", line.method, line.path);
         }
         for permission in Permission::ALL {
-            assert!(TABLE.iter().any(|line| line.needs == may(*permission)), "{}", permission.word());
+            let asks = |line: &Line| matches!(line.needs, Needs::Permission(grant) if grant.permission == *permission);
+            assert!(TABLE.iter().any(asks), "{}", permission.word());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whoever was let in.
 
 use payoutd_actors::domain::{
-    access::{Detail, Grant, Grants, Permission, Reach, Role, Routes},
+    access::{Detail, Grant, Grants, Permission, Reach, Role},
     identity::AccountId,
     order::Order,
     rates::Tier,
@@ -32,23 +32,11 @@ pub enum Means {
     },
 }
 
-impl Means {
-    /// Its word in the journal and in logs.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::HouseToken => "house_token",
-            Self::ApiKey { .. } => "api_key",
-        }
-    }
-}
-
 /// Whoever was let in: whose money they spend, what they may do, and how they proved who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     name: String,
     account: AccountId,
-    role: Role,
     grants: Grants,
     means: Means,
 }
@@ -59,7 +47,6 @@ impl Principal {
         Self {
             name: "house".to_owned(),
             account: AccountId::house(),
-            role: Role::Admin,
             grants: Role::Admin.grants(),
             means: Means::HouseToken,
         }
@@ -70,7 +57,6 @@ impl Principal {
         Self {
             name: format!("key:{key_id}"),
             account,
-            role: Role::Service,
             grants,
             means: Means::ApiKey { key_id: key_id.to_owned(), signed, rate },
         }
@@ -88,12 +74,6 @@ impl Principal {
         &self.account
     }
 
-    /// What they are.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
     /// How they proved who they are.
     #[must_use]
     pub fn means(&self) -> &Means {
@@ -106,32 +86,16 @@ impl Principal {
         self.grants.get(permission)
     }
 
-    /// The first of some orders that they may not give, with the reason.
+    /// Whether they may give these orders.
     ///
     /// # Errors
-    /// What their grant leaves out: a route, or more than one at once.
-    pub fn may_order(&self, orders: &[Order], batch: bool) -> Result<(), String> {
+    /// With the route that is not granted.
+    pub fn may_order(&self, orders: &[Order]) -> Result<(), String> {
         let Some(grant) = self.grant(Permission::PayoutCreate) else {
             return Err(format!("`{}` is not granted", Permission::PayoutCreate.word()));
         };
-        if batch && !grant.batch {
-            return Err("payouts are granted one at a time, not in batches".to_owned());
-        }
         let beyond = orders.iter().find(|order| !grant.routes.has(order.route));
-        match beyond {
-            Some(order) => Err(format!("the route `{}` is not granted", order.route.word())),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether something of an account is within the reach of a permission.
-    #[must_use]
-    pub fn reaches(&self, permission: Permission, account: &AccountId) -> bool {
-        self.grant(permission).is_some_and(|grant| match grant.reach {
-            Reach::All => true,
-            // Nodes are told by people's and keys' own records; until an account has a node, it is alone in it.
-            Reach::Own | Reach::Node => self.account == *account,
-        })
+        beyond.map_or(Ok(()), |order| Err(format!("the route `{}` is not granted", order.route.word())))
     }
 
     /// Whose payouts a list shows: `None` for everybody's.
@@ -139,6 +103,7 @@ impl Principal {
     pub fn whose(&self, permission: Permission) -> Option<&AccountId> {
         match self.grant(permission).map(|grant| grant.reach) {
             Some(Reach::All) => None,
+            // Nodes are of people, who can not be made yet: an account is alone in its own.
             Some(Reach::Own | Reach::Node) | None => Some(&self.account),
         }
     }
@@ -147,11 +112,5 @@ impl Principal {
     #[must_use]
     pub fn sees_everything(&self) -> bool {
         self.grant(Permission::HouseRead).is_some_and(|grant| grant.detail == Detail::Full)
-    }
-
-    /// The routes that they may order on.
-    #[must_use]
-    pub fn routes(&self) -> Routes {
-        self.grant(Permission::PayoutCreate).map_or(Routes::NONE, |grant| grant.routes)
     }
 }

@@ -236,6 +236,29 @@ async fn a_key_opens_what_is_written_on_it_and_nothing_else() {
     assert_eq!(house.door.office.taken(), 3);
 }
 
+/// F000-09: what tells of everybody's payouts is not told to a key that reaches its own account's alone.
+#[actix_web::test]
+async fn a_key_of_one_account_hears_nothing_of_the_others() {
+    let house = Guarded::open().await;
+    let own = house.key(json!({ "permissions": ["payout:read", "house:read"] })).await;
+    let all = house.key(json!({ "permissions": ["payout:read", "event:read"], "reach": "all" })).await;
+    for path in ["/v1/admin/jobs/dead", "/v1/admin/jobs/dead/inv-7", "/v1/events"] {
+        let answer = send(house.shows(&own, Method::GET, path)).await;
+        assert_eq!(said(&answer), (403, "forbidden".to_owned()), "{path}");
+        let wider = send(house.shows(&all, Method::GET, path)).await;
+        assert_ne!(wider.status, 403, "{path}: {}", wider.text);
+    }
+    let of_house = house.door.ordered("of-the-house").await;
+    let seen = send(house.shows(&all, Method::GET, &format!("/v1/payouts/{of_house}"))).await;
+    assert_eq!((seen.status, &seen.json()["account"]), (200, &json!("house")));
+    assert_eq!(send(house.shows(&own, Method::GET, "/v1/stats")).await.status, 200);
+    for pointless in [json!(["event:read"]), json!(["payout:read", "event:read"])] {
+        let wanted = json!({ "name": "n", "account": "a", "networks": ["any"], "permissions": pointless });
+        let answer = house.door.post("/v1/admin/keys", Some(&wanted)).await;
+        assert_eq!((answer.status, answer.pointers()), (422, vec!["/reach".to_owned()]), "{pointless}");
+    }
+}
+
 /// F002-07, F004-38: whatever is altered on the way, nothing is done, and the answer says no more than that the caller is not known.
 #[actix_web::test]
 async fn a_request_that_was_altered_on_its_way_does_nothing() {

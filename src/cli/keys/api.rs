@@ -42,7 +42,7 @@ pub(super) struct Issue {
     /// From where: `any`, or networks like 10.0.0.0/8
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',', required = true)]
     from: Vec<String>,
-    /// To whose payouts: own, node or all
+    /// To whose payouts: own or all; event:read wants all
     #[arg(long, value_name = "REACH")]
     reach: Option<String>,
     /// By which routes it orders; transfer and router_v0 unless it is said

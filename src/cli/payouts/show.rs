@@ -78,7 +78,7 @@ impl Verify {
 /// A payout for a person.
 pub(super) fn sheet(terminal: &Terminal, payout: &PayoutBody) -> Result<(), Failure> {
     let mut sheet = Sheet::new(terminal);
-    sheet.put("id", &payout.id);
+    sheet.put("id", &payout.id).put("account", &payout.account);
     match ink(payout.stage) {
         Some(ink) => sheet.put("stage", terminal.on_stdout(ink, standing(payout))),
         None => sheet.put("stage", standing(payout)),

@@ -40,7 +40,7 @@ pub async fn create_batch(
         Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
     let count = orders.len();
-    principal.must_be_let_order(&orders, true)?;
+    principal.must_be_let_order(&orders)?;
     let request = AdmitPayouts { account: principal.account().clone(), key, orders, batch: true };
     let admitted = door.office()?.admit(request).await;
     let admitted = admitted.map_err(|why| not_admitted(why, |place| format!("/payouts/{place}")))?;

@@ -22,6 +22,8 @@ use crate::{
 pub struct PayoutBody {
     /// Its id, a UUID. Later ids sort later.
     pub id: String,
+    /// Whose money it is: the scope of its idempotency key.
+    pub account: String,
     /// Where it stands.
     #[schema(value_type = words::StageWord)]
     pub stage: Stage,
@@ -147,6 +149,7 @@ impl From<&Payout> for PayoutBody {
         let telling = telling_attempt(payout);
         Self {
             id: payout.id.to_string(),
+            account: payout.account.to_string(),
             stage: payout.stage,
             reason: payout.reason,
             reason_detail: payout.reason.map(|reason| reason.says().to_owned()),

@@ -63,7 +63,7 @@ pub async fn create(
         Ok(order) => order,
         Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
-    principal.must_be_let_order(std::slice::from_ref(&order), false)?;
+    principal.must_be_let_order(std::slice::from_ref(&order))?;
     let request =
         AdmitPayouts { account: principal.account().clone(), key, orders: vec![order], batch: false };
     let admitted = door.office()?.admit(request).await.map_err(|why| not_admitted(why, |_| String::new()))?;

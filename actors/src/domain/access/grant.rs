@@ -124,6 +124,18 @@ impl Grant {
         Self { permission, reach: Reach::All, detail: Detail::Full, routes: Routes::ALL, batch: true }
     }
 
+    /// A permission at its least: to one's own things, with little to see, one at a time. What a route asks for begins with it.
+    #[must_use]
+    pub const fn least(permission: Permission) -> Self {
+        Self { permission, reach: Reach::Own, detail: Detail::Limited, routes: Routes::NONE, batch: false }
+    }
+
+    /// The same, many at once.
+    #[must_use]
+    pub const fn many(self) -> Self {
+        Self { batch: true, ..self }
+    }
+
     /// The same, to the things of so many.
     #[must_use]
     pub const fn reaching(self, reach: Reach) -> Self {
