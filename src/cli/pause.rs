@@ -13,9 +13,9 @@ use super::{
     store::not_opened,
     terminal::{Ink, Terminal},
 };
+use crate::http::body::NOTE_CHARS_MAX;
 use crate::http::office::Switches;
 use crate::http::pause::{PauseBody, PauseStateBody};
-use crate::http::payouts::decide::NOTE_CHARS_MAX;
 use crate::store;
 use crate::world::SystemClock;
 

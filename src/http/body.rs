@@ -1,6 +1,7 @@
 //! A request's body: of the right type, whole, in time and not too long, or a problem that says so.
 //!
-//! A body that is too long is answered when that is known; what is left of it is [`super::rest`]'s.
+//! A body that is too long is answered when that is known; what is left of it is [`super::rest`]'s. Small objects are read here
+//! with all their mistakes at once; orders have a reader of their own.
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -15,6 +16,13 @@ use super::{
     door::Door,
     problem::{Kind, Problem},
 };
+use crate::wire::{
+    fields::{Fields, Problems},
+    json,
+};
+
+/// Characters that a person's words may have.
+pub const NOTE_CHARS_MAX: usize = 500;
 
 /// A JSON body, whole.
 pub struct JsonBody(pub Bytes);
@@ -112,4 +120,43 @@ fn too_large(bytes_max: usize) -> Problem {
 fn broken(error: PayloadError) -> Problem {
     tracing::debug!(error = &error as &dyn std::error::Error, "a body broke off");
     Problem::new(Kind::MalformedRequest, "the body broke off before its end")
+}
+
+/// A body with nothing in it, or none.
+pub(super) fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
+    body.0.map_or(Ok(()), |bytes| read_object(&bytes, |_| Some(())))
+}
+
+/// Reads a small object whole, with all its mistakes.
+pub(super) fn read_object<T>(
+    bytes: &[u8],
+    take: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, Problem> {
+    let (value, twice) =
+        json::read(bytes).map_err(|why| Problem::new(Kind::MalformedRequest, why.to_string()))?;
+    let mut problems = Problems::beginning_with(twice);
+    let mut taken = None;
+    if let Some(mut fields) = Fields::of(value, "", &mut problems) {
+        taken = take(&mut fields);
+        fields.refuse_the_rest();
+    }
+    match taken {
+        Some(taken) if problems.is_empty() => Ok(taken),
+        _ => Err(Problem::mistakes(Kind::InvalidOrder, problems.into_list())),
+    }
+}
+
+/// A person's words: some, and not too many.
+pub(super) fn note_of(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
+    let text = fields.required_text(name, "a string")?;
+    let chars = text.chars().count();
+    if text.trim().is_empty() {
+        fields.note(name, "say why, in a few words: they stand in the journal");
+        return None;
+    }
+    if chars > NOTE_CHARS_MAX || text.chars().any(char::is_control) {
+        fields.note(name, format!("at most {NOTE_CHARS_MAX} characters without control characters are kept"));
+        return None;
+    }
+    Some(text)
 }

@@ -84,11 +84,11 @@ pub struct EventPageBody {
 pub async fn events(
     request: HttpRequest,
     door: Data<Door>,
-    _principal: Principal,
+    principal: Principal,
 ) -> Result<HttpResponse, Problem> {
     let wanted = Wanted::read(&request)?;
     if wanted.streams {
-        return stream_from(door, wanted).await;
+        return stream_from(door, principal, wanted).await;
     }
     let page = door.office()?.events(wanted.after, wanted.limit).await?;
     let events = page.events.iter().map(|event| CloudEvent::of(&page.store_id, event)).collect();
@@ -141,6 +141,7 @@ impl Default for StreamPlaces {
 /// A stream on its way. It holds its place until whoever listens goes, or the house closes.
 struct Follower {
     door: Data<Door>,
+    principal: Principal,
     after: i64,
     limit: u32,
     /// Read and not yet sent.
@@ -149,7 +150,11 @@ struct Follower {
     _place: OwnedSemaphorePermit,
 }
 
-async fn stream_from(door: Data<Door>, wanted: Wanted) -> Result<HttpResponse, Problem> {
+async fn stream_from(
+    door: Data<Door>,
+    principal: Principal,
+    wanted: Wanted,
+) -> Result<HttpResponse, Problem> {
     let full = |_| {
         Problem::new(Kind::Busy, "as many streams of events are open as there may be")
             .retry_after_ms(FULL_RETRY_AFTER_MS)
@@ -158,7 +163,7 @@ async fn stream_from(door: Data<Door>, wanted: Wanted) -> Result<HttpResponse, P
     let Wanted { after, limit, .. } = wanted;
     // The first look is made before the answer begins, so that a store that is away is a problem and not a silence.
     let ready = Some(door.office()?.events(after, limit).await?);
-    let follower = Follower { door, after, limit, ready, said_at: Instant::now(), _place: place };
+    let follower = Follower { door, principal, after, limit, ready, said_at: Instant::now(), _place: place };
     let told = stream::unfold(follower, |mut follower| async move {
         let chunk = follower.next().await?;
         Some((Ok::<_, actix_web::Error>(chunk), follower))
@@ -180,7 +185,7 @@ impl Follower {
             }
             let page = match self.ready.take() {
                 Some(page) => page,
-                None => self.door.office().ok()?.events(self.after, self.limit).await.ok()?,
+                None => self.look().await?,
             };
             if let Some(last) = page.events.last() {
                 self.after = last.sequence;
@@ -191,6 +196,16 @@ impl Follower {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// What there is since, for as long as whoever listens would be let in again.
+    async fn look(&self) -> Option<EventPage> {
+        if let Some(gatekeeper) = self.door.gatekeeper().ok()?
+            && !gatekeeper.still_knows(&self.principal).await.ok()?
+        {
+            return None;
+        }
+        self.door.office().ok()?.events(self.after, self.limit).await.ok()
     }
 
     fn say(&mut self, text: String) -> Bytes {

@@ -13,11 +13,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    body::{JsonBody, OptionalJsonBody},
+    body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
     door::Door,
     office::Fault,
     openapi::{OnActing, OnDeciding, OnListing, OnReadingOne},
-    payouts::decide::{nothing_in, read},
     problem::{Kind, MistakeBody, Problem},
     query::Parameters,
 };
@@ -183,7 +182,7 @@ impl KeyBody {
     security(("token" = []))
 )]
 pub async fn create(door: Data<Door>, principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
-    let issue = read(&body.0, wanted)?;
+    let issue = read_object(&body.0, wanted)?;
     let keyring = keyring(&door)?;
     let issued = keyring.issue(&issue, principal.name()).await.map_err(not_done)?;
     Ok(shown_once(&issued, keyring.now_ms()))

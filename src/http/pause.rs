@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    body::{JsonBody, OptionalJsonBody},
+    body::{JsonBody, OptionalJsonBody, note_of, read_object},
     door::Door,
     office::Switches,
     openapi::OnActing,
-    payouts::decide::{note_of, read},
     problem::Problem,
 };
 use crate::identity::Principal;
@@ -107,7 +106,7 @@ pub fn waits_for(gate: &RestoreGate) -> String {
     security(("token" = []))
 )]
 pub async fn pause(door: Data<Door>, _principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
-    let reason = read(&body.0, |fields| note_of(fields, "reason"))?;
+    let reason = read_object(&body.0, |fields| note_of(fields, "reason"))?;
     let switches = door.office()?.pause(reason).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))
 }
@@ -128,7 +127,7 @@ pub async fn resume(
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     let reason = match body.0 {
-        Some(bytes) => read(&bytes, |fields| note_of(fields, "reason"))?,
+        Some(bytes) => read_object(&bytes, |fields| note_of(fields, "reason"))?,
         None => format!("resumed by {}", principal.name()),
     };
     let switches = door.office()?.resume(reason).await?;

@@ -1,6 +1,6 @@
 //! The clerk: writes down how often keys are used, and forgets what nobody can use any more.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use payoutd_actors::{
@@ -8,7 +8,7 @@ use payoutd_actors::{
     ports::{Clock, Register},
     rounds::{Found, Rounds},
 };
-use serde_json::json;
+use serde::Serialize;
 use tracing::warn;
 
 use super::keyring::Keyring;
@@ -30,13 +30,24 @@ struct Desk {
     keyring: Arc<Keyring>,
     register: Arc<dyn Register>,
     clock: Arc<dyn Clock>,
+    view: RefCell<ClerkView>,
+}
+
+/// What the clerk says of itself.
+#[derive(Debug, Clone, Default, Serialize)]
+struct ClerkView {
+    /// What keeps it from its work, since its last look.
+    trouble: Option<String>,
 }
 
 impl Clerk {
     /// The clerk of a register.
     #[must_use]
     pub fn new(keyring: Arc<Keyring>, register: Arc<dyn Register>, clock: Arc<dyn Clock>) -> Self {
-        Self { desk: Rc::new(Desk { keyring, register, clock }), look: Rounds::default() }
+        Self {
+            desk: Rc::new(Desk { keyring, register, clock, view: RefCell::default() }),
+            look: Rounds::default(),
+        }
     }
 
     fn look(&self, ctx: &mut Context<Self>) {
@@ -46,17 +57,17 @@ impl Clerk {
 }
 
 async fn work(desk: Rc<Desk>) -> Found {
-    if let Err(fault) = desk.keyring.count_uses().await {
+    let counted = desk.keyring.count_uses().await;
+    if let Err(fault) = &counted {
         warn!(%fault, "the uses of API keys can not be written down; they are counted with the next");
     }
-    match desk.register.forget_expired(desk.clock.now_ms(), FORGOTTEN_MAX).await {
-        Ok(gone) if gone >= u64::from(FORGOTTEN_MAX) => Found::More,
-        Ok(_) => Found::Nothing,
-        Err(fault) => {
-            warn!(%fault, "what has expired can not be forgotten now");
-            Found::Nothing
-        }
+    let forgotten = desk.register.forget_expired(desk.clock.now_ms(), FORGOTTEN_MAX).await;
+    if let Err(fault) = &forgotten {
+        warn!(%fault, "what has expired can not be forgotten now");
     }
+    let fault = counted.err().or(forgotten.as_ref().err().cloned());
+    desk.view.borrow_mut().trouble = fault.map(|fault| fault.to_string());
+    if forgotten.is_ok_and(|gone| gone >= u64::from(FORGOTTEN_MAX)) { Found::More } else { Found::Nothing }
 }
 
 impl Actor for Clerk {
@@ -80,7 +91,7 @@ impl Handler<ShowView> for Clerk {
     type Result = ActorView;
 
     fn handle(&mut self, _: ShowView, _: &mut Self::Context) -> Self::Result {
-        ActorView::of(CLERK, &json!({}))
+        ActorView::of(CLERK, &*self.desk.view.borrow())
     }
 }
 

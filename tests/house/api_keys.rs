@@ -20,7 +20,10 @@ use payoutd_actors::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::kit::door::{Answer, OpenDoor, order, send};
+use crate::kit::{
+    door::{Answer, OpenDoor, order, send},
+    small_office::EVENTS,
+};
 
 /// A door that takes keys, and the register behind it.
 struct Guarded {
@@ -334,6 +337,16 @@ async fn a_key_that_is_revoked_opens_nothing_and_a_successor_takes_over() {
     let (key, bound) = (house.key(json!({})).await, house.key(json!({ "networks": ["10.0.0.0/8"] })).await);
     let outside = send(house.shows(&bound, Method::GET, "/v1/payouts")).await;
     assert_eq!(said(&outside), (403, "forbidden".to_owned()), "F001-12");
+    let order = SignedOrder::new("inv-7", "1", "outside");
+    let outside = send(house.signed(&bound, &order)).await;
+    assert_eq!(said(&outside), (403, "forbidden".to_owned()), "whoever has proved to hold the key hears why");
+    let forger = Held { text: key.text.clone(), ..bound.clone() };
+    let unproved = send(house.signed(&forger, &order)).await;
+    assert_eq!(
+        said(&unproved),
+        (401, "unauthorized".to_owned()),
+        "whoever has not, learns nothing of its networks"
+    );
     let rotated = house.door.post(&format!("/v1/admin/keys/{}/rotate", key.id), None).await;
     assert_eq!(rotated.status, 201, "{}", rotated.text);
     let successor = Held::of(&rotated.json());
@@ -358,6 +371,25 @@ async fn a_key_that_is_revoked_opens_nothing_and_a_successor_takes_over() {
     house.gatekeeper.keyring().count_uses().await.unwrap();
     let shown = house.door.get(&format!("/v1/admin/keys/{}", successor.id)).await.json();
     assert_eq!((&shown["uses"], &shown["uses_24h"]), (&json!(1), &json!(1)), "F001-14");
+}
+
+/// F001-06: a stream that a key has opened does not outlive it, whoever else goes on listening.
+#[actix_web::test]
+async fn a_stream_ends_with_the_key_that_opened_it() {
+    let house = Guarded::open().await;
+    let key = house.key(json!({ "permissions": ["event:read"], "reach": "all" })).await;
+    let all_told = format!("/v1/events?after={EVENTS}");
+    let follow = |request: RequestBuilder| request.header("Accept", "text/event-stream").send();
+    let mut of_key = follow(house.shows(&key, Method::GET, &all_told)).await.unwrap();
+    let mut of_house = follow(house.door.request(Method::GET, &all_told)).await.unwrap();
+    assert_eq!((of_key.status().as_u16(), of_house.status().as_u16()), (200, 200));
+    let listens_on = tokio::time::timeout(Duration::from_millis(600), of_key.chunk()).await;
+    assert!(listens_on.is_err(), "nothing happens, and the stream is open");
+    assert_eq!(house.door.post(&format!("/v1/admin/keys/{}/revoke", key.id), None).await.status, 200);
+    let ended = tokio::time::timeout(Duration::from_secs(10), of_key.chunk()).await;
+    assert_eq!(ended.expect("it ends at its next look").unwrap(), None);
+    let goes_on = tokio::time::timeout(Duration::from_millis(600), of_house.chunk()).await;
+    assert!(goes_on.is_err(), "the house's own goes on");
 }
 
 /// "We do not know" is no "no": a store that is away says 503, and a house that starts says so too.

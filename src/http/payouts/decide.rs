@@ -18,21 +18,14 @@ use super::{body::PayoutBody, id_of, unknown};
 use crate::{
     http::{
         access::Permission,
-        body::{JsonBody, OptionalJsonBody},
+        body::{JsonBody, OptionalJsonBody, note_of, nothing_in, read_object},
         door::Door,
         office::{Fault, NotDecided},
         openapi::OnDeciding,
         problem::{Kind, Problem},
     },
     identity::Principal,
-    wire::{
-        fields::{Fields, Problems},
-        json,
-    },
 };
-
-/// Characters that a person's words may have.
-pub const NOTE_CHARS_MAX: usize = 500;
 
 /// Why a held payout is refused.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -107,7 +100,7 @@ pub async fn reject(
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let note = read(&body.0, |fields| note_of(fields, "note"))?;
+    let note = read_object(&body.0, |fields| note_of(fields, "note"))?;
     decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Reject { note }).await
 }
 
@@ -127,7 +120,7 @@ pub async fn resolve(
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let (paid, note) = read(&body.0, |fields| {
+    let (paid, note) = read_object(&body.0, |fields| {
         let paid = fields.require("paid", "true or false").map(|value| value.as_bool());
         if paid == Some(None) {
             fields.note("paid", "true or false is wanted");
@@ -178,43 +171,4 @@ fn refused(refusal: &Refusal, stage: Stage, decision: &Decision) -> String {
         Refusal::NoSuchStep(_) => format!("the payout is {}; it can be {verb} only {when}", stage.word()),
         other => format!("the payout is {}: {other}", stage.word()),
     }
-}
-
-/// A body with nothing in it, or none.
-pub(in crate::http) fn nothing_in(body: OptionalJsonBody) -> Result<(), Problem> {
-    body.0.map_or(Ok(()), |bytes| read(&bytes, |_| Some(())))
-}
-
-/// Reads a small object whole, with all its mistakes.
-pub(in crate::http) fn read<T>(
-    bytes: &[u8],
-    take: impl FnOnce(&mut Fields<'_>) -> Option<T>,
-) -> Result<T, Problem> {
-    let (value, twice) =
-        json::read(bytes).map_err(|why| Problem::new(Kind::MalformedRequest, why.to_string()))?;
-    let mut problems = Problems::beginning_with(twice);
-    let mut taken = None;
-    if let Some(mut fields) = Fields::of(value, "", &mut problems) {
-        taken = take(&mut fields);
-        fields.refuse_the_rest();
-    }
-    match taken {
-        Some(taken) if problems.is_empty() => Ok(taken),
-        _ => Err(Problem::mistakes(Kind::InvalidOrder, problems.into_list())),
-    }
-}
-
-/// A person's words: some, and not too many.
-pub(in crate::http) fn note_of(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
-    let text = fields.required_text(name, "a string")?;
-    let chars = text.chars().count();
-    if text.trim().is_empty() {
-        fields.note(name, "say why, in a few words: they stand in the journal");
-        return None;
-    }
-    if chars > NOTE_CHARS_MAX || text.chars().any(char::is_control) {
-        fields.note(name, format!("at most {NOTE_CHARS_MAX} characters without control characters are kept"));
-        return None;
-    }
-    Some(text)
 }

@@ -10,9 +10,13 @@ use payoutd_actors::confirmation_watcher::{Check, Verification};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{decide::nothing_in, id_of, unknown};
+use super::{id_of, unknown};
 use crate::http::{
-    access::Permission, body::OptionalJsonBody, door::Door, openapi::OnVerifying, problem::Problem,
+    access::Permission,
+    body::{OptionalJsonBody, nothing_in},
+    door::Door,
+    openapi::OnVerifying,
+    problem::Problem,
 };
 use crate::identity::Principal;
 
