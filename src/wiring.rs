@@ -10,7 +10,11 @@ use crate::amqp::{AmqpBus, Broker, DeadQueue, IntakeTools, JobIntake, Link, inta
 use crate::config::{Config, Secrets};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, TokenDigest};
-use crate::identity::{CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring, vault::Vault};
+use crate::identity::{
+    CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring,
+    people::{HashFault, Hasher, People},
+    vault::Vault,
+};
 use crate::service_manager;
 use crate::signer::FileSigner;
 use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
@@ -54,6 +58,9 @@ pub enum NotOpened {
     /// The store does not answer.
     #[error("the store does not answer")]
     StoreFault(#[from] StoreFault),
+    /// Passwords can not be hashed.
+    #[error("passwords can not be hashed here: the system gives no randomness or no memory")]
+    NoPasswords(#[source] HashFault),
     /// A provider's client can not be made.
     #[error("a client of the network can not be made")]
     Client(#[source] ClientError),
@@ -108,6 +115,7 @@ pub async fn open(
     metrics: Metrics,
     give_up: GiveUp,
 ) -> Result<OpenHouse, NotOpened> {
+    let hasher = secrets.vault.as_ref().map(|_| Hasher::new()).transpose().map_err(NotOpened::NoPasswords)?;
     let door = Door::new(door_settings(config, &secrets), metrics);
     let listening = Listening::begin(&door);
     let store = match store::open(&config.store).await {
@@ -140,7 +148,9 @@ pub async fn open(
                 return Err(why);
             }
         };
-    let gatekeeper = identity.map(|vault| hire_gatekeeper(config, vault, store.clone(), &mut office, &world));
+    let gatekeeper = identity
+        .zip(hasher)
+        .map(|(vault, hasher)| hire_gatekeeper(config, (vault, hasher), store.clone(), &mut office, &world));
     if let Some(gatekeeper) = &gatekeeper {
         door.take_keys(gatekeeper.clone());
     }
@@ -202,15 +212,17 @@ fn hire_rate_limiters(
 /// Whoever knows API keys, and the clerk who keeps their register.
 fn hire_gatekeeper(
     config: &Config,
-    vault: Vault,
+    (vault, hasher): (Vault, Hasher),
     store: Arc<dyn Cellar>,
     office: &mut Office,
     world: &World,
 ) -> Arc<Gatekeeper> {
     let (register, clock): (Arc<dyn Register>, _) = (store, world.clock.clone());
     let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let people = People::new(register.clone(), clock.clone(), hasher, config.identity.password_policy);
     let settings = GatekeeperSettings { require_signed_requests: config.identity.require_signed_requests };
-    let gatekeeper = Gatekeeper::new(keyring.clone(), register.clone(), clock.clone(), settings);
+    let gatekeeper =
+        Gatekeeper::new(keyring.clone(), Arc::new(people), register.clone(), clock.clone(), settings);
     let post = Handle::vacant(CLERK);
     office.hire_at_a_door(&post, move || Clerk::new(keyring.clone(), register.clone(), clock.clone()));
     Arc::new(gatekeeper)

@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{exit::Exit, failure::Failure, place::Place};
-use crate::config::Secret;
+use crate::config::{Config, Secret};
 use crate::http::problem::ProblemBody;
 use crate::telemetry::Chain;
 
@@ -46,7 +46,8 @@ pub enum NoAnswer {
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    token: Secret,
+    /// What every request shows; nothing for somebody who is about to show who they are.
+    token: Option<Secret>,
     start: Option<String>,
 }
 
@@ -56,19 +57,21 @@ impl Client {
     /// # Errors
     /// Exit 78 for a configuration with mistakes, 66 for a token that can not be read.
     pub fn of(place: &Place) -> Result<Self, Failure> {
-        // Its warnings are for who starts the daemon, not for each question to it.
-        let sources = place.sources()?;
-        if !Place::is_named(&sources) {
-            let why = "nobody said which daemon: no configuration is named, and none is installed here";
-            return Err(Failure::new(Exit::Configuration, why)
-                .next("name it with --config FILE, --data DIR for a sandbox's folder, or --url URL --token-file FILE"));
-        }
-        let loaded = sources.load()?;
-        let http = &loaded.config.http;
+        let http = configuration_of(place)?.http;
         let token = http.token_file.http_token();
         let token =
             token.map_err(|why| Failure::new(Exit::NoInput, format_args!("http.token_file: {why}")))?;
-        let client = Self::through(format!("http://{}", reachable(http.listen)), token)?;
+        let client = Self::through(format!("http://{}", reachable(http.listen)), Some(token))?;
+        Ok(Self { start: Some(place.start_command()), ..client })
+    }
+
+    /// The same, for somebody who shows nothing yet.
+    ///
+    /// # Errors
+    /// Exit 78 for a configuration with mistakes.
+    pub fn of_nobody(place: &Place) -> Result<Self, Failure> {
+        let client =
+            Self::through(format!("http://{}", reachable(configuration_of(place)?.http.listen)), None)?;
         Ok(Self { start: Some(place.start_command()), ..client })
     }
 
@@ -76,11 +79,11 @@ impl Client {
     ///
     /// # Errors
     /// When this system can not make one.
-    pub fn at(url: &reqwest::Url, token: Secret) -> Result<Self, Failure> {
+    pub fn at(url: &reqwest::Url, token: Option<Secret>) -> Result<Self, Failure> {
         Self::through(url.as_str().trim_end_matches('/').to_owned(), token)
     }
 
-    fn through(base: String, token: Secret) -> Result<Self, Failure> {
+    fn through(base: String, token: Option<Secret>) -> Result<Self, Failure> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -109,7 +112,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.http.get(url).bearer_auth(self.token.expose())).await
+        self.send(self.shown(self.http.get(url))).await
     }
 
     /// Acts, with a body or without one.
@@ -140,7 +143,14 @@ impl Client {
     }
 
     fn to(&self, path: &str) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.expose())
+        self.shown(self.http.post(format!("{}{path}", self.base)))
+    }
+
+    fn shown(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
@@ -159,6 +169,18 @@ impl Client {
         }
         read(status, &body)
     }
+}
+
+/// The configuration of this machine's daemon. Its warnings are for who starts the daemon, not for each question to it.
+fn configuration_of(place: &Place) -> Result<Config, Failure> {
+    let sources = place.sources()?;
+    if !Place::is_named(&sources) {
+        let why = "nobody said which daemon: no configuration is named, and none is installed here";
+        return Err(Failure::new(Exit::Configuration, why).next(
+            "name it with --config FILE, --data DIR for a sandbox's folder, or --url URL with --token-file FILE",
+        ));
+    }
+    Ok(sources.load()?.config)
 }
 
 fn with_body(request: RequestBuilder, body: Option<&impl Serialize>) -> RequestBuilder {

@@ -42,7 +42,31 @@ impl Door {
         let (Some(url), Some(file)) = (&self.url, &self.token_file) else { return Client::of(&self.place) };
         let token = SecretFile::new(file.clone()).http_token();
         let token = token.map_err(|why| Failure::new(Exit::NoInput, format_args!("--token-file: {why}")))?;
-        Client::at(url, token)
+        Client::at(url, Some(token))
+    }
+}
+
+/// `--config FILE`, `--data DIR` or `--url URL`: where somebody stands who shows nothing yet.
+#[derive(Debug, clap::Args)]
+pub struct Doorstep {
+    #[command(flatten)]
+    place: Place,
+
+    /// The API's address, from another machine; across a network https, for a password travels there
+    #[arg(long, value_name = "URL", value_parser = api_url, conflicts_with_all = ["config", "data"], help_heading = WHERE)]
+    url: Option<Url>,
+}
+
+impl Doorstep {
+    /// The client that stands there.
+    ///
+    /// # Errors
+    /// Exit 78 for a configuration with mistakes.
+    pub fn client(&self) -> Result<Client, Failure> {
+        match &self.url {
+            Some(url) => Client::at(url, None),
+            None => Client::of_nobody(&self.place),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod check_config;
 mod events;
 mod limits;
 mod migrate;
+mod password;
 mod pause;
 mod payouts;
 mod reconcile;
@@ -36,6 +37,7 @@ pub mod roles;
 mod run;
 mod sandbox;
 mod tx;
+mod users;
 
 use clap::{Parser, Subcommand};
 
@@ -150,6 +152,8 @@ pub enum Command {
     Store(store::Args),
     /// Take a TRON transaction apart
     Tx(tx::Args),
+    /// Invite people, list them, keep them out
+    Users(users::Args),
 }
 
 impl Cli {
@@ -182,6 +186,7 @@ impl Command {
             Self::Sandbox(args) => args.run(terminal),
             Self::Store(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),
+            Self::Users(args) => args.run(terminal),
         }
     }
 }

@@ -130,7 +130,7 @@ Everything is refused that is not granted. A cell says how far a permission reac
 one's node, `all` everybody's; who may do it to all may do it to their own. Beside it stand the bounds that it has.
 
 An API key is a `service`: it may do what is written on it, and never more than that column. The token of `http.token_file` is an
-`admin`. Nobody has another role yet: people, and with them nodes, can not be made so far.
+`admin`. People can be invited with any other role, and can not sign in yet.
 
 | role | what it is |
 |---|---|

@@ -82,6 +82,7 @@ pub(super) fn failure(why: NotOpened) -> Failure {
         // The same words and the same code as from every other command.
         NotOpened::Store(cause) => return not_opened(cause),
         NotOpened::StoreFault(_) => (Exit::Unavailable, "look at store.url and at the disk under it"),
+        NotOpened::NoPasswords(_) => (Exit::Unavailable, "look at the memory that this process may have"),
         NotOpened::Client(_) => (Exit::Configuration, "look at network.nodes and network.tronscan"),
         NotOpened::OtherChain { .. } => {
             (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store")

@@ -124,7 +124,8 @@ async fn read_whole(request: &mut ServiceRequest) -> Result<Bytes, Problem> {
     Ok(bytes)
 }
 
-fn refused(why: Refused) -> Problem {
+/// Why nobody was let in, as a caller is told: of a credential, always the same.
+pub(super) fn refused(why: Refused) -> Problem {
     match why {
         Refused::Unknown(why) => {
             metrics::counter!(names::AUTHENTICATION_FAILURES_TOTAL, "reason" => why.word()).increment(1);

@@ -31,12 +31,18 @@ pub struct Turnstiles {
     write: Arc<Semaphore>,
     read: Arc<Semaphore>,
     operate: Arc<Semaphore>,
+    sign_in: Arc<Semaphore>,
 }
 
 impl Default for Turnstiles {
     fn default() -> Self {
         let places = |lane: Lane| Arc::new(Semaphore::new(lane.at_once_max()));
-        Self { write: places(Lane::Write), read: places(Lane::Read), operate: places(Lane::Operate) }
+        Self {
+            write: places(Lane::Write),
+            read: places(Lane::Read),
+            operate: places(Lane::Operate),
+            sign_in: places(Lane::SignIn),
+        }
     }
 }
 
@@ -46,6 +52,7 @@ impl Turnstiles {
             Lane::Write => Some(&self.write),
             Lane::Read => Some(&self.read),
             Lane::Operate => Some(&self.operate),
+            Lane::SignIn => Some(&self.sign_in),
             Lane::Probe => None,
         }
     }

@@ -11,6 +11,7 @@
 pub mod access;
 pub mod actors;
 pub mod audit;
+pub mod auth;
 pub mod body;
 pub mod credentials;
 pub mod cursor;
@@ -38,6 +39,7 @@ pub mod rest;
 pub mod routes;
 pub mod settings;
 pub mod token;
+pub mod users;
 
 pub use self::{
     cursor::CursorKey,

@@ -13,10 +13,10 @@ use utoipa::{
 };
 
 use super::{
-    actors, audit, dead_jobs, docs, events, health, house, keys, metrics, pause,
+    actors, audit, auth, dead_jobs, docs, events, health, house, keys, metrics, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
-    problem_pages,
+    problem_pages, users,
 };
 
 /// The words of the domain's closed sets, so that the description has them all.
@@ -93,6 +93,12 @@ problems! {
     /// … with the kill switch.
     OnActing: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
+    /// … with a change of what there is.
+    OnChanging: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, SignatureRequired, Conflict, RequestReplayed, RequestTimeout,
+        BodyTooLarge, UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
+    /// … with showing a secret for the first time.
+    OnSigningIn: MalformedRequest, QuotaExceeded, Unauthorized, NotFound, Conflict, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
+        Internal, Busy, Unavailable;
     /// … with a verification.
     OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, NotFound, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
         InvalidOrder, Internal, Busy, Unavailable;
@@ -124,7 +130,9 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
     paths(
         create::create, batch::create_batch, list::list, read::read, decide::cancel, decide::release, decide::reject,
         decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, dead_jobs::list,
-        dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, keys::create, keys::list, keys::show, keys::rotate, keys::revoke, pause::pause, pause::resume,
+        dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, keys::create, keys::list, keys::show, keys::rotate, keys::revoke,
+        users::invite, users::list, users::show, users::invite_anew, users::disable, users::enable, users::change_role, auth::accept,
+        pause::pause, pause::resume,
         audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
     ),
@@ -136,6 +144,8 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         (name = "events", description = "What happened, in order, from any place on"),
         (name = "jobs", description = "Jobs of the broker that could not be done"),
         (name = "keys", description = "API keys: what programs show"),
+        (name = "users", description = "People: who may sign in"),
+        (name = "auth", description = "What people do with their own secrets"),
         (name = "audit", description = "What outsiders need to check the journal"),
         (name = "health", description = "For machines that watch"),
         (name = "documents", description = "For people who read")

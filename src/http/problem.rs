@@ -75,6 +75,8 @@ kinds! {
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request did not arrive in time";
     /// The payout stands where this can not happen to it.
     WrongStage = "wrong-stage", CONFLICT, "The payout's stage does not permit this";
+    /// Something that stands already is in the way.
+    Conflict = "conflict", CONFLICT, "What is there does not permit this";
     /// The same signed request came before.
     RequestReplayed = "request-replayed", CONFLICT, "The request was taken before";
     /// A longer body than is taken.

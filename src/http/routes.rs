@@ -17,16 +17,16 @@ use payoutd_actors::domain::{
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
+    actors, audit, auth, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
-    problem_pages,
+    problem_pages, users,
 };
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Everybody: probes and documents.
+    /// Everybody: probes, documents, and whoever is about to show who they are.
     Nothing,
     /// Whoever has a grant that covers this one.
     Permission(Grant),
@@ -41,6 +41,8 @@ pub enum Lane {
     Read,
     /// Questions that go out to the network, and the kill switch.
     Operate,
+    /// Secrets of people: each costs a hash. Nobody who floods it keeps the kill switch from whoever runs the house.
+    SignIn,
     /// Probes and documents: cheap, and never refused, so that a busy house is not taken for a dead one.
     Probe,
 }
@@ -53,6 +55,7 @@ impl Lane {
         match self {
             Self::Write | Self::Read | Self::Probe => super::settings::CONNECTIONS_MAX,
             Self::Operate => 16,
+            Self::SignIn => 64,
         }
     }
 }
@@ -127,6 +130,14 @@ lines! {
     GET  "/v1/admin/keys/{id}"      "api_key_read"     may(KeyAdmin),       Operate, Default         => keys::show;
     POST "/v1/admin/keys/{id}/rotate" "api_key_rotate" may(KeyAdmin),       Operate, Default         => keys::rotate;
     POST "/v1/admin/keys/{id}/revoke" "api_key_revoke" may(KeyAdmin),       Operate, Default         => keys::revoke;
+    POST "/v1/admin/users"          "user_invite"      may(UserAdmin),      Operate, Default         => users::invite;
+    GET  "/v1/admin/users"          "user_list"        may(UserAdmin),      Operate, Default, users::PARAMETERS => users::list;
+    GET  "/v1/admin/users/{id}"     "user_read"        may(UserAdmin),      Operate, Default         => users::show;
+    POST "/v1/admin/users/{id}/invite" "user_invite"   may(UserAdmin),      Operate, Default         => users::invite_anew;
+    POST "/v1/admin/users/{id}/disable" "user_disable" may(UserAdmin),      Operate, Default         => users::disable;
+    POST "/v1/admin/users/{id}/enable" "user_enable"   may(UserAdmin),      Operate, Default         => users::enable;
+    POST "/v1/admin/users/{id}/role" "user_change_role" may(UserAdmin),     Operate, Default         => users::change_role;
+    POST "/v1/auth/accept"          "auth_accept"      Needs::Nothing,      SignIn, Auth             => auth::accept;
     POST "/v1/admin/pause"          "house_pause"      may(HousePause),     Operate, Default         => pause::pause;
     POST "/v1/admin/resume"         "house_resume"     may(HousePause),     Operate, Default         => pause::resume;
     GET  "/v1/audit/pubkey"         "audit_pubkey"     may(AuditRead),      Read, Default            => audit::public_key;
@@ -214,12 +225,13 @@ mod tests {
 
     /// Every route says who may use it; what everybody may use is this list and no more.
     #[test]
-    fn only_probes_and_documents_are_public() {
+    fn only_probes_documents_and_signing_in_are_public() {
         let public: Vec<_> =
             TABLE.iter().filter(|line| line.needs == Needs::Nothing).map(|line| line.path).collect();
         assert_eq!(
             public,
             [
+                "/v1/auth/accept",
                 "/v1/openapi.json",
                 "/v1/health",
                 "/health",

@@ -14,6 +14,7 @@ use super::{
     api_key::{ApiKey, KeyText},
     keyring::Keyring,
     nonces::Nonces,
+    people::People,
     principal::{Means, Principal},
     signature::{SKEW_S_MAX, Signable, is_nonce, timestamp_s},
     vault::VaultError,
@@ -67,11 +68,13 @@ pub enum Unknown {
     Skewed,
     /// Something of what was signed is another.
     WrongSignature,
+    /// No such invitation, or it was used, or its time is over.
+    NoSuchInvitation,
 }
 
 impl Unknown {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nothing,
         Self::Malformed,
         Self::NoSuchKey,
@@ -79,6 +82,7 @@ impl Unknown {
         Self::Ended,
         Self::Skewed,
         Self::WrongSignature,
+        Self::NoSuchInvitation,
     ];
 
     /// Its word in metrics and logs.
@@ -92,6 +96,7 @@ impl Unknown {
             Self::Ended => "key_ended",
             Self::Skewed => "timestamp_skewed",
             Self::WrongSignature => "wrong_signature",
+            Self::NoSuchInvitation => "no_such_invitation",
         }
     }
 }
@@ -122,6 +127,7 @@ impl From<Unknown> for Refused {
 /// The gatekeeper.
 pub struct Gatekeeper {
     keyring: Arc<Keyring>,
+    people: Arc<People>,
     nonces: Nonces,
     clock: Arc<dyn Clock>,
     settings: GatekeeperSettings,
@@ -143,21 +149,28 @@ impl Presented {
 }
 
 impl Gatekeeper {
-    /// A gatekeeper with a keyring.
+    /// A gatekeeper with a keyring and the people of the house.
     #[must_use]
     pub fn new(
         keyring: Arc<Keyring>,
+        people: Arc<People>,
         register: Arc<dyn Register>,
         clock: Arc<dyn Clock>,
         settings: GatekeeperSettings,
     ) -> Self {
-        Self { keyring, nonces: Nonces::new(register), clock, settings }
+        Self { keyring, people, nonces: Nonces::new(register), clock, settings }
     }
 
     /// The keyring.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// The people of the house.
+    #[must_use]
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// The holder of the house's one token. Whoever calls has compared it.

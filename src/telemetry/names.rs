@@ -95,7 +95,7 @@ pub const HOUSE: &[Metric] = &[
     metric(
         AUTHENTICATION_FAILURES_TOTAL,
         Kind::Counter,
-        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature)",
+        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature, no_such_invitation)",
     ),
     metric(
         SUSPICIOUS_REQUESTS_TOTAL,

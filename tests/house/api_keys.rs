@@ -10,7 +10,12 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use payoutd::{
-    identity::{Gatekeeper, GatekeeperSettings, Keyring, signature::Signable, vault::Vault},
+    identity::{
+        Gatekeeper, GatekeeperSettings, Keyring,
+        people::{Hasher, PasswordPolicy, People},
+        signature::Signable,
+        vault::Vault,
+    },
     world::SystemClock,
 };
 use payoutd_actors::{
@@ -57,8 +62,9 @@ pub(crate) fn gatekeeper(store: &MemoryStore) -> Arc<Gatekeeper> {
         (Arc::new(store.clone()), Arc::new(SystemClock));
     let vault = Vault::of_base64(&BASE64_STANDARD.encode([7; 32])).unwrap();
     let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let people = People::new(register.clone(), clock.clone(), Hasher::new().unwrap(), PasswordPolicy::Length);
     let settings = GatekeeperSettings { require_signed_requests: true };
-    Arc::new(Gatekeeper::new(keyring, register, clock, settings))
+    Arc::new(Gatekeeper::new(keyring, Arc::new(people), register, clock, settings))
 }
 
 impl Guarded {

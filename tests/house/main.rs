@@ -33,6 +33,7 @@ mod links;
 mod man_page;
 mod pause_commands;
 mod payout_commands;
+mod people;
 mod postgres_house;
 mod prometheus_rules;
 mod real_node;

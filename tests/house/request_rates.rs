@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use payoutd::{
     http::Settings,
-    identity::{Gatekeeper, GatekeeperSettings, Keyring, vault::Vault},
+    identity::{
+        Gatekeeper, GatekeeperSettings, Keyring,
+        people::{Hasher, PasswordPolicy, People},
+        vault::Vault,
+    },
     world::SystemClock,
 };
 use payoutd_actors::{
@@ -188,8 +192,15 @@ async fn with_keys(policies: RatePolicies) -> Measured {
     let (register, clock): (Arc<dyn Register>, Arc<dyn Clock>) = (Arc::new(store), Arc::new(SystemClock));
     let vault = Vault::of_base64(&BASE64_STANDARD.encode([7; 32])).unwrap();
     let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let people = People::new(register.clone(), clock.clone(), Hasher::new().unwrap(), PasswordPolicy::Length);
     let settings = GatekeeperSettings { require_signed_requests: false };
-    measured.door.within.take_keys(Arc::new(Gatekeeper::new(keyring, register, clock, settings)));
+    measured.door.within.take_keys(Arc::new(Gatekeeper::new(
+        keyring,
+        Arc::new(people),
+        register,
+        clock,
+        settings,
+    )));
     measured
 }
 

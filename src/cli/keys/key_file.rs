@@ -13,7 +13,7 @@ use crate::cli::{exit::Exit, failure::Failure};
 ///
 /// # Errors
 /// Exit 73 when the file is there already or cannot be created; 74 when writing fails (what was begun is removed).
-pub(super) fn create(path: &Path, secret: &[u8]) -> Result<(), Failure> {
+pub(in crate::cli) fn create(path: &Path, secret: &[u8]) -> Result<(), Failure> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
             let failure = Failure::because(

@@ -2,7 +2,7 @@
 
 mod api;
 pub mod folder;
-mod key_file;
+pub(in crate::cli) mod key_file;
 mod new;
 
 use crate::cli::{self, exit::Exit, failure::Failure, terminal::Terminal};

@@ -1,11 +1,12 @@
 //! `[identity]`: who else may come in.
 
 use crate::config::{
-    forms::{Flag, SecretPath},
+    forms::{Flag, OneOf, SecretPath},
     key::{Fallback, Key},
     reader::Reader,
     secret_file::SecretFile,
 };
+use crate::identity::people::PasswordPolicy;
 
 /// Who else may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Identity {
     pub require_signed_requests: bool,
     /// Whether jobs of the broker are signed.
     pub require_signed_jobs: bool,
+    /// Which passwords people may choose.
+    pub password_policy: PasswordPolicy,
 }
 
 const MASTER_KEY_FILE: Key<SecretPath> = Key {
@@ -23,9 +26,9 @@ const MASTER_KEY_FILE: Key<SecretPath> = Key {
     form: SecretPath,
     fallback: Fallback::Absent {
         example: "\"master.key\"",
-        without: "there are no API keys: the token of http.token_file alone opens the door, and every job in the queue is done",
+        without: "there are no API keys and no people: the token of http.token_file alone opens the door, and every job in the queue is done",
     },
-    about: "The master key (44 characters of base64) that seals the secrets of API keys in the database. `payoutd keys new \
+    about: "The master key (44 characters of base64) that seals in the database what is not to be read there. `payoutd keys new \
             master --out FILE` makes one. Daemons of one store have the same. Keep a copy where the database's copies are not: \
             without it no signature can be checked any more.",
 };
@@ -46,12 +49,25 @@ const REQUIRE_SIGNED_JOBS: Key<Flag> = Key {
             only where there is a master key: without one nobody could sign.",
 };
 
+const PASSWORD_POLICY: Key<OneOf<PasswordPolicy>> = Key {
+    name: "identity.password_policy",
+    form: OneOf {
+        words: &[("length", PasswordPolicy::Length), ("composition", PasswordPolicy::Composition)],
+        not_yet: &[],
+    },
+    fallback: Fallback::Is("\"length\""),
+    about: "Which passwords people may choose. \"length\": 15 to 128 characters of any kind (ASVS 5). \"composition\": 8 to 128, with an \
+            upper and a lower case letter, a digit and one of !@#$%^&*. With both, the commonest ones are refused. It holds for \
+            passwords that are chosen from then on.",
+};
+
 impl Identity {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        reader.section("identity", "Who else may come in: API keys, and what they sign.");
+        reader.section("identity", "Who else may come in: API keys, what they sign, and people.");
         let master_key_file = reader.ask_maybe(&MASTER_KEY_FILE);
         let require_signed_requests = reader.ask(&REQUIRE_SIGNED_REQUESTS);
         let require_signed_jobs = reader.ask(&REQUIRE_SIGNED_JOBS);
+        let password_policy = reader.ask(&PASSWORD_POLICY);
         if master_key_file.as_ref().is_some_and(Option::is_some) {
             if require_signed_requests == Some(false) {
                 reader.warn(
@@ -70,6 +86,7 @@ impl Identity {
             master_key_file: master_key_file?,
             require_signed_requests: require_signed_requests?,
             require_signed_jobs: require_signed_jobs?,
+            password_policy: password_policy?,
         })
     }
 }

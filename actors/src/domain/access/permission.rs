@@ -46,6 +46,8 @@ permissions! {
     EventRead = "event:read";
     /// Make, list, rotate and revoke API keys of anybody.
     KeyAdmin = "key:admin";
+    /// Invite people, list them, keep them out and change what they are.
+    UserAdmin = "user:admin";
 }
 
 impl Permission {
