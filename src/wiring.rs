@@ -7,7 +7,8 @@
 
 use crate::amqp::credentials::Senders;
 use crate::amqp::{AmqpBus, Broker, DeadQueue, IntakeTools, JobIntake, Link, intake};
-use crate::config::{Config, Secrets};
+use crate::config::{Config, Secrets, UnixSocket};
+use crate::http::listeners::{CannotListen, Certificates, SocketFile, TlsSettings, UnixSocketSettings};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, TokenDigest};
 use crate::identity::{
@@ -22,6 +23,7 @@ use crate::telemetry::Metrics;
 use crate::tron::{ClientError, NodeSettings, ScanSettings, TronNode, TronScan};
 use crate::world::{SystemClock, SystemEntropy};
 use actix_web::dev::ServerHandle;
+use futures_util::future::join_all;
 use payoutd_actors::admission::AdmissionSettings;
 use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
@@ -35,10 +37,12 @@ use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{ChainNode, EventBus, House, Register, SecondOpinion, StoreFault};
 use payoutd_actors::rate_limiter::{RateLimiterTools, RateLimiters};
 use payoutd_actors::treasurer::TreasurerSettings;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 /// How long a closing house shows that it drains before its door shuts: whoever polls `/readyz` sends no more to it by then.
@@ -76,15 +80,9 @@ pub enum NotOpened {
         /// What was expected.
         expected: BlockId,
     },
-    /// The door's address.
-    #[error("the door can not be opened on {address}")]
-    Door {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        #[source]
-        cause: std::io::Error,
-    },
+    /// One of the places where the door listens.
+    #[error(transparent)]
+    Door(CannotListen),
 }
 
 /// A house that is open.
@@ -97,11 +95,11 @@ pub struct OpenHouse {
     pub nodes: Vec<Arc<dyn ChainNode>>,
     /// What makes this store's marks, for reconciling.
     pub marks: MarkMaker,
-    /// Where the door is.
+    /// Where the door is, on this machine.
     pub address: SocketAddr,
     /// What stands behind the door, for whoever tells how the house is.
     pub door: Door,
-    server: ServerHandle,
+    listening: Listening,
 }
 
 /// Opens a house upon the clock, the store and the network of a configuration.
@@ -163,9 +161,10 @@ pub async fn open(
     }
     door.measure_rates(hire_rate_limiters(config, rate_key, &mut office, &world));
     door.staff(Arc::new(staffed));
-    let Listening { server, address } = listening;
+    let address = listening.address;
+    listening.tell_where_the_token_counts(&config.http);
     info!(%address, wallet = %config.wallet.address, "the house is open");
-    Ok(OpenHouse { office, store, nodes, marks, address, door, server })
+    Ok(OpenHouse { office, store, nodes, marks, address, door, listening })
 }
 
 /// The second door: jobs come from the broker to the same Admission. The sign of its connection is in the answer.
@@ -228,31 +227,72 @@ fn hire_gatekeeper(
     Arc::new(gatekeeper)
 }
 
-/// A server at work, with nobody behind its door yet.
+/// Servers at work, with nobody behind their door yet.
 struct Listening {
-    server: ServerHandle,
+    servers: Vec<ServerHandle>,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    certificates: Option<Arc<Certificates>>,
+    watch: Option<JoinHandle<()>>,
+    _socket_file: Option<SocketFile>,
 }
 
 impl Listening {
     fn begin(door: &Door) -> Result<Self, NotOpened> {
-        let address = door.settings.listen;
-        let (server, address) = door.clone().open().map_err(|cause| NotOpened::Door { address, cause })?;
-        let handle = server.handle();
-        actix::spawn(server);
-        Ok(Self { server: handle, address })
+        let opened = door.clone().open().map_err(NotOpened::Door)?;
+        let servers = opened.handles();
+        for server in iter::once(opened.local).chain(opened.tls) {
+            actix::spawn(server);
+        }
+        let certificates = door.settings.tls.as_ref().map(|tls| tls.certificates.clone());
+        let watch = certificates.clone().map(|certificates| actix::spawn(certificates.watch()));
+        Ok(Self {
+            servers,
+            address: opened.address,
+            tls_address: opened.tls_address,
+            certificates,
+            watch,
+            _socket_file: opened.socket_file,
+        })
+    }
+
+    /// One line in each start's log: who the holder of the token is, and where it counts.
+    fn tell_where_the_token_counts(&self, http: &crate::config::Http) {
+        let socket = http.unix_socket.as_ref().map(|socket| format!(" and {}", socket.path.display()));
+        info!(
+            principal = Gatekeeper::house().name(),
+            counts_at = format!("{}{}", self.address, socket.unwrap_or_default()),
+            "whoever shows the token of http.token_file is the house itself, without signatures; elsewhere it is unknown"
+        );
+        if let Some(address) = self.tls_address {
+            info!(%address, "others come over TLS, and show API keys");
+        }
     }
 
     /// Nothing was promised to anybody: nobody is waited for.
     async fn stop(self) {
-        self.server.stop(false).await;
+        self.close(false).await;
+    }
+
+    async fn close(self, graceful: bool) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
+        join_all(self.servers.iter().map(|server| server.stop(graceful))).await;
     }
 }
 
 fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
     let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
     let token = TokenDigest::of(secrets.http_token.expose());
+    let tls = config.http.tls.as_ref().zip(secrets.tls.clone()).map(|(tls, pair)| TlsSettings {
+        listen: tls.listen,
+        certificates: Arc::new(Certificates::new(tls.files.clone(), pair)),
+    });
+    let unix_socket = config.http.unix_socket.clone();
     http::Settings {
+        tls,
+        unix_socket: unix_socket.map(|UnixSocket { path, mode }| UnixSocketSettings { path, mode }),
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
         trusted_proxies: config.http.trusted_proxies.clone(),
@@ -300,11 +340,19 @@ async fn behind(
 }
 
 impl OpenHouse {
+    /// Reads again what may change while the house is open: the certificate of the TLS listener.
+    pub fn reload(&self) {
+        match &self.listening.certificates {
+            Some(certificates) => certificates.reload(),
+            None => info!("there is nothing to read again: no certificate is served"),
+        }
+    }
+
     /// Closes the house: the door first, the books last. The names of those who were not done in time are in the answer.
     pub async fn close(self) -> Vec<&'static str> {
         self.door.drain();
         tokio::time::sleep(DRAINING_SHOWN).await;
-        self.server.stop(true).await;
+        self.listening.close(true).await;
         let unfinished = self.office.close(CLOSE_WITHIN).await;
         self.store.close().await;
         info!("the house is closed");

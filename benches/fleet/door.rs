@@ -35,9 +35,9 @@ pub(crate) async fn run(schema: &str, orders_per_s: f64) -> Waits {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let door = Door::new(Settings::new(address, TokenDigest::of(TOKEN), CursorKey::new([7; 32])), metrics);
     door.staff(Arc::new(Staffed::of(&house.office, &house.world, limits())));
-    let (server, address) = door.open().unwrap();
-    let handle = server.handle();
-    actix::spawn(server);
+    let opened = door.open().unwrap();
+    let (handle, address) = (opened.local.handle(), opened.address);
+    actix::spawn(opened.local);
     let waits = order_at_a_pace(address, orders_per_s).await;
     until(&mut Counter::of(schema).await, |standing| standing.settled == standing.all).await;
     handle.stop(true).await;

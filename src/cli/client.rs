@@ -1,6 +1,5 @@
 //! A client of the daemon's API: address and token come from the daemon's own configuration, or are named.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{RequestBuilder, StatusCode, header::CONTENT_TYPE};
@@ -61,7 +60,7 @@ impl Client {
         let token = http.token_file.http_token();
         let token =
             token.map_err(|why| Failure::new(Exit::NoInput, format_args!("http.token_file: {why}")))?;
-        let client = Self::through(format!("http://{}", reachable(http.listen)), Some(token))?;
+        let client = Self::through(format!("http://{}", http.listen), Some(token))?;
         Ok(Self { start: Some(place.start_command()), ..client })
     }
 
@@ -70,8 +69,7 @@ impl Client {
     /// # Errors
     /// Exit 78 for a configuration with mistakes.
     pub fn of_nobody(place: &Place) -> Result<Self, Failure> {
-        let client =
-            Self::through(format!("http://{}", reachable(configuration_of(place)?.http.listen)), None)?;
+        let client = Self::through(format!("http://{}", configuration_of(place)?.http.listen), None)?;
         Ok(Self { start: Some(place.start_command()), ..client })
     }
 
@@ -198,16 +196,6 @@ fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, NoAns
     Err(serde_json::from_slice(body).map_or(garbled, |problem| NoAnswer::Refused(Box::new(problem))))
 }
 
-/// An address that listens everywhere is reached at home.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let home = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(home, listen.port())
-}
-
 impl NoAnswer {
     /// Whether asking again later can help.
     #[must_use]
@@ -281,15 +269,6 @@ fn refused(problem: &ProblemBody) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_door_that_listens_everywhere_is_reached_at_home() {
-        for (listen, reached) in
-            [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("10.0.0.7:8080", "10.0.0.7:8080")]
-        {
-            assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
-        }
-    }
 
     #[test]
     fn a_problem_becomes_a_sentence_with_every_mistake_and_an_exit_code() {

@@ -22,7 +22,7 @@ pub struct Door {
     #[arg(long, value_name = "URL", value_parser = api_url, requires = "token_file", conflicts_with_all = ["config", "data"], help_heading = WHERE)]
     url: Option<Url>,
 
-    /// The file with the API's token, readable by nobody else (chmod 600); with --url
+    /// The file with an API key, readable by nobody else (chmod 600); on the daemon's machine, its token; with --url
     #[arg(long, value_name = "FILE", requires = "url", help_heading = WHERE)]
     token_file: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use super::{exit::Exit, failure::Failure, place::Place, store::not_opened, terminal::Terminal};
 use crate::service_manager;
 use crate::telemetry::{self, Metrics};
-use crate::wiring::{self, NotOpened};
+use crate::wiring::{self, NotOpened, OpenHouse};
 use payoutd_actors::guardian::GiveUp;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +18,7 @@ Examples:
   payoutd run --config config/sandbox.toml              beside `payoutd sandbox chain --keys sandbox-data`
 
 SIGTERM and SIGINT drain: no new orders, what is in hand is finished, everything else waits in the store.
+SIGHUP reads the certificate of the TLS listener again.
 Exit codes: 0 stopped as asked, 69 something needed is away, 74 the store can not be read, 75 another process holds the store,
 78 the configuration is wrong, or the store is a newer payoutd's, 80 an actor failed too often (start again: the rows tell the rest).")]
 pub struct Args {
@@ -45,6 +46,7 @@ impl Args {
             actix::spawn(service_manager::feed_watchdog(house.office.pulse().listen()));
             actix::spawn(service_manager::report(house.door.clone()));
             let exit = tokio::select! {
+                () = reload_when_told(&house) => Exit::Done,
                 word = stop_word() => {
                     info!(signal = word, "closing");
                     service_manager::tell_closing(word);
@@ -62,6 +64,16 @@ impl Args {
             Ok(exit)
         })
     }
+}
+
+/// Reads again what may change, at each SIGHUP, for ever.
+async fn reload_when_told(house: &OpenHouse) {
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return std::future::pending().await };
+    while hang_up.recv().await.is_some() {
+        info!(signal = "SIGHUP", "reading again what may change");
+        house.reload();
+    }
+    std::future::pending().await
 }
 
 /// Waits for SIGTERM or SIGINT and says which came.
@@ -87,9 +99,10 @@ pub(super) fn failure(why: NotOpened) -> Failure {
         NotOpened::OtherChain { .. } => {
             (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store")
         }
-        NotOpened::Door { .. } => {
-            (Exit::Unavailable, "is another process listening there? `http.listen` says where the door is")
-        }
+        NotOpened::Door(_) => (
+            Exit::Unavailable,
+            "is another process listening there? http.listen, http.tls_listen and http.unix_socket say where the door is",
+        ),
     };
     Failure::because(exit, "the house does not open", &why).next(next)
 }

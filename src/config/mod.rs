@@ -21,6 +21,7 @@ mod parts;
 mod reader;
 mod secret_file;
 mod secrets;
+mod tls_files;
 
 use std::{
     ffi::OsString,
@@ -37,11 +38,12 @@ pub use self::{
     mistake::{Mistake, Mistakes, Origin},
     parts::{
         Amqp, Breaker, Confirmations, Egress, Http, Identity, Journal, Limits, Log, LogFormat, Network, Node,
-        Rates, Routers, Store, Transfer, Treasurer, TronScan, Wallet, Watcher, Worker,
+        Rates, Routers, Store, Tls, Transfer, Treasurer, TronScan, UnixSocket, Wallet, Watcher, Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},
     secrets::Secrets,
+    tls_files::{TlsFiles, TlsPair},
 };
 
 /// The whole configuration; secrets apart.
@@ -141,7 +143,8 @@ impl Sources {
     pub fn load_with_secrets(&self) -> Result<(Loaded, Secrets), Mistakes> {
         self.read(|reader, parts| {
             let nodes = parts.network.as_ref().map_or(0, |network| network.nodes.len());
-            Secrets::read(reader, parts.wallet.as_ref(), nodes)
+            let tls = parts.http.as_ref().and_then(|http| http.tls.as_ref());
+            Secrets::read(reader, parts.wallet.as_ref(), tls, nodes)
         })
     }
 

@@ -6,9 +6,10 @@ use crate::identity::vault::Vault;
 
 use super::{
     key::Wrong,
-    parts::Wallet,
+    parts::{Tls, Wallet},
     reader::Reader,
     secret_file::{Secret, SecretFile},
+    tls_files::{TlsMistake, TlsPair},
 };
 
 /// A shorter token can be guessed by who may ask often.
@@ -25,6 +26,8 @@ pub struct Secrets {
     pub journal_key: JournalKey,
     /// What a caller must show.
     pub http_token: Secret,
+    /// The certificate of the TLS listener and its key, where there is one.
+    pub tls: Option<TlsPair>,
     /// The password of the broker's user.
     pub amqp_password: Option<Secret>,
     /// What seals the secrets of the register, where API keys are taken.
@@ -37,12 +40,18 @@ pub struct Secrets {
 
 impl Secrets {
     /// Reads every secret file that was named; each that is wrong is a mistake of its key.
-    pub(super) fn read(reader: &mut Reader<'_>, wallet: Option<&Wallet>, nodes: usize) -> Option<Self> {
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        wallet: Option<&Wallet>,
+        tls: Option<&Tls>,
+        nodes: usize,
+    ) -> Option<Self> {
         let wallet_key = required(reader, "wallet.key_file", |file| {
             wallet_key(file, wallet.map(|wallet| &wallet.address))
         });
         let journal_key = required(reader, "journal.key_file", journal_key);
         let http_token = required(reader, "http.token_file", http_token);
+        let tls = tls.map(|tls| tls_pair(reader, tls)).map_or(Some(None), |pair| pair.map(Some));
         // Whoever opens the store reads it again; here it is only made sure of.
         let store_password = optional(reader, "store.password_file", SecretFile::read_text);
         let amqp_password = optional(reader, "amqp.password_file", SecretFile::read_text);
@@ -55,6 +64,7 @@ impl Secrets {
             wallet_key: wallet_key?,
             journal_key: journal_key?,
             http_token: http_token?,
+            tls: tls?,
             amqp_password: amqp_password?,
             vault: vault?,
             node_api_keys: node_api_keys.into_iter().collect::<Option<_>>()?,
@@ -151,6 +161,27 @@ fn http_token(file: &SecretFile) -> Result<Secret, Wrong> {
         ));
     }
     Ok(token)
+}
+
+/// The pair of the TLS listener; a mistake is its file's key's.
+fn tls_pair(reader: &mut Reader<'_>, tls: &Tls) -> Option<TlsPair> {
+    match tls.files.read() {
+        Ok(pair) => {
+            if pair.has_expired() {
+                let shown = tls.files.certificate.display();
+                reader.warn(format!("the certificate in {shown} has expired: nobody who looks will connect"));
+            }
+            Some(pair)
+        }
+        Err(TlsMistake::Certificate(wrong)) => {
+            reader.mistake("http.tls_certificate_file", wrong);
+            None
+        }
+        Err(TlsMistake::Key(wrong)) => {
+            reader.mistake("http.tls_key_file", wrong);
+            None
+        }
+    }
 }
 
 fn master_key(file: &SecretFile) -> Result<Vault, Wrong> {

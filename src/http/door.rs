@@ -1,34 +1,25 @@
-//! The door: what every handler is given, how far the house is, and the server that listens.
+//! The door: what every handler is given, and how far the house is.
 //!
 //! It opens before there is an office behind it, so that whoever watches sees a house that starts and not a port that is
 //! shut: until [`Door::staff`] only probes and documents answer, everything else is told to come back.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
 };
 
-use actix_web::{
-    App, HttpServer,
-    dev::Server,
-    middleware::from_fn,
-    web::{self, Data},
-};
+use actix_web::web::{self, Data};
 
 use payoutd_actors::rate_limiter::RateLimiters;
 
 use super::{
-    envelope::envelope,
     events::StreamPlaces,
-    gate::{Turnstiles, gate},
+    gate::Turnstiles,
+    listeners::{self, CannotListen, Opened},
     office::{Fault, Office, SharedOffice},
     problem::{Kind, Problem},
     routes,
-    settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER, Settings},
+    settings::Settings,
 };
 use crate::{identity::Gatekeeper, telemetry::Metrics};
 
@@ -144,32 +135,17 @@ impl Door {
         }
     }
 
-    /// Opens the door: the server, to be awaited or spawned, and where it listens. Signals are the caller's.
+    /// Opens the door: every listener of its settings. Signals are the caller's.
     ///
     /// # Errors
-    /// When the address can not be listened on.
-    pub fn open(self) -> io::Result<(Server, SocketAddr)> {
-        let listener = TcpListener::bind(self.settings.listen)?;
-        let address = listener.local_addr()?;
-        let workers = self.settings.workers.max(1);
-        let data = Data::new(self);
-        let server = HttpServer::new(move || {
-            App::new().configure(|config| furnish(config, &data)).wrap(from_fn(gate)).wrap(from_fn(envelope))
-        })
-        .workers(workers)
-        .max_connections(CONNECTIONS_MAX.div_ceil(workers))
-        .client_request_timeout(HEADERS_WITHIN)
-        .client_disconnect_timeout(LINGER)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(DRAIN_WITHIN.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run();
-        Ok((server, address))
+    /// When one of the places can not be listened on.
+    pub fn open(self) -> Result<Opened, CannotListen> {
+        listeners::open(self)
     }
 }
 
-fn furnish(config: &mut web::ServiceConfig, door: &Data<Door>) {
+/// Puts up the door and its routes, for a server.
+pub(super) fn furnish(config: &mut web::ServiceConfig, door: &Data<Door>) {
     config.app_data(door.clone());
     routes::mount(config);
     config.default_service(web::to(|| async {

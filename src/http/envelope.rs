@@ -20,6 +20,7 @@ use payoutd_actors::rate_limiter::Verdict;
 
 use super::{
     door::Door,
+    listeners::Arrival,
     peer,
     problem::{Kind, Problem},
     rates::fields,
@@ -47,6 +48,9 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::X_XSS_PROTECTION, "0"),
 ];
 
+/// Whoever came over TLS once does not come otherwise for a year (RFC 6797); said over TLS alone.
+const TLS_FROM_NOW_ON: &str = "max-age=31536000; includeSubDomains";
+
 /// Wraps a request on its way in and its answer on its way out.
 pub async fn envelope(
     mut request: ServiceRequest,
@@ -57,11 +61,12 @@ pub async fn envelope(
     let id = RequestId::of(request.headers());
     id.attach(&request);
     let log = LogLine::of(&request);
+    let arrival = Arrival::of(&request);
     let mut answer = next.call(request).await?.map_into_boxed_body();
     if let Some(problem) = problem_of(&answer) {
         answer = with_problem(answer, &problem, &id);
     }
-    adorn(answer.headers_mut(), &id);
+    adorn(answer.headers_mut(), &id, arrival);
     let measured = answer.request().extensions().get::<Verdict>().cloned();
     if let Some(verdict) = measured {
         fields::write(&verdict, answer.headers_mut());
@@ -123,11 +128,14 @@ fn with_problem(
     answer.into_response(problem.respond(id.as_str()))
 }
 
-fn adorn(headers: &mut HeaderMap, id: &RequestId) {
+fn adorn(headers: &mut HeaderMap, id: &RequestId, arrival: Option<Arrival>) {
     for (name, value) in SECURITY_HEADERS {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if arrival == Some(Arrival::Tls) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_FROM_NOW_ON));
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(HeaderName::from_static(request_id::HEADER), value);

@@ -16,9 +16,10 @@ use tokio::sync::Semaphore;
 use super::{
     credentials,
     door::Door,
+    peer,
     problem::{Kind, Problem},
     query, rates,
-    routes::{self, Lane, Needs},
+    routes::{self, Lane},
 };
 use crate::identity::Principal;
 
@@ -73,7 +74,7 @@ pub async fn gate(
     let Some(line) = line else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
-    if let Needs::Permission(asked) = line.needs {
+    if let Some(asked) = line.asks(peer::is_at_home(&request, &door.settings.trusted_proxies)) {
         match credentials::principal_of(&door, &mut request, asked.permission).await {
             Ok(principal) => {
                 let measured = rates::of_principal(&door, &request, line, &principal).await;

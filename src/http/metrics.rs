@@ -24,7 +24,8 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The numbers, for Prometheus
 #[utoipa::path(
     get, path = "/metrics", tag = "health", operation_id = "metrics",
-    responses((status = 200, description = "Prometheus' text form", content_type = "text/plain", body = String))
+    responses((status = 200, description = "Prometheus' text form", content_type = "text/plain", body = String)),
+    security((), ("token" = []))
 )]
 pub async fn metrics(door: Data<Door>) -> HttpResponse {
     if let Ok(office) = door.office() {

@@ -24,6 +24,7 @@ pub mod gate;
 pub mod health;
 pub mod house;
 pub mod keys;
+pub mod listeners;
 pub mod metrics;
 pub mod office;
 pub mod openapi;

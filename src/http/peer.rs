@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::{dev::ServiceRequest, http::header::HeaderMap};
 use ipnet::IpNet;
 
+use super::listeners::Arrival;
+
 /// What proxies append the address to that they see.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Hops that are read; a longer chain of trusted proxies is none.
@@ -18,6 +20,13 @@ const HOPS_MAX: usize = 32;
 pub fn address_of(request: &ServiceRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let socket = request.peer_addr()?.ip().to_canonical();
     Some(behind(socket, request.headers(), trusted))
+}
+
+/// Whether a request comes from this machine: over a listener that no other reaches, and not for somebody behind a trusted proxy.
+#[must_use]
+pub fn is_at_home(request: &ServiceRequest, trusted: &[IpNet]) -> bool {
+    let is_local = Arrival::of(request).is_some_and(Arrival::is_local);
+    is_local && address_of(request, trusted).is_none_or(|address| address.is_loopback())
 }
 
 /// The last hop that is no trusted proxy. A hop that can not be read ends the walk: whoever passed it on is the caller then.

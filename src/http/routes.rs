@@ -28,6 +28,8 @@ use super::{
 pub enum Needs {
     /// Everybody: probes, documents, and whoever is about to show who they are.
     Nothing,
+    /// Everybody on this machine, and from elsewhere whoever has a grant that covers this one.
+    PermissionElsewhere(Grant),
     /// Whoever has a grant that covers this one.
     Permission(Grant),
 }
@@ -81,6 +83,16 @@ pub struct Line {
 }
 
 impl Line {
+    /// The grant that a caller needs who is on this machine, or is not.
+    #[must_use]
+    pub const fn asks(&self, is_at_home: bool) -> Option<Grant> {
+        match self.needs {
+            Needs::Nothing => None,
+            Needs::PermissionElsewhere(_) if is_at_home => None,
+            Needs::Permission(grant) | Needs::PermissionElsewhere(grant) => Some(grant),
+        }
+    }
+
     /// Whether its answer comes from the office: probes and documents answer while the house starts, too.
     #[must_use]
     pub fn wants_office(&self) -> bool {
@@ -147,7 +159,7 @@ lines! {
     GET  "/health"                  "health_check"     Needs::Nothing,      Probe, Health            => health::health;
     GET  "/livez"                   "liveness_check"   Needs::Nothing,      Probe, Unlimited         => health::livez;
     GET  "/readyz"                  "readiness_check"  Needs::Nothing,      Probe, Unlimited         => health::readyz;
-    GET  "/metrics"                 "metrics_read"     Needs::Nothing,      Probe, Unlimited         => metrics::metrics;
+    GET  "/metrics"                 "metrics_read"     at_home_or_fully(HouseRead), Probe, Unlimited         => metrics::metrics;
     GET  "/problems/{word}"         "problem_page"     Needs::Nothing,      Probe, Unlimited         => problem_pages::page;
     GET  "/docs"                    "docs_page"        Needs::Nothing,      Probe, Unlimited         => docs::front;
     GET  "/docs/{file}"             "docs_page"        Needs::Nothing,      Probe, Unlimited         => docs::file;
@@ -177,6 +189,11 @@ const fn may_to_all(permission: Permission) -> Needs {
 /// Whoever has it with everything to see.
 const fn may_fully(permission: Permission) -> Needs {
     Needs::Permission(Grant::least(permission).showing(Detail::Full))
+}
+
+/// Whoever is on this machine, and whoever has it with everything to see.
+const fn at_home_or_fully(permission: Permission) -> Needs {
+    Needs::PermissionElsewhere(Grant::least(permission).showing(Detail::Full))
 }
 
 /// Puts the whole table up. A known path with another method is answered with 405 and the methods that it has.
@@ -237,12 +254,14 @@ mod tests {
                 "/health",
                 "/livez",
                 "/readyz",
-                "/metrics",
                 "/problems/{word}",
                 "/docs",
                 "/docs/{file}"
             ]
         );
+        let at_home: Vec<_> =
+            TABLE.iter().filter(|line| line.asks(true) != line.asks(false)).map(|line| line.path).collect();
+        assert_eq!(at_home, ["/metrics"]);
     }
 
     #[test]
@@ -273,7 +292,7 @@ mod tests {
             "/docs/{file}",
         ];
         assert_eq!(unlimited, watched);
-        assert!(TABLE.iter().all(|line| line.rate != RateClass::Unlimited || line.needs == Needs::Nothing));
+        assert!(TABLE.iter().all(|line| line.rate != RateClass::Unlimited || line.asks(true).is_none()));
     }
 
     /// F000-16: what a request does is told by its route, not by its verb.

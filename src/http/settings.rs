@@ -4,10 +4,16 @@ use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{cursor::CursorKey, token::TokenDigest};
+use super::{
+    cursor::CursorKey,
+    listeners::{TlsSettings, UnixSocketSettings},
+    token::TokenDigest,
+};
 
-/// Connections that are open at once, all workers together.
+/// Connections that are open at once, all workers together: so many of this machine, and so many from elsewhere.
 pub const CONNECTIONS_MAX: usize = 256;
+/// How long a client may take for a TLS handshake.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a client may take to send its headers.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send its body.
@@ -28,8 +34,12 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// What the door is given when it opens.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen for plaintext, on loopback; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The listener for whoever is not on this machine.
+    pub tls: Option<TlsSettings>,
+    /// The listener for who has the right to a file.
+    pub unix_socket: Option<UnixSocketSettings>,
     /// What opens the door.
     pub token: TokenDigest,
     /// Whether API keys are taken: they are known once the store is open.
@@ -38,7 +48,7 @@ pub struct Settings {
     pub cursor_key: CursorKey,
     /// The longest body that is taken.
     pub body_bytes_max: usize,
-    /// Threads that read requests.
+    /// Threads that read requests, of each server.
     pub workers: usize,
     /// How long a body may take.
     pub body_within: Duration,
@@ -52,6 +62,8 @@ impl Settings {
     pub fn new(listen: SocketAddr, token: TokenDigest, cursor_key: CursorKey) -> Self {
         Self {
             listen,
+            tls: None,
+            unix_socket: None,
             token,
             takes_keys: false,
             cursor_key,

@@ -60,6 +60,14 @@ pub const AUTHENTICATION_FAILURES_TOTAL: &str = "payoutd_authentication_failures
 /// Requests that nobody sends by mistake.
 pub const SUSPICIOUS_REQUESTS_TOTAL: &str = "payoutd_suspicious_requests_total";
 
+/// When the TLS listener's certificate ends.
+pub const TLS_CERTIFICATE_EXPIRES_TIMESTAMP_SECONDS: &str =
+    "payoutd_tls_certificate_expires_timestamp_seconds";
+/// Certificates that did not take the place of the one before.
+pub const TLS_RELOADS_REFUSED_TOTAL: &str = "payoutd_tls_reloads_refused_total";
+/// Handshakes that came to nothing.
+pub const TLS_HANDSHAKE_FAILURES_TOTAL: &str = "payoutd_tls_handshake_failures_total";
+
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
     Metric { name, kind, help }
 }
@@ -101,6 +109,21 @@ pub const HOUSE: &[Metric] = &[
         SUSPICIOUS_REQUESTS_TOTAL,
         Kind::Counter,
         "requests that nobody sends by mistake, by reason (replayed, key_from_outside)",
+    ),
+    metric(
+        TLS_CERTIFICATE_EXPIRES_TIMESTAMP_SECONDS,
+        Kind::Gauge,
+        "until when the certificate of the TLS listener is good, unix time",
+    ),
+    metric(
+        TLS_RELOADS_REFUSED_TOTAL,
+        Kind::Counter,
+        "new certificates that were refused, so that the one before stayed",
+    ),
+    metric(
+        TLS_HANDSHAKE_FAILURES_TOTAL,
+        Kind::Counter,
+        "handshakes that came to nothing, by reason (timed_out, nothing_in_common, refused_by_client, not_tls, broken)",
     ),
     metric(PROVIDER_REQUESTS_TOTAL, Kind::Counter, "requests sent to a provider, by provider and call"),
     metric(PROVIDER_REQUEST_SECONDS, Kind::Histogram, "how long a provider took, by provider and call"),
@@ -175,8 +198,8 @@ const PREFACE: &str = "\
 
 Written from the tables in the program (`actors/src/metrics_names.rs`, `src/telemetry/names.rs`); a test compares.
 
-The daemon answers `GET /metrics` without a token, in Prometheus' text form. Put the door behind a proxy that keeps this path to
-yourself, or scrape on loopback. Labels name roles, dependencies, stages and outcomes, never an address, an account or a payout.
+The daemon answers `GET /metrics` in Prometheus' text form: to everybody on its machine, and from elsewhere (over TLS, or through one
+of `http.trusted_proxies`) to an API key that may read the house (`payoutd keys issue … --may house:read`). Labels name roles, dependencies, stages and outcomes, never an address, an account or a payout.
 Counters of things that have not happened yet are absent. Gauges of the store are read at each scrape; without the store they keep
 quiet. Money here is for looking at: nothing is decided by it, and the books are in the store.
 

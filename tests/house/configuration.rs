@@ -416,6 +416,10 @@ fn every_default_in_the_explained_file_is_the_default() {
         "master_key_file",
         "url = \"amqps:",
         "trusted_proxies",
+        "tls_listen",
+        "tls_certificate_file",
+        "tls_key_file",
+        "unix_socket =",
         "token_file_per_minute",
     ];
     let uncommented: Vec<&str> = explained

@@ -3,7 +3,7 @@
 use payoutd::http::{
     office::Fault,
     problem::Kind,
-    routes::{Lane, Needs, TABLE},
+    routes::{Lane, TABLE},
 };
 use payoutd_actors::domain::payout::{Reason, Stage};
 use payoutd_actors::ports::RestoreGate;
@@ -342,7 +342,7 @@ async fn a_stranger_gets_nowhere_but_to_the_probes_and_the_documents() {
             assert!([401, 422].contains(&answer.status), "{path}: {}", answer.status);
             continue;
         }
-        if line.needs == Needs::Nothing {
+        if line.asks(true).is_none() {
             assert!(answer.status < 400, "{path}: {}", answer.status);
             continue;
         }

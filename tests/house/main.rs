@@ -30,6 +30,7 @@ mod journal_export;
 mod journald;
 mod kit;
 mod links;
+mod listeners;
 mod man_page;
 mod pause_commands;
 mod payout_commands;

@@ -96,10 +96,12 @@ async fn a_health_check_too_many_is_refused_to_its_address_alone() {
     let measured = Measured::behind_a_proxy(RatePolicies::default()).await;
     assert_eq!(statuses(125, async || measured.health(ANN).await).await, [(200, 120), (429, 5)]);
     assert_eq!(measured.health(BOB).await.status, 200);
-    for path in ["/livez", "/readyz", "/metrics", "/v1/openapi.json", "/problems/busy", "/docs/index.html"] {
+    for path in ["/livez", "/readyz", "/v1/openapi.json", "/problems/busy", "/docs/index.html"] {
         let asked = async || send(measured.from(ANN, Method::GET, path)).await;
         assert_eq!(statuses(3, asked).await, [(200, 3)], "{path}");
     }
+    let scrape = async || send(measured.door.stranger(Method::GET, "/metrics")).await;
+    assert_eq!(statuses(150, scrape).await, [(200, 150)], "a Prometheus of this machine");
     let other_door = send(measured.from(ANN, Method::GET, "/v1/health")).await;
     assert_eq!(other_door.status, 429, "two paths of one class are one");
     let stranger = send(measured.from(ANN, Method::GET, "/v1/stats")).await;
@@ -138,7 +140,9 @@ async fn whoever_tries_credentials_is_shut_out_and_nobody_else() {
         send(measured.from(address, Method::GET, "/v1/stats").bearer_auth(crate::kit::door::TOKEN)).await
     };
     assert_eq!(with_token(ANN).await.status, 429, "no credential from there is looked at");
-    assert_eq!(with_token(BOB).await.status, 200);
+    // The house's own token does not count from elsewhere; it was looked at, which is what this is about.
+    assert_eq!(with_token(BOB).await.status, 401);
+    assert_eq!(measured.door.get("/v1/stats").await.status, 200);
     assert_eq!(measured.door.office.taken(), 0);
 }
 

@@ -67,6 +67,7 @@ fn the_units_say_what_the_daemon_does() {
             "WatchdogSec=60s",
             "ExecStartPre=/usr/bin/payoutd check-config",
             "ExecStart=/usr/bin/payoutd run",
+            "ExecReload=/bin/kill -HUP $MAINPID",
             "Environment=PAYOUTD_WALLET__KEY_FILE=%d/wallet.key",
             "Environment=PAYOUTD_JOURNAL__KEY_FILE=%d/journal.pem",
             "Environment=PAYOUTD_HTTP__TOKEN_FILE=%d/token",
@@ -117,7 +118,11 @@ fn the_template_is_the_unit_for_another_wallet() {
                 .replace("=payoutd,", "=payoutd for %i,")
         })
         .map(|line| match line.as_str() {
-            "User=payoutd" | "Group=payoutd" | "StateDirectory=payoutd" | "SyslogIdentifier=payoutd" => {
+            "User=payoutd"
+            | "Group=payoutd"
+            | "StateDirectory=payoutd"
+            | "RuntimeDirectory=payoutd"
+            | "SyslogIdentifier=payoutd" => {
                 format!("{line}-%i")
             }
             _ => line,

@@ -1,21 +1,27 @@
 //! `[http]`: the front door.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use ipnet::IpNet;
 
 use crate::config::{
-    forms::{Count, Listen, Networks, SecretPath},
-    key::{Fallback, Key},
+    forms::{Count, Listen, Networks, OneOf, Place, SecretPath},
+    key::{Fallback, Key, Wrong},
     reader::Reader,
     secret_file::SecretFile,
+    tls_files::TlsFiles,
 };
+use crate::http::listeners::is_loopback;
 
 /// The front door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
-    /// Where to listen.
+    /// Where to listen for plaintext, on loopback.
     pub listen: SocketAddr,
+    /// The listener for whoever is not on this machine.
+    pub tls: Option<Tls>,
+    /// The listener for who has the right to a file.
+    pub unix_socket: Option<UnixSocket>,
     /// The bearer token of the one account.
     pub token_file: SecretFile,
     /// Threads that read requests.
@@ -26,20 +32,80 @@ pub struct Http {
     pub trusted_proxies: Vec<IpNet>,
 }
 
+/// The listener for whoever is not on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Its certificate and key.
+    pub files: TlsFiles,
+}
+
+/// The listener for who has the right to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnixSocket {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// Its mode.
+    pub mode: u32,
+}
+
+/// A socket's address holds so many bytes of its path (unix(7)).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
 const LISTEN: Key<Listen> = Key {
     name: "http.listen",
     form: Listen,
     fallback: Fallback::Is("\"127.0.0.1:8080\""),
-    about: "Where the API listens. Loopback by default, because the door speaks plain HTTP: put a TLS proxy before it \
-            when others are to reach it.",
+    about: "Where the API listens on this machine, in plain HTTP: for the commands, for scripts, for Prometheus, for a proxy \
+            here. Loopback alone is taken; whoever is elsewhere comes over http.tls_listen.",
+};
+
+const TLS_LISTEN: Key<Listen> = Key {
+    name: "http.tls_listen",
+    form: Listen,
+    fallback: Fallback::Absent { example: "\"0.0.0.0:8443\"", without: "nobody elsewhere reaches the API" },
+    about: "Where the API listens for everybody else, over TLS 1.3 and nothing older.",
+};
+
+const TLS_CERTIFICATE_FILE: Key<Place> = Key {
+    name: "http.tls_certificate_file",
+    form: Place,
+    fallback: Fallback::Absent { example: "\"tls.pem\"", without: "there is no TLS listener" },
+    about: "The certificates of http.tls_listen in PEM, the server's own first, then those that lead to its issuer. The files are \
+            looked at every two seconds and at SIGHUP (systemctl reload): a new pair is served without a restart, one that does not \
+            fit together is refused in the log and the one before stays.",
+};
+
+const TLS_KEY_FILE: Key<SecretPath> = Key {
+    name: "http.tls_key_file",
+    form: SecretPath,
+    fallback: Fallback::Absent { example: "\"tls.key\"", without: "there is no TLS listener" },
+    about: "The private key of that certificate, in PEM and without a passphrase.",
+};
+
+const UNIX_SOCKET: Key<Place> = Key {
+    name: "http.unix_socket",
+    form: Place,
+    fallback: Fallback::Absent { example: "\"/run/payoutd/payoutd.sock\"", without: "there is no socket" },
+    about: "A unix socket at which the API listens, too. Who may write to its file may connect. One that a killed daemon left \
+            behind is taken away at the start.",
+};
+
+const UNIX_SOCKET_MODE: Key<OneOf<u32>> = Key {
+    name: "http.unix_socket_mode",
+    form: OneOf { words: &[("0600", 0o600), ("0660", 0o660), ("0666", 0o666)], not_yet: &[] },
+    fallback: Fallback::Is("\"0660\""),
+    about: "Who may connect to the socket: payoutd's user, its group too, or everybody on this machine.",
 };
 
 const TOKEN_FILE: Key<SecretPath> = Key {
     name: "http.token_file",
     form: SecretPath,
     fallback: Fallback::Required("\"token\""),
-    about: "The file with the bearer token that every call to the API shows: at least 32 visible characters, for \
-            example from `openssl rand -hex 32`. There is no default token.",
+    about: "The file with the bearer token of the house itself, which may do everything: at least 32 visible characters, for \
+            example from `openssl rand -hex 32`. There is no default token. It counts for whoever is on this machine (http.listen, \
+            http.unix_socket) and is unknown to everybody else: over TLS, and behind one of http.trusted_proxies, an API key is shown.",
 };
 
 const WORKERS: Key<Count> = Key {
@@ -71,22 +137,77 @@ const TRUSTED_PROXIES: Key<Networks> = Key {
 impl Http {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("http", "The front door.");
-        let listen = reader.ask(&LISTEN);
+        let listen = reader.ask(&LISTEN).filter(|listen| keep_at_home(reader, *listen));
+        let tls = read_tls(reader);
+        let unix_socket = read_unix_socket(reader);
         let token_file = reader.ask(&TOKEN_FILE);
         let workers = reader.ask(&WORKERS);
         let body_bytes_max = reader.ask(&BODY_BYTES_MAX);
         let trusted_proxies = reader.ask_maybe(&TRUSTED_PROXIES);
-        if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
-            reader.warn(format!(
-                "http.listen is {listen}: the token travels in clear text unless a TLS proxy stands before it"
-            ));
-        }
         Some(Self {
             listen: listen?,
+            tls: tls?,
+            unix_socket: unix_socket?,
             token_file: token_file?,
             workers: workers?,
             body_bytes_max: body_bytes_max?,
             trusted_proxies: trusted_proxies?.unwrap_or_default(),
         })
     }
+}
+
+/// F001-02: plaintext is spoken on this machine alone.
+fn keep_at_home(reader: &mut Reader<'_>, listen: SocketAddr) -> bool {
+    if !is_loopback(listen) {
+        let wrong = format!("{listen} is reached from elsewhere, and plain HTTP is spoken there");
+        let right =
+            "write a loopback address, like \"127.0.0.1:8080\", and let others come over http.tls_listen";
+        reader.mistake(LISTEN.name, Wrong::new(wrong, right));
+    }
+    is_loopback(listen)
+}
+
+/// The three keys stand together or not at all. The outer `None`: there is a mistake, and it is written down.
+fn read_tls(reader: &mut Reader<'_>) -> Option<Option<Tls>> {
+    let listen = reader.ask_maybe(&TLS_LISTEN);
+    let certificate = reader.ask_maybe(&TLS_CERTIFICATE_FILE);
+    let key = reader.ask_maybe(&TLS_KEY_FILE);
+    match (listen?, certificate?, key?) {
+        (None, None, None) => Some(None),
+        (Some(listen), Some(certificate), Some(key)) => {
+            Some(Some(Tls { listen, files: TlsFiles { certificate, key } }))
+        }
+        (listen, certificate, key) => {
+            let missing = [
+                (TLS_LISTEN.name, listen.is_none(), "write, for example, tls_listen = \"0.0.0.0:8443\""),
+                (TLS_CERTIFICATE_FILE.name, certificate.is_none(), "name the certificate of http.tls_listen"),
+                (TLS_KEY_FILE.name, key.is_none(), "name the private key of http.tls_certificate_file"),
+            ];
+            for (name, _, right) in missing.into_iter().filter(|(_, missing, _)| *missing) {
+                reader
+                    .mistake(name, Wrong::new("is missing beside the other keys of the TLS listener", right));
+            }
+            None
+        }
+    }
+}
+
+/// The outer `None`: there is a mistake, and it is written down.
+fn read_unix_socket(reader: &mut Reader<'_>) -> Option<Option<UnixSocket>> {
+    let path = reader.ask_maybe(&UNIX_SOCKET);
+    let mode = reader.ask(&UNIX_SOCKET_MODE);
+    let (Some(path), mode) = (path?, mode?) else { return Some(None) };
+    let length = path.as_os_str().as_bytes().len();
+    if length > SOCKET_PATH_BYTES_MAX {
+        let wrong = format!(
+            "{} is {length} bytes long, and a socket's address holds {SOCKET_PATH_BYTES_MAX}",
+            path.display()
+        );
+        reader.mistake(
+            UNIX_SOCKET.name,
+            Wrong::new(wrong, "name a shorter path, like /run/payoutd/payoutd.sock"),
+        );
+        return None;
+    }
+    Some(Some(UnixSocket { path, mode }))
 }

@@ -23,7 +23,7 @@ pub use self::{
     breaker::Breaker,
     confirmations::Confirmations,
     egress::Egress,
-    http::Http,
+    http::{Http, Tls, UnixSocket},
     identity::Identity,
     journal::Journal,
     limits::Limits,

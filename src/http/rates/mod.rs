@@ -28,7 +28,7 @@ use super::{
     door::Door,
     peer,
     problem::{Kind, Problem},
-    routes::{Line, Needs},
+    routes::Line,
 };
 
 /// When asking limiters that did not answer makes sense again, ms: the guardian hires within a moment.
@@ -46,7 +46,8 @@ pub async fn before_identity(
     let Some(limiters) = door.rates() else { return Ok(()) };
     let peer = whom_of(door, request);
     let class = line.map_or(RateClass::Default, |line| line.rate);
-    let wants_identity = line.is_some_and(|line| line.needs != Needs::Nothing);
+    let is_at_home = peer::is_at_home(request, &door.settings.trusted_proxies);
+    let wants_identity = line.is_some_and(|line| line.asks(is_at_home).is_some());
     let (verdict, purpose) = match line {
         None => (limiters.address(&peer, class, Purpose::Charge).await, Purpose::Charge),
         Some(_) if !wants_identity => (limiters.public(&peer, class).await, Purpose::Charge),

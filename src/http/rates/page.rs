@@ -86,7 +86,7 @@ pub fn page() -> String {
 fn measured(needs: Needs, class: RateClass) -> String {
     let policies = RatePolicies::default();
     let names = match needs {
-        Needs::Nothing => policies.of_public(class),
+        Needs::Nothing | Needs::PermissionElsewhere(_) => policies.of_public(class),
         Needs::Permission(_) => policies.of_principal(class, payoutd_actors::domain::rates::Tier::Standard),
     };
     match names.is_empty() {

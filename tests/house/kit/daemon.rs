@@ -117,6 +117,11 @@ impl Daemon {
         self.signal("CONT");
     }
 
+    /// SIGHUP: it reads again what may change.
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
     fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());

@@ -127,9 +127,10 @@ impl Caller {
         settings.workers = 1;
         change(&mut settings);
         let door = Door::new(settings, Metrics::detached());
-        let (server, address) = door.clone().open().unwrap();
-        actix_rt::spawn(server);
-        (Self::at(address), door)
+        let opened = door.clone().open().unwrap();
+        let caller = Self::at(opened.address);
+        actix_rt::spawn(opened.local);
+        (caller, door)
     }
 
     /// Stands before a door that somebody else opens.

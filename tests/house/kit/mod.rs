@@ -11,3 +11,4 @@ pub(crate) mod own_service;
 pub(crate) mod postgres;
 pub(crate) mod schema;
 pub(crate) mod small_office;
+pub(crate) mod tls;

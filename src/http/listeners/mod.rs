@@ -1,0 +1,206 @@
+//! The listeners: a plain one on loopback, a unix socket where one is named, and TLS for everybody else.
+//!
+//! Promises: plaintext is spoken on this machine alone; what comes from elsewhere comes over TLS 1.3; how a request arrived is told
+//! by the listener that took it and by nothing that a caller sends. Who is on this machine and who is elsewhere have servers of
+//! their own, each with its connections: a flood from outside takes none of the operator's. **Never here:** who somebody is.
+
+mod certificates;
+mod handshake;
+mod tls;
+mod unix_socket;
+
+use std::{
+    any::Any,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use actix_web::{
+    App, Error, HttpServer,
+    body::BoxBody,
+    dev::{AppConfig, Extensions, Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    rt::net::UnixStream,
+    web::Data,
+};
+
+use super::{
+    door::{Door, furnish},
+    envelope::envelope,
+    gate::gate,
+    settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER, Settings},
+};
+
+pub use self::{certificates::Certificates, unix_socket::SocketFile};
+
+/// The listener for whoever is not on this machine.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What handshakes are answered with.
+    pub certificates: Arc<Certificates>,
+}
+
+/// The listener for who has the right to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnixSocketSettings {
+    /// Where the socket stands.
+    pub path: PathBuf,
+    /// Its mode: who may write to it may connect.
+    pub mode: u32,
+}
+
+/// Over which listener a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Plain, from this machine.
+    Loopback,
+    /// Over the unix socket.
+    UnixSocket,
+    /// Over TLS, from anywhere.
+    Tls,
+}
+
+impl Arrival {
+    /// How a request came; `None` without a listener, which is a test's.
+    #[must_use]
+    pub fn of(request: &ServiceRequest) -> Option<Self> {
+        request.request().conn_data::<Self>().copied()
+    }
+
+    /// Whether only who is on this machine comes this way.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        match self {
+            Self::Loopback | Self::UnixSocket => true,
+            Self::Tls => false,
+        }
+    }
+}
+
+/// The servers of an open door, to be awaited or spawned.
+pub struct Opened {
+    /// Whoever is on this machine.
+    pub local: Server,
+    /// Whoever is not.
+    pub tls: Option<Server>,
+    /// Where the plain listener is.
+    pub address: SocketAddr,
+    /// Where the TLS listener is.
+    pub tls_address: Option<SocketAddr>,
+    /// The socket's file, which goes when this goes.
+    pub socket_file: Option<SocketFile>,
+}
+
+/// Opens every listener, or none.
+///
+/// # Errors
+/// With the place that can not be listened on; and for a plain listener that others could reach (F001-02).
+pub(super) fn open(door: Door) -> Result<Opened, CannotListen> {
+    let Settings { listen, tls, unix_socket, .. } = door.settings.clone();
+    let at = |place: String| move |cause| CannotListen { place, cause };
+    if !is_loopback(listen) {
+        let cause = io::Error::other("plaintext is spoken on loopback alone");
+        return Err(CannotListen { place: listen.to_string(), cause });
+    }
+    let plain = TcpListener::bind(listen).map_err(at(listen.to_string()))?;
+    let address = plain.local_addr().map_err(at(listen.to_string()))?;
+    let outside = tls.map(|tls| {
+        let place = tls.listen.to_string();
+        let listener = TcpListener::bind(tls.listen).map_err(at(place.clone()))?;
+        let address = listener.local_addr().map_err(at(place))?;
+        Ok((tls, listener, address))
+    });
+    let outside = outside.transpose()?;
+    let socket = unix_socket
+        .map(|socket| unix_socket::bind(&socket).map_err(at(format!("unix:{}", socket.path.display()))));
+    let (socket, socket_file) = socket.transpose()?.unzip();
+    let data = Data::new(door);
+    let local = serve_local(&data, plain, socket).map_err(at(address.to_string()))?;
+    let tls_address = outside.as_ref().map(|(.., address)| *address);
+    let tls = outside.map(|(tls, listener, address)| {
+        tls::serve(&data, &tls.certificates, listener).map_err(at(address.to_string()))
+    });
+    Ok(Opened { local, tls: tls.transpose()?, address, tls_address, socket_file })
+}
+
+/// A place at which nobody can listen.
+#[derive(Debug, thiserror::Error)]
+#[error("the door can not be opened on {place}")]
+pub struct CannotListen {
+    /// Where.
+    pub place: String,
+    /// Why not.
+    #[source]
+    pub cause: io::Error,
+}
+
+impl Opened {
+    /// What stops the servers.
+    #[must_use]
+    pub fn handles(&self) -> Vec<ServerHandle> {
+        [Some(&self.local), self.tls.as_ref()].into_iter().flatten().map(Server::handle).collect()
+    }
+}
+
+/// Whether nobody but this machine reaches an address.
+#[must_use]
+pub fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn serve_local(
+    door: &Data<Door>,
+    plain: TcpListener,
+    socket: Option<std::os::unix::net::UnixListener>,
+) -> io::Result<Server> {
+    let workers = workers(door);
+    let data = door.clone();
+    let server = HttpServer::new(move || app(&data))
+        .workers(workers)
+        .max_connections(CONNECTIONS_MAX.div_ceil(workers))
+        .client_request_timeout(HEADERS_WITHIN)
+        .client_disconnect_timeout(LINGER)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN_WITHIN.as_secs())
+        .disable_signals()
+        .on_connect(note_arrival)
+        .listen(plain)?;
+    let server = match socket {
+        Some(socket) => server.listen_uds(socket)?,
+        None => server,
+    };
+    Ok(server.run())
+}
+
+fn workers(door: &Door) -> usize {
+    door.settings.workers.max(1)
+}
+
+fn note_arrival(connection: &dyn Any, data: &mut Extensions) {
+    let is_socket = connection.is::<UnixStream>();
+    data.insert(if is_socket { Arrival::UnixSocket } else { Arrival::Loopback });
+}
+
+/// What every listener serves.
+fn app(
+    door: &Data<Door>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new().configure(|config| furnish(config, door)).wrap(from_fn(gate)).wrap(from_fn(envelope))
+}
+
+/// What actix-web tells an application of its server; nothing here asks it.
+fn app_config() -> AppConfig {
+    AppConfig::default()
+}
