@@ -295,6 +295,7 @@ fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
         unix_socket: unix_socket.map(|UnixSocket { path, mode }| UnixSocketSettings { path, mode }),
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
+        cors_origins: config.http.cors_origins.clone(),
         trusted_proxies: config.http.trusted_proxies.clone(),
         takes_keys: config.identity.master_key_file.is_some(),
         ..http::Settings::new(config.http.listen, token, cursor_key)

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use actix_cors::CorsError;
 use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
@@ -19,6 +20,7 @@ use actix_web::{
 use payoutd_actors::rate_limiter::Verdict;
 
 use super::{
+    cors,
     door::Door,
     listeners::Arrival,
     peer,
@@ -47,6 +49,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     // The filter that this header once steered did harm; 0 turns what is left of it off.
     (header::X_XSS_PROTECTION, "0"),
 ];
+
+/// What an answer says to browsers about pages of other origins; a problem is shown to the same pages.
+const FOR_BROWSERS: [HeaderName; 3] =
+    [header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS, header::VARY];
 
 /// Whoever came over TLS once does not come otherwise for a year (RFC 6797); said over TLS alone.
 const TLS_FROM_NOW_ON: &str = "max-age=31536000; includeSubDomains";
@@ -88,6 +94,9 @@ fn problem_of(answer: &ServiceResponse<BoxBody>) -> Option<Problem> {
     if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
         return Some(problem.clone());
     }
+    if let Some(error) = answer.response().error().and_then(|error| error.as_error::<CorsError>()) {
+        return Some(cors::problem_of(error));
+    }
     let Some(error) = answer.response().error() else {
         // A handler's own words (a readiness of 503) stand as they are; an empty refusal is the framework's.
         return (answer.response().body().size().is_eof()).then(|| nearest(answer));
@@ -125,7 +134,15 @@ fn with_problem(
     problem: &Problem,
     id: &RequestId,
 ) -> ServiceResponse<BoxBody> {
-    answer.into_response(problem.respond(id.as_str()))
+    let for_browsers: Vec<_> = FOR_BROWSERS
+        .iter()
+        .filter_map(|name| Some((name.clone(), answer.headers().get(name)?.clone())))
+        .collect();
+    let mut answer = answer.into_response(problem.respond(id.as_str()));
+    for (name, value) in for_browsers {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
 }
 
 fn adorn(headers: &mut HeaderMap, id: &RequestId, arrival: Option<Arrival>) {

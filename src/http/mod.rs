@@ -13,6 +13,7 @@ pub mod actors;
 pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod cors;
 pub mod credentials;
 pub mod cursor;
 pub mod dead_jobs;

@@ -40,6 +40,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// The listener for who has the right to a file.
     pub unix_socket: Option<UnixSocketSettings>,
+    /// The origins whose pages may ask.
+    pub cors_origins: Vec<String>,
     /// What opens the door.
     pub token: TokenDigest,
     /// Whether API keys are taken: they are known once the store is open.
@@ -64,6 +66,7 @@ impl Settings {
             listen,
             tls: None,
             unix_socket: None,
+            cors_origins: Vec::new(),
             token,
             takes_keys: false,
             cursor_key,

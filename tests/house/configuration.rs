@@ -416,6 +416,7 @@ fn every_default_in_the_explained_file_is_the_default() {
         "master_key_file",
         "url = \"amqps:",
         "trusted_proxies",
+        "cors_origins",
         "tls_listen",
         "tls_certificate_file",
         "tls_key_file",

@@ -19,6 +19,7 @@ mod audit_commands;
 mod bad_orders;
 mod command_line;
 mod configuration;
+mod cors;
 mod debian_package;
 mod deploy_page;
 mod events_at_the_door;

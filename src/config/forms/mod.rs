@@ -3,6 +3,7 @@
 mod amqp;
 mod chain;
 mod networks;
+mod origins;
 mod place;
 mod postgres;
 mod words;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     amqp::{AmqpForm, AmqpName},
     chain::{TronAddress, Trx, Usdt},
     networks::Networks,
+    origins::Origins,
     place::{Listen, Place, SecretPath, StoreForm, UrlOfProvider},
     words::{Filter, OneOf},
 };

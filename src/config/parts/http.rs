@@ -5,7 +5,7 @@ use std::{net::SocketAddr, os::unix::ffi::OsStrExt as _, path::PathBuf};
 use ipnet::IpNet;
 
 use crate::config::{
-    forms::{Count, Listen, Networks, OneOf, Place, SecretPath},
+    forms::{Count, Listen, Networks, OneOf, Origins, Place, SecretPath},
     key::{Fallback, Key, Wrong},
     reader::Reader,
     secret_file::SecretFile,
@@ -28,6 +28,8 @@ pub struct Http {
     pub workers: u32,
     /// A longer body is answered with 413.
     pub body_bytes_max: u32,
+    /// The origins whose pages may ask.
+    pub cors_origins: Vec<String>,
     /// Whose word about a caller's address is taken.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -134,6 +136,17 @@ const TRUSTED_PROXIES: Key<Networks> = Key {
             last one in X-Forwarded-For that is none of them: name only proxies that append to this header.",
 };
 
+const CORS_ORIGINS: Key<Origins> = Key {
+    name: "http.cors_origins",
+    form: Origins,
+    fallback: Fallback::Absent {
+        example: "[\"https://desk.example\"]",
+        without: "no page of another origin may ask from a browser",
+    },
+    about: "The origins whose pages may ask this API from a browser. They send Authorization, Content-Type, Idempotency-Key and \
+            X-Request-ID; no cookie goes with it, and * is not taken.",
+};
+
 impl Http {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("http", "The front door.");
@@ -143,6 +156,7 @@ impl Http {
         let token_file = reader.ask(&TOKEN_FILE);
         let workers = reader.ask(&WORKERS);
         let body_bytes_max = reader.ask(&BODY_BYTES_MAX);
+        let cors_origins = reader.ask_maybe(&CORS_ORIGINS);
         let trusted_proxies = reader.ask_maybe(&TRUSTED_PROXIES);
         Some(Self {
             listen: listen?,
@@ -151,6 +165,7 @@ impl Http {
             token_file: token_file?,
             workers: workers?,
             body_bytes_max: body_bytes_max?,
+            cors_origins: cors_origins?.unwrap_or_default(),
             trusted_proxies: trusted_proxies?.unwrap_or_default(),
         })
     }

@@ -27,6 +27,7 @@ use actix_web::{
 };
 
 use super::{
+    cors::cors,
     door::{Door, furnish},
     envelope::envelope,
     gate::gate,
@@ -197,7 +198,11 @@ fn app(
         InitError = (),
     > + use<>,
 > {
-    App::new().configure(|config| furnish(config, door)).wrap(from_fn(gate)).wrap(from_fn(envelope))
+    App::new()
+        .configure(|config| furnish(config, door))
+        .wrap(from_fn(gate))
+        .wrap(cors(&door.settings.cors_origins))
+        .wrap(from_fn(envelope))
 }
 
 /// What actix-web tells an application of its server; nothing here asks it.

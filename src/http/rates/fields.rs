@@ -14,6 +14,12 @@ const OLD_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const OLD_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const OLD_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// Every field that says how a rate stands.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ["ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+        .into_iter()
+}
+
 /// Writes the fields of what was decided about a request.
 pub fn write(verdict: &Verdict, headers: &mut HeaderMap) {
     let decision = &verdict.decision;
