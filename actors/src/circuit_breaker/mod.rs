@@ -3,9 +3,10 @@
 //!
 //! Whoever calls asks [`SharedBreaker`], a lock around the pure automaton of [`crate::domain::breaker`]: a permit costs
 //! some ten nanoseconds and no message, faults count in the order in which they come back, and a breaker that is open is
-//! open for the very next caller. The actor owns what takes time: it writes each change down and shows it. Promises:
-//! only the dependency's faults count, never what a sender got wrong; the state outlives the process. Never here: the
-//! calls themselves.
+//! open for the very next caller. The actor owns what takes time: it writes each change down, hears what the other daemons of
+//! a fleet have written, and shows it. Promises: only the dependency's faults count, never what a sender got wrong; the state
+//! outlives the process, and is the fleet's within [`LOOK_EVERY`]; a daemon that is cut off keeps nobody away from what
+//! answers them. Never here: the calls themselves.
 
 mod guarded;
 mod shared;
@@ -13,7 +14,7 @@ mod shared;
 mod tests;
 
 pub use guarded::Guarded;
-pub use shared::{BreakerView, LastAnswer, PENALTY_DEFAULT_MS, PENALTY_MAX_MS, SharedBreaker};
+pub use shared::{BreakerView, LastAnswer, OWN_WORD_MS, PENALTY_DEFAULT_MS, PENALTY_MAX_MS, SharedBreaker};
 
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ports::{Clock, House, HouseChange};
@@ -22,13 +23,13 @@ use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// The role's name in the roster, in views and in metrics; the dependency's name is in the view.
 pub const NAME: &str = "circuit_breaker";
 
-/// How often the state is written down if it changed. A change of the state's word does not wait for it.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the fleet's state is looked at, and ours written down if it changed. A change of our state's word does not wait for it.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The owner of one breaker.
 pub struct CircuitBreaker {
@@ -51,12 +52,21 @@ impl CircuitBreaker {
 
     fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        self.look.run(ctx, move || write_down(desk.clone()));
+        self.look.run(ctx, move || work(desk.clone()));
     }
 }
 
-async fn write_down(desk: Rc<Desk>) -> Found {
-    let Some(now) = desk.shared.unwritten() else { return Found::Nothing };
+async fn work(desk: Rc<Desk>) -> Found {
+    match desk.house.facts().await {
+        Ok(facts) => desk.shared.hear(facts.breakers.get(desk.shared.name()).copied().unwrap_or_default()),
+        Err(fault) => debug!(dependency = desk.shared.name(), %fault, "the fleet's breaker can not be read"),
+    }
+    write_down(&desk).await;
+    Found::Nothing
+}
+
+async fn write_down(desk: &Desk) {
+    let Some(now) = desk.shared.unwritten() else { return };
     let change = HouseChange::Breaker(desk.shared.name().to_owned(), now);
     match desk.house.change(vec![change], desk.clock.now_ms()).await {
         Ok(()) => desk.shared.note_written(now),
@@ -64,7 +74,6 @@ async fn write_down(desk: Rc<Desk>) -> Found {
             warn!(dependency = desk.shared.name(), %fault, "the breaker's state can not be written down")
         }
     }
-    Found::Nothing
 }
 
 impl Actor for CircuitBreaker {
@@ -104,7 +113,7 @@ impl Handler<Drain> for CircuitBreaker {
         let (desk, idle) = (self.desk.clone(), self.look.close());
         Box::pin(async move {
             idle.await;
-            write_down(desk).await;
+            write_down(&desk).await;
         })
     }
 }

@@ -11,6 +11,8 @@ use tracing::{info, warn};
 
 /// How long callers stay away from a dependency that refuses them without saying for how long, ms.
 pub const PENALTY_DEFAULT_MS: i64 = 1_000;
+/// For how long an answer of the dependency weighs more than another daemon's word that it is away, ms.
+pub const OWN_WORD_MS: i64 = 10_000;
 /// No penalty keeps callers away for longer, whatever the dependency says, ms.
 pub const PENALTY_MAX_MS: i64 = 600_000;
 
@@ -30,14 +32,29 @@ struct Inner {
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     breaker: Breaker,
-    /// What the store has of it.
-    written: Breaker,
+    /// What the store has of it, as far as is known: this daemon's word, or another's.
+    known: Breaker,
+    /// What our own calls have changed that the store does not have.
+    news: News,
     away_until_ms: i64,
     calls: u64,
     faults: u64,
     not_asked: u64,
     last_fault_at_ms: Option<i64>,
     last_answer: Option<LastAnswer>,
+    last_answer_at_ms: i64,
+}
+
+/// What our own calls have changed since the store was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum News {
+    /// Nothing.
+    #[default]
+    None,
+    /// How many faults were counted.
+    Count,
+    /// The state's word.
+    Word,
 }
 
 /// How the last call that was let through came back.
@@ -88,7 +105,7 @@ impl SharedBreaker {
     #[must_use]
     pub fn new(name: &str, rules: BreakerRules, remembered: Option<Breaker>, clock: Arc<dyn Clock>) -> Self {
         let remembered = remembered.unwrap_or_default();
-        let state = State { breaker: remembered, written: remembered, ..State::default() };
+        let state = State { breaker: remembered, known: remembered, ..State::default() };
         let meters = Meters::of(name);
         meters.show(remembered);
         let (state, owner) = (Mutex::new(state), Mutex::new(None));
@@ -139,6 +156,7 @@ impl SharedBreaker {
         self.0.meters.ok.increment(1);
         let mut state = self.state();
         state.last_answer = Some(LastAnswer::Well);
+        state.last_answer_at_ms = self.0.clock.now_ms();
         let next = state.breaker.succeeded(&self.0.rules);
         self.move_on(state, next);
     }
@@ -175,8 +193,14 @@ impl SharedBreaker {
 
     fn move_on(&self, mut state: MutexGuard<'_, State>, next: Breaker) {
         let before = std::mem::replace(&mut state.breaker, next);
+        let is_moved = before.word() != next.word();
+        match (is_moved, before != next) {
+            (true, _) => state.news = News::Word,
+            (false, true) if state.news == News::None => state.news = News::Count,
+            (false, _) => {}
+        }
         drop(state);
-        if before.word() == next.word() {
+        if !is_moved {
             return;
         }
         match next {
@@ -207,15 +231,54 @@ impl SharedBreaker {
         (state.breaker, state.last_answer)
     }
 
-    /// Its state, if the store does not have it yet.
+    /// Its state, if our own calls have changed it and the store does not have it yet. A count of faults is never written over
+    /// another daemon's open breaker.
     pub(super) fn unwritten(&self) -> Option<Breaker> {
         let state = self.state();
-        (state.breaker != state.written).then_some(state.breaker)
+        let is_to_be_told = match (state.news, state.breaker, state.known) {
+            (News::Word, ..) | (News::Count, Breaker::Closed { .. }, Breaker::Closed { .. }) => true,
+            (News::None | News::Count, ..) => false,
+        };
+        (is_to_be_told && state.breaker != state.known).then_some(state.breaker)
     }
 
     /// The store has it now.
     pub(super) fn note_written(&self, written: Breaker) {
-        self.state().written = written;
+        let mut state = self.state();
+        state.known = written;
+        state.news = match state.breaker {
+            now if now == written => News::None,
+            now if now.word() == written.word() => News::Count,
+            _ => News::Word,
+        };
+    }
+
+    /// Hears what the store has of it: where another daemon of the fleet wrote it, this one follows, unless the dependency
+    /// answers it ([`Breaker::hearing`]).
+    pub(super) fn hear(&self, heard: Breaker) {
+        let now_ms = self.0.clock.now_ms();
+        let mut state = self.state();
+        let before = std::mem::replace(&mut state.known, heard);
+        if before == heard {
+            return;
+        }
+        let since_ms = now_ms.saturating_sub(state.last_answer_at_ms);
+        let answers_us = state.last_answer == Some(LastAnswer::Well) && (0..OWN_WORD_MS).contains(&since_ms);
+        let next = state.breaker.hearing(before, heard, answers_us, &self.0.rules);
+        let ours = std::mem::replace(&mut state.breaker, next);
+        if ours == next {
+            return;
+        }
+        state.news = News::None;
+        drop(state);
+        if ours.word() != next.word() {
+            info!(
+                dependency = self.name(),
+                state = next.word(),
+                "its circuit breaker follows another daemon's"
+            );
+            self.0.meters.show(next);
+        }
     }
 
     /// Whom to tell when the state's word changes.

@@ -302,3 +302,62 @@ async fn a_dependency_that_is_given_up_again_and_again_is_left_alone() {
     let asked = index.outgoing(Address::ZERO, Address::ZERO, 0, 1).await;
     assert!(matches!(asked, Err(ChainFault::BreakerOpen { .. })));
 }
+
+/// Two daemons of one fleet, each with its own way to the dependency.
+fn fleet() -> (Town, Town) {
+    let first = town();
+    let second = town_on(first.house.clone());
+    (first, second)
+}
+
+/// F000-18: what one daemon of a fleet has learned keeps the others away, and what its probes find lets them back.
+#[actix::test]
+async fn what_one_daemon_was_burned_by_the_others_leave_alone() {
+    let (first, second) = fleet();
+    first.will_answer(5, &silent());
+    for _ in 0..5 {
+        assert!(first.ask().await.is_err());
+    }
+    pass(Duration::from_millis(1_100)).await;
+    assert!(matches!(second.ask().await, Err(ChainFault::BreakerOpen { .. })));
+    pass(Duration::from_secs(300)).await;
+    assert_eq!(first.ask().await, Ok(1));
+    pass(Duration::from_millis(1_100)).await;
+    assert!(
+        matches!(second.ask().await, Err(ChainFault::BreakerOpen { .. })),
+        "the first one probes for both"
+    );
+    assert_eq!((first.ask().await, first.ask().await), (Ok(1), Ok(1)));
+    pass(Duration::from_millis(1_100)).await;
+    assert_eq!((second.ask().await, second.asked()), (Ok(1), 1));
+}
+
+/// One daemon that is cut off from a node stops nobody whom the node answers, and nobody writes over what it found.
+#[actix::test]
+async fn one_that_is_cut_off_keeps_nobody_away_whom_the_node_answers() {
+    let (cut, well) = fleet();
+    cut.will_answer(5, &silent());
+    for _ in 0..5 {
+        assert!(cut.ask().await.is_err());
+        assert_eq!(well.ask().await, Ok(1));
+    }
+    pass(Duration::from_millis(1_100)).await;
+    assert_eq!(well.ask().await, Ok(1));
+    well.will_answer(1, &silent());
+    assert!(well.ask().await.is_err());
+    pass(Duration::from_secs(6)).await;
+    assert!(matches!(cut.written(), Some(Breaker::Open { .. })), "a fault that was counted does not undo it");
+    assert!(matches!(cut.ask().await, Err(ChainFault::BreakerOpen { .. })));
+    assert_eq!(well.ask().await, Ok(1));
+}
+
+/// Two who count their own faults do not write over each other's counts without end.
+#[actix::test]
+async fn two_who_count_do_not_quarrel() {
+    let (first, second) = fleet();
+    first.will_answer(1, &silent());
+    second.will_answer(2, &silent());
+    assert!(first.ask().await.is_err() && second.ask().await.is_err() && second.ask().await.is_err());
+    pass(Duration::from_secs(60)).await;
+    assert!(first.house.writes.load(Ordering::Relaxed) <= 2);
+}

@@ -138,6 +138,33 @@ impl Breaker {
             Self::Open { .. } => self,
         }
     }
+
+    /// What becomes of it when another daemon of the fleet has moved its own from `before` to `heard`. What answers us is not
+    /// away, whatever has cut somebody else off from it; otherwise one that was burned keeps all away, one that probes does it
+    /// for all, and one whose probes came back well opens the way for all.
+    #[must_use]
+    pub fn hearing(self, before: Self, heard: Self, answers_us: bool, rules: &BreakerRules) -> Self {
+        match (self, heard) {
+            (Self::Closed { .. } | Self::HalfOpen { .. }, Self::Open { .. } | Self::HalfOpen { .. })
+                if answers_us =>
+            {
+                self
+            }
+            (Self::Open { since_ms: ours_ms }, Self::Open { since_ms }) => {
+                Self::Open { since_ms: ours_ms.max(since_ms) }
+            }
+            // The rest is news only where the word is another: everybody counts their own faults and probes.
+            _ if heard.word() == before.word() => self,
+            (Self::Closed { .. } | Self::HalfOpen { .. }, Self::Open { .. }) => heard,
+            (Self::Closed { .. } | Self::Open { .. }, Self::HalfOpen { since_ms, .. }) => {
+                Self::HalfOpen { since_ms, probes: rules.half_open_calls_max, successes: 0 }
+            }
+            (Self::Open { .. } | Self::HalfOpen { .. }, Self::Closed { .. }) => Self::default(),
+            (Self::Closed { .. }, Self::Closed { .. }) | (Self::HalfOpen { .. }, Self::HalfOpen { .. }) => {
+                self
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +205,30 @@ mod tests {
         }
         assert!(breaker.permit(&RULES, 599_999).is_err());
         assert!(breaker.permit(&RULES, 600_000).is_ok());
+    }
+
+    /// One daemon that is cut off does not keep those away whom the dependency answers; those who know nothing believe it.
+    #[test]
+    fn what_answers_us_is_not_away_whatever_others_say() {
+        let (closed, open) = (Breaker::Closed { faults: 1 }, Breaker::Open { since_ms: 7 });
+        assert_eq!(closed.hearing(Breaker::default(), open, true, &RULES), closed);
+        assert_eq!(closed.hearing(Breaker::default(), open, false, &RULES), open);
+        assert_eq!(closed.hearing(open, open, false, &RULES), closed, "it is no news");
+        let later = Breaker::Open { since_ms: 9 };
+        assert_eq!(open.hearing(open, later, true, &RULES), later, "another's probe has failed");
+    }
+
+    /// While one probes the others wait for what it finds, and do not wait for ever.
+    #[test]
+    fn one_probes_for_all() {
+        let (open, probing) =
+            (Breaker::Open { since_ms: 0 }, Breaker::HalfOpen { since_ms: 300_000, probes: 1, successes: 0 });
+        let waiting = open.hearing(open, probing, false, &RULES);
+        assert!(waiting.permit(&RULES, 300_001).is_err(), "the probes are the other's");
+        assert!(waiting.permit(&RULES, 600_000).is_ok(), "one that died probing keeps nobody away for good");
+        assert_eq!(waiting.hearing(probing, Breaker::default(), false, &RULES), Breaker::default());
+        let failed = Breaker::Open { since_ms: 300_002 };
+        assert_eq!(waiting.hearing(probing, failed, false, &RULES), failed);
     }
 
     proptest! {

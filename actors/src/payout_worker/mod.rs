@@ -102,7 +102,7 @@ pub struct WorkerTools {
     pub settings: WorkerSettings,
 }
 
-/// Pulls the kill switch. When it is answered, no signing and no first send begins any more.
+/// Pulls the kill switch. When it is answered, no signing and no first send begins any more, on any daemon of the fleet.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Pause, StoreFault>")]
 pub struct PauseHouse {
@@ -235,6 +235,8 @@ impl Handler<PauseHouse> for PayoutWorker {
             desk.tools.house.change(vec![HouseChange::Pause(pause.clone())], now_ms).await?;
             // Once more: a look may have read the store before it said so.
             desk.switch.pull();
+            // The other daemons of a fleet act for so long upon what they read before.
+            tokio::time::sleep(switch::GOOD_FOR).await;
             Ok(pause)
         })
     }

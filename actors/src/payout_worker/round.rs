@@ -2,7 +2,7 @@
 
 use super::adopt;
 use super::build::{BuildBasis, call_of, sign};
-use super::{Desk, WorkerTools};
+use super::{Desk, WorkerTools, switch};
 use crate::chain_sight::{ChainSight, may_sign_by};
 use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
 use crate::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
@@ -37,9 +37,7 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
 
 async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let tools = &desk.tools;
-    let moves = desk.switch.moves();
-    let facts = tools.house.facts().await.map_err(|fault| fault.to_string())?;
-    desk.switch.follow(facts.pause.is_some(), moves);
+    let facts = switch::read(desk).await.map_err(|fault| fault.to_string())?;
     if let Some(pause) = &facts.pause {
         return Err(format!("the house is paused: {}", pause.reason));
     }

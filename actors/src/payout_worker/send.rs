@@ -4,7 +4,7 @@
 //! The answers are advice: they decide what is noted and logged, never whether another transfer may be made. A line that is full
 //! takes nothing more: what it left out is on file, and sent again.
 
-use super::{Desk, WorkerTools};
+use super::{Desk, WorkerTools, switch};
 use crate::domain::payout::{Command, Payout, Stage};
 use crate::domain::tron::broadcast::{BroadcastCode, ReplyClass};
 use crate::domain::tron::{SignedTransfer, TxId};
@@ -185,8 +185,7 @@ impl Line {
 
 /// Sends one transfer to one node; it is noted at the first answer that may mean that it was taken.
 async fn deliver(desk: &Rc<Desk>, line: &Line, letter: &Letter) {
-    // The last moment at which a pause, or the worker's end, can still keep this transfer in the house.
-    if letter.is_first && desk.switch.is_pulled() {
+    if letter.is_first && !switch::lets_pass(desk).await {
         return;
     }
     if letter.is_first && !letter.begun.replace(true) {
