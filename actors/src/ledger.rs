@@ -100,10 +100,12 @@ impl Ledger {
         Ok(outcomes.into_iter().map(|early| early.unwrap_or_else(|| outcome_of(written.next()))).collect())
     }
 
-    /// Files signed transfers: from here on, and not before, their bytes may leave. A house that is paused files none.
+    /// Files signed transfers: from here on, and not before, their bytes may leave. A house that is paused files none, and none
+    /// is filed that would commit more than the wallet was seen to have ([`Gate::Covered`]).
     pub async fn file(
         &self,
         signed: Vec<(Payout, Attempt, SignedTransfer)>,
+        committed_max_micro_usdt: u64,
         now_ms: i64,
     ) -> Result<Vec<Option<Filed>>, StoreFault> {
         let (mut batch, mut transfers) = (Vec::with_capacity(signed.len()), Vec::with_capacity(signed.len()));
@@ -111,7 +113,7 @@ impl Ledger {
             batch.push((payout, Command::Sign(Box::new(attempt))));
             transfers.push(transfer);
         }
-        let outcomes = self.carry_out(batch, Gate::NotPaused, now_ms).await?;
+        let outcomes = self.carry_out(batch, Gate::Covered { committed_max_micro_usdt }, now_ms).await?;
         let filed = |(outcome, transfer): (Outcome, SignedTransfer)| {
             let payout = outcome.done()?;
             let same = payout

@@ -10,7 +10,7 @@ use payoutd_actors::{
         limits::{DAY_MS, HOUR_MS, LimitBook, MINUTE_MS, Spending, minute_of},
         payout::{Attempt, Payout},
     },
-    ports::{LiveTransfer, StoreFault},
+    ports::{InFlight, LiveTransfer, StoreFault},
 };
 use sqlx::{Executor, query::Query};
 
@@ -145,4 +145,18 @@ pub(super) async fn one(
     question: Question<'_>,
 ) -> Result<Option<EngineRow>, StoreFault> {
     connection.fetch_optional(question).await.map_err(fault::of)
+}
+
+/// What is on its way, and what has left.
+pub(super) async fn in_flight(connection: &mut EngineConnection) -> Result<InFlight, StoreFault> {
+    let Some(row) = one(connection, sqlx::query(sql::IN_FLIGHT)).await? else {
+        return Ok(InFlight::default());
+    };
+    let mut cells = Cells::of(&row);
+    Ok(InFlight {
+        transfers: cells.whole()?,
+        amount_micro_usdt: cells.whole()?,
+        fee_limit_sun: cells.whole()?,
+        spent_micro_usdt: cells.whole()?,
+    })
 }

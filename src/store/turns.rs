@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use payoutd_actors::{
     domain::payout::{Attempt, Event},
-    ports::Step,
+    ports::{InFlight, Step},
 };
 
 /// Steps of one payout take turns: each round has one of it at most, in the batch's order.
@@ -17,6 +17,24 @@ pub(in crate::store) fn rounds(steps: &[Step], places: Vec<usize>) -> Vec<Vec<us
         rest = later;
     }
     rounds
+}
+
+/// The places of the steps that commit no more than there is: those that come first have it first.
+pub(in crate::store) fn covered(
+    steps: &[Step],
+    in_flight: &InFlight,
+    committed_max_micro_usdt: u64,
+) -> Vec<usize> {
+    let mut left_micro_usdt = committed_max_micro_usdt.checked_sub(in_flight.committed_micro_usdt());
+    let mut is_covered = |step: &Step| match step.commits_micro_usdt() {
+        0 => true,
+        amount => {
+            let after = left_micro_usdt.and_then(|left| left.checked_sub(amount));
+            left_micro_usdt = after.or(left_micro_usdt);
+            after.is_some()
+        }
+    };
+    steps.iter().enumerate().filter(|(_, step)| is_covered(step)).map(|(place, _)| place).collect()
 }
 
 /// The transfer that a step puts on file.

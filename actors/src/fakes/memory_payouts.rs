@@ -204,8 +204,15 @@ fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
     let at_ms = step.after.updated_at_ms.max(cabinet.facts.latest_ms);
     let gains =
         step.before.reservation == Reservation::None && step.after.reservation == Reservation::Reserved;
-    if !stands(cabinet, &step) || (gate == Gate::NotPaused && cabinet.facts.pause.is_some()) {
+    let must_not_be_paused = matches!(gate, Gate::NotPaused | Gate::Covered { .. });
+    if !stands(cabinet, &step) || (must_not_be_paused && cabinet.facts.pause.is_some()) {
         return StepResult::Lost;
+    }
+    if let Gate::Covered { committed_max_micro_usdt } = gate {
+        let committed = reads::in_flight(cabinet).committed_micro_usdt();
+        if committed.saturating_add(step.commits_micro_usdt()) > committed_max_micro_usdt {
+            return StepResult::Lost;
+        }
     }
     let (account, amount) = (&step.after.account, step.after.order.amount);
     match gate {
@@ -214,7 +221,9 @@ fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
                 return StepResult::Lost;
             }
         }
-        Gate::Open | Gate::NotPaused | Gate::RoomUnder(_) => move_money(cabinet, &step),
+        Gate::Open | Gate::NotPaused | Gate::Covered { .. } | Gate::RoomUnder(_) => {
+            move_money(cabinet, &step)
+        }
     }
     cabinet.pass_to(at_ms);
     if let Event::TransferSigned { attempt } | Event::TransferAdopted { attempt } = &step.event {

@@ -159,10 +159,14 @@ pub(super) fn waiting_for_room(cabinet: &Cabinet) -> BTreeMap<AccountId, MicroUs
 }
 
 pub(super) fn in_flight(cabinet: &Cabinet) -> InFlight {
-    live(cabinet).fold(InFlight::default(), |sum, (payout, attempt)| InFlight {
+    let spent = cabinet.payouts.values().filter(|kept| kept.payout.stage.is_spent());
+    let spent = spent.fold(0_u64, |sum, kept| sum.saturating_add(kept.payout.order.amount.micro()));
+    let begin = InFlight { spent_micro_usdt: spent, ..InFlight::default() };
+    live(cabinet).fold(begin, |sum, (payout, attempt)| InFlight {
         transfers: sum.transfers + 1,
         amount_micro_usdt: sum.amount_micro_usdt.saturating_add(payout.order.amount.micro()),
         fee_limit_sun: sum.fee_limit_sun.saturating_add(attempt.fee_limit_sun),
+        ..sum
     })
 }
 

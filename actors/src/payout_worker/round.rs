@@ -7,6 +7,7 @@ use crate::chain_sight::{ChainSight, may_sign_by};
 use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
 use crate::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use crate::domain::tron::{PayoutCall, SignedTransfer};
+use crate::guardian::LookNow;
 use crate::metrics_names;
 use crate::ports::{Gate, HouseFacts, StoreFault};
 use crate::room::Room;
@@ -93,14 +94,20 @@ async fn advance(
         }
     }
     clear.reverse();
-    let signed = cover_and_sign(desk, clear, &mut aside, &basis).await?;
+    let (signed, committed_max_micro_usdt) = cover_and_sign(desk, clear, &mut aside, &basis).await?;
     let put_aside = aside.len();
     if !aside.is_empty() {
         tools.ledger.carry_out(aside, Gate::Open, now_ms).await.map_err(said)?;
     }
-    let filed =
-        if signed.is_empty() { Vec::new() } else { tools.ledger.file(signed, now_ms).await.map_err(said)? };
+    let filed = match signed.len() {
+        0 => Vec::new(),
+        _ => tools.ledger.file(signed, committed_max_micro_usdt, now_ms).await.map_err(said)?,
+    };
     tools.treasurer.tell(PromisesOver);
+    if filed.iter().any(Option::is_none) {
+        // Another daemon may have had the money first: the next answer is after a look of its own.
+        tools.treasurer.tell(LookNow);
+    }
     let filed: Vec<_> = filed.into_iter().flatten().collect();
     let count = filed.len();
     if count > 0 {
@@ -147,10 +154,10 @@ async fn cover_and_sign(
     clear: Vec<(Payout, PayoutCall)>,
     aside: &mut Vec<(Payout, Command)>,
     basis: &BuildBasis,
-) -> Result<Vec<(Payout, Attempt, SignedTransfer)>, String> {
+) -> Result<(Vec<(Payout, Attempt, SignedTransfer)>, u64), String> {
     let tools = &desk.tools;
     if clear.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
     let wants = clear
         .iter()
@@ -163,7 +170,7 @@ async fn cover_and_sign(
     }
     let mut signed = Vec::with_capacity(clear.len());
     let mut later = None;
-    for ((payout, call), cover) in clear.into_iter().zip(covers) {
+    for ((payout, call), cover) in clear.into_iter().zip(covers.each) {
         match cover {
             Cover::Covered { fee_limit_sun } => match sign(tools, &payout, call, fee_limit_sun, basis) {
                 Ok((attempt, transfer)) => signed.push((payout, attempt, transfer)),
@@ -179,6 +186,6 @@ async fn cover_and_sign(
     }
     match later {
         Some(why) if signed.is_empty() && aside.is_empty() => Err(why),
-        _ => Ok(signed),
+        _ => Ok((signed, covers.committed_max_micro_usdt)),
     }
 }

@@ -66,6 +66,16 @@ pub struct Step {
     pub draft: JournalDraft,
 }
 
+impl Step {
+    /// What it commits that was not committed before, micro-USDT.
+    #[must_use]
+    pub fn commits_micro_usdt(&self) -> u64 {
+        let is_committed = |stage: Stage| stage.is_in_flight() || stage.is_spent();
+        let commits = !is_committed(self.before.stage) && is_committed(self.after.stage);
+        if commits { self.after.order.amount.micro() } else { 0 }
+    }
+}
+
 /// What must hold in the same transaction besides each row's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
@@ -73,6 +83,13 @@ pub enum Gate {
     Open,
     /// The house is not paused: for steps after which money may leave.
     NotPaused,
+    /// The house is not paused, and the wallet was seen to have what is committed with these: rows beyond it are lost, the first
+    /// come first. Committed is whatever is on its way or has left, over all time ([`InFlight::committed_micro_usdt`]); so two
+    /// daemons that looked at the same balance do not promise it twice.
+    Covered {
+        /// The most that may be committed, micro-USDT.
+        committed_max_micro_usdt: u64,
+    },
     /// There is room under the limits for each row that gains a reservation; rows without room are lost.
     RoomUnder(LimitRules),
 }
@@ -278,4 +295,14 @@ pub struct InFlight {
     pub amount_micro_usdt: u64,
     /// Their fee limits, sun.
     pub fee_limit_sun: u64,
+    /// What has left, or may have, over all time: the amounts of what is settled or mismatched, micro-USDT.
+    pub spent_micro_usdt: u64,
+}
+
+impl InFlight {
+    /// What is on its way and what has left, over all time, micro-USDT.
+    #[must_use]
+    pub const fn committed_micro_usdt(&self) -> u64 {
+        self.amount_micro_usdt.saturating_add(self.spent_micro_usdt)
+    }
 }

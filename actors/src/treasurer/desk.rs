@@ -2,7 +2,7 @@
 
 use super::preflight::Preflights;
 use super::wallet::{self, Terms, WalletLook};
-use super::{Cover, TreasurerTools, WalletView, Want};
+use super::{Cover, Covers, TreasurerTools, WalletView, Want};
 use crate::domain::address::Address;
 use crate::domain::funds::{FeeNeed, Funds, Promised, fee_limit_sun};
 use crate::domain::money::{MicroUsdt, Sun};
@@ -155,22 +155,25 @@ impl Desk {
     }
 
     /// Answers a batch, the most urgent first.
-    pub(super) async fn cover(&mut self, wants: Vec<Want>) -> Vec<Cover> {
+    pub(super) async fn cover(&mut self, wants: Vec<Want>) -> Covers {
         if self.look.is_none() || self.trouble.is_some() {
             self.look().await;
         }
         // Whoever asks again has filed what was promised before, or let it go.
         self.promised = Promised::default();
-        let mut answers = Vec::with_capacity(wants.len());
+        let mut each = Vec::with_capacity(wants.len());
         for want in &wants {
             let mut answer = self.cover_one(want).await;
             if matches!(answer, Cover::Hold(reason) if reason.releases_itself()) && self.look_is_old() {
                 self.look().await;
                 answer = self.cover_one(want).await;
             }
-            answers.push(answer);
+            each.push(answer);
         }
-        answers
+        // What had left before the look is not in the balance; what was on its way may be, and counts until it has left.
+        let committed_max_micro_usdt =
+            self.funds.balance_micro_usdt.saturating_add(self.in_flight.spent_micro_usdt);
+        Covers { each, committed_max_micro_usdt }
     }
 
     /// What was promised is on file, or was let go: the next look counts it as the store does.

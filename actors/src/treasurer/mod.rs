@@ -95,9 +95,19 @@ pub enum Cover {
     Later(String),
 }
 
+/// The treasurer's answers on a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covers {
+    /// One for each payout, in their order.
+    pub each: Vec<Cover>,
+    /// The most that may be committed when they are filed, over all time and by all daemons: what had left before the wallet
+    /// was looked at, and what was in it then, micro-USDT.
+    pub committed_max_micro_usdt: u64,
+}
+
 /// Asks for cover for a batch of payouts, in the order of their urgency.
 #[derive(Debug, Message)]
-#[rtype(result = "Vec<Cover>")]
+#[rtype(result = "Covers")]
 pub struct CoverPayouts(pub Vec<Want>);
 
 /// Asks which of these held payouts the newest look at the wallet would cover, in their order. Nothing is set aside: the worker
@@ -189,7 +199,7 @@ impl Handler<LookNow> for Treasurer {
 }
 
 impl Handler<CoverPayouts> for Treasurer {
-    type Result = ResponseFuture<Vec<Cover>>;
+    type Result = ResponseFuture<Covers>;
 
     fn handle(&mut self, CoverPayouts(wants): CoverPayouts, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();

@@ -95,7 +95,7 @@ fn desk_of(nodes: Vec<Arc<dyn ChainNode>>, store: &MemoryStore) -> Desk {
 
 async fn cover_by(nodes: Vec<Arc<dyn ChainNode>>) -> Cover {
     let want = Want { order: order(), call_data: Vec::new() };
-    desk_of(nodes, &MemoryStore::new("treasurer")).cover(vec![want]).await.pop().unwrap()
+    desk_of(nodes, &MemoryStore::new("treasurer")).cover(vec![want]).await.each.pop().unwrap()
 }
 
 /// A switch is not pulled when the token answers no, or refuses to be asked; everything else is not known.
@@ -185,7 +185,7 @@ async fn the_wallet_is_shown_as_it_is_and_no_promise_is_counted_beside_its_trans
     // A transfer is promised, filed, and seen: at no moment is it counted twice in what is reserved.
     let new = kit::payout_of(1, 25);
     let want = Want { order: Order { amount: new.order.amount, ..order() }, call_data: Vec::new() };
-    assert!(matches!(desk.cover(vec![want]).await.pop(), Some(Cover::Covered { .. })));
+    assert!(matches!(desk.cover(vec![want]).await.each.pop(), Some(Cover::Covered { .. })));
     let shown = async |desk: &Desk| {
         let view = desk.show_wallet().await.unwrap();
         (view.reserved_usdt, view.available_usdt.unwrap(), view.transfers_in_flight)

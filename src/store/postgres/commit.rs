@@ -27,7 +27,7 @@ use super::{
 };
 use crate::store::{
     books::Books,
-    turns::{filing, judged, rounds},
+    turns::{covered, filing, judged, rounds},
 };
 
 const FILE: &str = "INSERT INTO transfer (txid, payout_id, attempt, raw_data, signature, owner, token, contract, route, \
@@ -144,8 +144,11 @@ async fn pass_gate(
     at_ms: i64,
 ) -> Result<Vec<usize>, StoreFault> {
     match gate {
-        Gate::NotPaused if pen.is_paused => Ok(Vec::new()),
+        Gate::NotPaused | Gate::Covered { .. } if pen.is_paused => Ok(Vec::new()),
         Gate::Open | Gate::NotPaused => Ok((0..steps.len()).collect()),
+        Gate::Covered { committed_max_micro_usdt } => {
+            Ok(covered(steps, &reads::in_flight(connection).await?, committed_max_micro_usdt))
+        }
         Gate::RoomUnder(rules) => with_room(connection, steps, &rules, at_ms).await,
     }
 }

@@ -220,16 +220,9 @@ impl Payouts for PostgresStore {
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {
-        let question = sqlx::query(sql::IN_FLIGHT);
-        let Some(row) = self.rows(question).await?.pop() else {
-            return Ok(InFlight::default());
-        };
-        let mut cells = Cells::of(&row);
-        Ok(InFlight {
-            transfers: cells.whole()?,
-            amount_micro_usdt: cells.whole()?,
-            fee_limit_sun: cells.whole()?,
-        })
+        let mut reader = self.reader().await?;
+        let in_flight = self.waited_for(reads::in_flight(reader.ask()?)).await;
+        reader.back(in_flight)
     }
 
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault> {

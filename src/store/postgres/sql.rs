@@ -197,8 +197,10 @@ pub(super) const COUNTS: &str = concat!(
      SELECT c.stage, c.payouts, c.amount_micro_usdt, \
      (SELECT oldest.updated_at_ms FROM oldest WHERE oldest.stage = c.stage) FROM tally AS c"
 );
-pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts), 0)::bigint, coalesce(sum(amount_micro_usdt), 0)::bigint, \
-     coalesce(sum(fee_limit_sun), 0)::bigint FROM tally WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')";
+pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0)::bigint, \
+     coalesce(sum(amount_micro_usdt) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0)::bigint, \
+     coalesce(sum(fee_limit_sun) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0)::bigint, \
+     coalesce(sum(amount_micro_usdt) FILTER (WHERE stage IN ('settled', 'mismatched')), 0)::bigint FROM tally";
 
 /// What each scope has reserved, has settled within the hour, and within the rest of the day. Minutes later than `$2` are in
 /// the hour's window, later than `$1` in the day's.

@@ -18,7 +18,7 @@ use sqlx::{Executor, SqliteConnection};
 use super::{SqliteStore, books, cells::Cells, fault, house, journal, journal::Chapter, reads, rows::Rows};
 use crate::store::{
     books::Books,
-    turns::{filing, judged, rounds},
+    turns::{covered, filing, judged, rounds},
 };
 
 const FILE: &str = "INSERT INTO transfer (txid, payout_id, attempt, raw_data, signature, owner, token, contract, route, \
@@ -119,8 +119,11 @@ async fn pass_gate(
 ) -> Result<Vec<usize>, StoreFault> {
     match gate {
         Gate::Open => Ok((0..steps.len()).collect()),
-        Gate::NotPaused if house::is_paused(connection).await? => Ok(Vec::new()),
+        Gate::NotPaused | Gate::Covered { .. } if house::is_paused(connection).await? => Ok(Vec::new()),
         Gate::NotPaused => Ok((0..steps.len()).collect()),
+        Gate::Covered { committed_max_micro_usdt } => {
+            Ok(covered(steps, &reads::in_flight(connection).await?, committed_max_micro_usdt))
+        }
         Gate::RoomUnder(rules) => with_room(connection, steps, &rules, at_ms).await,
     }
 }

@@ -190,16 +190,7 @@ impl Payouts for SqliteStore {
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {
-        let question = sqlx::query(sql::IN_FLIGHT);
-        let Some(row) = reads::one(&mut *self.reader().await?, question).await? else {
-            return Ok(InFlight::default());
-        };
-        let mut cells = Cells::of(&row);
-        Ok(InFlight {
-            transfers: cells.whole()?,
-            amount_micro_usdt: cells.whole()?,
-            fee_limit_sun: cells.whole()?,
-        })
+        reads::in_flight(&mut *self.reader().await?).await
     }
 
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault> {

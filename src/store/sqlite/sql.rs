@@ -175,8 +175,10 @@ pub(super) const COUNTS: &str = "SELECT c.stage, c.payouts, c.amount_micro_usdt,
      (SELECT min(p.updated_at_ms) FROM payout AS p WHERE p.stage = c.stage \
       AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')) \
      FROM tally AS c";
-pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts), 0), coalesce(sum(amount_micro_usdt), 0), \
-     coalesce(sum(fee_limit_sun), 0) FROM tally WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')";
+pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0), \
+     coalesce(sum(amount_micro_usdt) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0), \
+     coalesce(sum(fee_limit_sun) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0), \
+     coalesce(sum(amount_micro_usdt) FILTER (WHERE stage IN ('settled', 'mismatched')), 0) FROM tally";
 
 /// What each scope has reserved, has settled within the hour, and within the rest of the day. Minutes later than `?2` are in
 /// the hour's window, later than `?1` in the day's.

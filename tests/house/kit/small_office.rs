@@ -253,7 +253,12 @@ impl Office for SmallOffice {
             count.amount_micro_usdt += payout.order.amount.micro();
             count.oldest_updated_at_ms = Some(payout.updated_at_ms);
         }
-        stats.in_flight = InFlight { transfers: 1, amount_micro_usdt: 2_500_000, fee_limit_sun: 30_000_000 };
+        stats.in_flight = InFlight {
+            transfers: 1,
+            amount_micro_usdt: 2_500_000,
+            fee_limit_sun: 30_000_000,
+            spent_micro_usdt: 0,
+        };
         let cap = MicroUsdt::new(1_000_000_000);
         let rules = LimitRules { hourly: cap, daily: cap, account_hourly: cap, account_daily: cap };
         stats.limits = Some((LimitBook::default(), rules));

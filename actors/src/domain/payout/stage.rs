@@ -86,6 +86,12 @@ impl Stage {
     pub fn is_in_flight(self) -> bool {
         matches!(self, Self::Signed | Self::Broadcast | Self::Included | Self::Unknown)
     }
+
+    /// Whether the money has left the wallet, or may have.
+    #[must_use]
+    pub fn is_spent(self) -> bool {
+        matches!(self, Self::Settled | Self::Mismatched)
+    }
 }
 
 /// What became of the money that was set aside for a payout.

@@ -9,7 +9,9 @@ use crate::domain::identity::AccountId;
 use crate::domain::limits::{DAY_MS, HOUR_MS, LimitBook, LimitRules, MINUTE_MS};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Command, EventName, Payout, Reason, Reservation, Stage};
-use crate::ports::{Admitted, Gate, House, InFlight, NewPayout, Payouts, StageCount, StepResult};
+use crate::ports::{
+    Admitted, Gate, House, HouseChange, InFlight, NewPayout, Pause, Payouts, StageCount, StepResult,
+};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
@@ -150,6 +152,39 @@ pub async fn what_is_held_is_released_only_into_room(hall: &impl Hall) -> Told {
     Ok(())
 }
 
+/// Two daemons have looked at the same balance, and each was told that its batch is covered: no more is filed than there is, in
+/// whichever order they come; what failed gives its money back, what has settled does not.
+pub async fn two_who_look_at_one_balance_do_not_promise_it_twice(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let mut waiting = Vec::new();
+    for n in 1..6 {
+        waiting.push(admit_under(&store, AMPLE, payout_of(n, 40), MORNING_MS).await?);
+    }
+    let filing = |payouts: &[Payout]| -> Result<Vec<_>, Trouble> {
+        payouts.iter().map(|payout| step(payout, sign(payout, MORNING_MS), MORNING_MS)).collect()
+    };
+    let (taken, lost) = (StepResult::Taken, StepResult::Lost);
+    let gate = Gate::Covered { committed_max_micro_usdt: usdt(100).micro() };
+    assert_eq!(store.commit(&filing(&waiting[..1])?, gate).await?, [taken]);
+    assert_eq!(store.commit(&filing(&waiting[1..4])?, gate).await?, [taken, lost, lost]);
+    let settling = found(&store, waiting[0].id).await?;
+    go(&store, &settling, settle(&settling, 1_001)?, MORNING_MS).await?;
+    let in_flight = store.in_flight().await?;
+    assert_eq!(
+        (in_flight.amount_micro_usdt, in_flight.spent_micro_usdt),
+        (usdt(40).micro(), usdt(40).micro())
+    );
+    assert_eq!(store.commit(&filing(&waiting[2..3])?, gate).await?, [lost], "what has settled is gone");
+    // The next look at the wallet is of a balance without it.
+    let gate = Gate::Covered { committed_max_micro_usdt: usdt(40 + 80).micro() };
+    assert_eq!(store.commit(&filing(&waiting[2..4])?, gate).await?, [taken, lost]);
+    let pause = Pause { reason: "an alarm".to_owned(), since_ms: MORNING_MS };
+    store.change(vec![HouseChange::Pause(pause)], MORNING_MS).await?;
+    let ample = Gate::Covered { committed_max_micro_usdt: u64::MAX };
+    assert_eq!(store.commit(&filing(&waiting[4..])?, ample).await?, [lost], "a paused house files none");
+    Ok(())
+}
+
 /// F000-17: windows use the later of stored and present time; a clock set back by a day gives nobody a second day.
 pub async fn a_clock_that_is_set_back_opens_no_window_twice(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
@@ -283,6 +318,9 @@ async fn compare_books(
             in_flight.transfers += 1;
             in_flight.amount_micro_usdt += amount.micro();
             in_flight.fee_limit_sun += attempt.fee_limit_sun;
+        }
+        if payout.stage.is_spent() {
+            in_flight.spent_micro_usdt += amount.micro();
         }
         let alive = payout.attempts.iter().filter(|attempt| attempt.outcome != AttemptOutcome::Expired);
         assert!(alive.count() <= 1);
