@@ -1,12 +1,18 @@
 //! Two offices of one house: the same store, the same network, one that judges and seals and one that stands by.
 
-use super::kit::{LONG_MS, outgoing, pay, settle_in};
+use super::kit::{LONG_MS, outgoing, pay, resume, settle_in};
 use crate::town::{Life, Town, judge};
+use async_trait::async_trait;
 use payoutd_actors::domain::payout::Stage;
+use payoutd_actors::domain::tron::SignedTransfer;
+use payoutd_actors::fakes::{Disguise, SharedChain};
 use payoutd_actors::guardian::{Handle, ShowView};
-use payoutd_actors::office::Office;
-use payoutd_actors::ports::Journal;
+use payoutd_actors::ledger::OnFile;
+use payoutd_actors::office::{Office, World};
+use payoutd_actors::payout_worker::PauseHouse;
+use payoutd_actors::ports::{BroadcastReply, ChainFault, ChainNode, Journal, Payouts};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an office's watcher says of itself.
@@ -61,4 +67,61 @@ fn whoever_stands_by_sees_as_far_and_takes_over() {
     assert_eq!(payouts.len(), 12);
     assert!(payouts.iter().all(|payout| payout.stage == Stage::Settled), "{payouts:#?}");
     assert_eq!(outgoing(&town).len(), 12);
+}
+
+/// Has every transfer at once, and takes a second to say so.
+struct SlowToAnswer(Arc<dyn ChainNode>);
+
+#[async_trait]
+impl Disguise for SlowToAnswer {
+    fn node(&self) -> &dyn ChainNode {
+        self.0.as_ref()
+    }
+
+    async fn broadcast(&self, transfer: &OnFile<SignedTransfer>) -> Result<BroadcastReply, ChainFault> {
+        let answer = self.0.broadcast(transfer).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        answer
+    }
+}
+
+fn with_nodes_that_are_slow_to_answer(mut world: World, _: &SharedChain) -> World {
+    let slow = |node| Arc::new(SlowToAnswer(node)) as Arc<dyn ChainNode>;
+    world.nodes = world.nodes.into_iter().map(slow).collect();
+    world
+}
+
+/// F004-42, F002-04: the switch is pulled at another daemon than the one that has transfers filed and waiting for their turn. When
+/// the answer is there none of them leaves any more, whoever would have sent it; what has left settles; the rest is paid later.
+#[test]
+fn a_pause_at_one_daemon_keeps_in_the_house_what_another_has_filed() {
+    const ORDERS: u64 = 12;
+    let mut town = Town::new(72);
+    town.tamper = Some(with_nodes_that_are_slow_to_answer);
+    town.rules.worker.sends_per_node_max = 1;
+    // No look of its own comes to the rescue.
+    town.rules.worker.look_every_ms = 10_000;
+    let fuse = town.fuse.clone();
+    town.live(async |life: &Life| {
+        settle_in(life).await;
+        let other = life.open_another("second").await;
+        settle_in(life).await;
+        for n in 0..ORDERS {
+            pay(life, n).await;
+        }
+        life.pass(2_500).await;
+        other.payout_worker.ask(PauseHouse { reason: "a story".into() }).await.unwrap().unwrap();
+        let out = fuse.sent();
+        assert!(!out.is_empty() && out.len() < ORDERS as usize, "{}", out.len());
+        let filed = life.store.list(&Default::default(), 100).await.unwrap();
+        assert!(filed.iter().any(|payout| payout.stage == Stage::Signed), "something is filed and waits");
+        life.pass(60_000).await;
+        assert_eq!(fuse.sent(), out);
+        resume(life).await;
+        assert!(life.until_all_ended(LONG_MS).await);
+        assert_eq!(other.close(Duration::from_secs(20)).await, Vec::<&str>::new());
+    });
+    judge(&town).unwrap();
+    assert!(town.payouts().iter().all(|payout| payout.stage == Stage::Settled));
+    assert_eq!(outgoing(&town).len(), ORDERS as usize);
 }
