@@ -139,3 +139,79 @@ async fn whatever_happens_to_three_daemons_every_order_is_paid_once() {
     join(join_all(orders), join_all(sufferings)).await;
     all_agree(&fleet, &mut members, ORDERS).await;
 }
+
+/// F-P26, F-P25: under a load of jobs and orders each of three daemons is stopped as a service manager does it, and started again,
+/// one after the other as in an upgrade, and one more joins: each drains within its time, and nothing is lost or done twice.
+#[actix_rt::test]
+async fn daemons_that_are_stopped_and_started_one_by_one_under_load_lose_nothing() {
+    const ORDERS: usize = 300;
+    const PACE: Duration = Duration::from_millis(30);
+    /// A drain ends within 30 s; a machine that is busy with other tests is given as much again.
+    const DRAINS_WITHIN: Duration = Duration::from_secs(60);
+    let mut fleet = Fleet::new().await;
+    let mut members = fleet.at_work(3).await;
+    let mut fourth = fleet.member("");
+    let doors = doors(&members);
+    let orders = join_all((0..ORDERS).map(|n| {
+        let (fleet, doors) = (&fleet, &doors);
+        async move {
+            tokio::time::sleep(PACE * u32::try_from(n).unwrap()).await;
+            order(fleet, doors, n).await;
+        }
+    }));
+    let upgrade = async {
+        for member in &mut members {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let began = std::time::Instant::now();
+            member.stop_meanwhile().await;
+            assert!(began.elapsed() < DRAINS_WITHIN, "{:?}", began.elapsed());
+            member.start();
+            member.is_open().await;
+        }
+        fourth.start();
+        fourth.is_open().await;
+    };
+    join(orders, upgrade).await;
+    members.push(fourth);
+    all_agree(&fleet, &mut members, ORDERS).await;
+}
+
+/// F000-17, F-N13: three doors are hammered at once by orders that together are more than the limit: what is let through, by
+/// whichever daemon, is no more than the limit, and the rest waits for it.
+#[actix_rt::test]
+async fn the_limits_of_three_daemons_are_one_limit() {
+    const ORDERS: usize = 60;
+    const LIMIT_USDT: u64 = 20;
+    let mut fleet = Fleet::new().await;
+    let mut members: Vec<Member> = (0..3).map(|_| fleet.member("")).collect();
+    for member in &members {
+        member.set("account_hourly_usdt", &format!("\"{LIMIT_USDT}\""));
+    }
+    for member in &mut members {
+        member.start();
+    }
+    for member in &mut members {
+        member.is_open().await;
+    }
+    let doors = doors(&members);
+    join_all((0..ORDERS).map(|n| order(&fleet, &doors, n))).await;
+    // Jobs are taken in when they are taken in; from then on every order has its place.
+    let all_placed = async |caller: &Caller| {
+        let stats = caller.get("/v1/stats").await.json();
+        let (held, settled) = (&stats["stages"]["held"]["payouts"], &stats["stages"]["settled"]["payouts"]);
+        (held.as_u64()? + settled.as_u64()? == ORDERS as u64).then(|| settled.as_u64().unwrap())
+    };
+    let settled = members[0].until("every order is paid or waits", all_placed).await;
+    let paid = fleet.network.paid_by(fleet.network.account(0)).await;
+    let micro_usdt: u64 = paid.iter().map(|row| row.micro_usdt).sum();
+    assert!(micro_usdt <= LIMIT_USDT * 1_000_000, "{micro_usdt}");
+    // Each order is of 1.000 to 1.059 USDT: whatever the order in which they come, this many find room.
+    assert!(
+        settled >= LIMIT_USDT - 2 && paid.len() as u64 == settled,
+        "{settled} settled, {} paid",
+        paid.len()
+    );
+    for member in &mut members {
+        member.stop();
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::kit::{
     amqp::Queues,
     door::Caller,
-    fleet::{Fleet, Member, Part},
+    fleet::{Fleet, Member, Part, key},
     link::{Cut, Memory},
     own_service::OwnService,
     postgres::Database,
@@ -97,5 +97,43 @@ async fn three_daemons_are_back_at_work_after_what_they_share_was_restarted() {
         println!("{name} restarted: paid in {after:.1?}, {before:.1?} without a fault");
         orders += 1;
     }
+    all_is_settled(&fleet, &mut members, orders).await;
+}
+
+/// A full disk under the database: nothing is taken in, which the door says; no job and no order is lost, and none is paid twice.
+/// PostgreSQL itself may fall over its full disk: whoever runs it makes room and starts it again.
+#[actix_rt::test]
+async fn a_full_disk_under_the_database_loses_nothing() {
+    /// With what PostgreSQL needs to be born.
+    const DISK_MEGABYTES: u32 = 160;
+    let few = "max_wal_size = '48MB'\nmin_wal_size = '32MB'\nshared_buffers = '16MB'";
+    let Some(postgres) = OwnService::postgres_on_a_small_disk(DISK_MEGABYTES, few) else { return };
+    let mut fleet = Fleet::beside(Queues::names().await, Database::at(&postgres.url()).await);
+    let mut members = fleet.at_work(2).await;
+    let mut orders = 0;
+    for n in 0..20 {
+        fleet.job(n).await;
+        orders += 1;
+    }
+    back_at_work(&fleet, orders).await;
+    orders += 1;
+    postgres.fill_disk();
+    // A page that is there can be written on once more: at some order there is no place any more.
+    let door = Caller::at(members[0].desk.door);
+    let mut refused = false;
+    let began = Instant::now();
+    while !refused {
+        fleet.job(orders).await;
+        let asked = door.request(reqwest::Method::POST, "/v1/payouts").json(&fleet.order(orders));
+        let asked =
+            asked.header("Idempotency-Key", key(orders)).timeout(Duration::from_secs(10)).send().await;
+        refused = asked.is_ok_and(|answer| answer.status() == 503);
+        orders += 1;
+        assert!(began.elapsed() < WITHIN, "a full disk is never said");
+    }
+    postgres.make_room();
+    postgres.restart();
+    back_at_work(&fleet, orders).await;
+    orders += 1;
     all_is_settled(&fleet, &mut members, orders).await;
 }

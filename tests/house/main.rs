@@ -38,6 +38,7 @@ mod payout_commands;
 mod people;
 mod postgres_house;
 mod prometheus_rules;
+mod protected_links;
 mod real_node;
 mod reconcile_commands;
 mod refused_starts;

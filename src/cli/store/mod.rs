@@ -3,6 +3,8 @@
 mod backup;
 mod copy;
 
+use payoutd_actors::ports::StoreFault;
+
 use super::{exit::Exit, failure::Failure, terminal::Terminal};
 use crate::store::StoreOpenError;
 
@@ -57,6 +59,10 @@ pub fn not_opened(why: &StoreOpenError) -> Failure {
             "name that store in store.url; this file is kept as it was when it was left",
         ),
         StoreOpenError::Password(_) => (Exit::Configuration, "look at store.password_file"),
+        StoreOpenError::Fault { source: StoreFault::Away(_), store } if store.starts_with("postgres") => (
+            Exit::Unavailable,
+            "look at store.url, at the database's log, and at its certificate where store.url asks for one (sslmode, sslrootcert)",
+        ),
         StoreOpenError::Locked(_) | StoreOpenError::Io { .. } | StoreOpenError::Fault { .. } => {
             (Exit::Io, "look at store.url, at the folder's permissions and at the disk under it")
         }

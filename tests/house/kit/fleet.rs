@@ -172,6 +172,15 @@ impl Fleet {
 }
 
 impl Member {
+    /// Gives a key of its configuration, the only one of this name, another value.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        let path = self.desk.path("payoutd.toml");
+        let config = fs::read_to_string(&path).unwrap();
+        let is_it = |line: &&str| line.split('=').next().is_some_and(|key| key.trim() == name);
+        let [line] = config.lines().filter(is_it).collect::<Vec<_>>()[..] else { panic!("{name}: {config}") };
+        fs::write(path, config.replace(line, &format!("{name} = {value}"))).unwrap();
+    }
+
     /// Begins a life.
     pub(crate) fn start(&mut self) {
         assert!(self.daemon.is_none(), "it lives already");
@@ -220,6 +229,12 @@ impl Member {
     /// Ends its life as a service manager does.
     pub(crate) fn stop(&mut self) {
         self.daemon.take().expect("it lives").stop();
+    }
+
+    /// The same, while the story goes on.
+    pub(crate) async fn stop_meanwhile(&mut self) {
+        let daemon = self.daemon.take().expect("it lives");
+        tokio::task::spawn_blocking(move || daemon.stop()).await.unwrap();
     }
 
     /// Cuts its wires to a part.

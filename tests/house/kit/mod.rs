@@ -1,6 +1,7 @@
 //! What several stories share.
 
 pub(crate) mod amqp;
+pub(crate) mod certificates;
 pub(crate) mod daemon;
 pub(crate) mod desk;
 pub(crate) mod door;

@@ -1,9 +1,11 @@
 //! A RabbitMQ or a PostgreSQL of a story's own, to be restarted or set up in a way that the other stories would not like.
 
 use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write as _},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
-    process::{Command, Output},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -20,6 +22,8 @@ pub(crate) struct OwnService {
     name: &'static str,
     variable: &'static str,
     settings: Vec<(&'static str, String)>,
+    /// Its home is a small disk of its own, to be filled.
+    has_small_disk: bool,
 }
 
 impl OwnService {
@@ -34,6 +38,11 @@ impl OwnService {
         )
     }
 
+    /// The same, with lines of `rabbitmq.conf`.
+    pub(crate) fn broker_with(lines: &str) -> Option<Self> {
+        Self::start("rabbitmq", AMQP_URL, BROKER, vec![("PAYOUTD_TEST_RABBITMQ_CONF", lines.to_owned())])
+    }
+
     /// Starts a PostgreSQL with lines of `postgresql.conf`. `None` where none is installed.
     pub(crate) fn postgres(lines: &str) -> Option<Self> {
         Self::start(
@@ -44,7 +53,37 @@ impl OwnService {
         )
     }
 
+    /// The same, all of it upon a disk of so many megabytes. `None` also where whoever tests may not mount one.
+    pub(crate) fn postgres_on_a_small_disk(megabytes: u32, lines: &str) -> Option<Self> {
+        let settings = vec![("PAYOUTD_TEST_POSTGRES_SETTINGS", lines.to_owned())];
+        let mut service = Self::installed("postgres", POSTGRES_URL, POSTGRES, settings)?;
+        let options = format!("size={megabytes}m,mode=0755");
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", &options, "payoutd-test"])
+            .arg(service.home.path())
+            .stderr(Stdio::null());
+        if !mount.status().unwrap().success() {
+            eprintln!("not told: a small disk can not be mounted here");
+            return None;
+        }
+        service.has_small_disk = true;
+        service.services(&["up"]);
+        Some(service)
+    }
+
     fn start(
+        name: &'static str,
+        variable: &'static str,
+        installed: &str,
+        settings: Vec<(&'static str, String)>,
+    ) -> Option<Self> {
+        let service = Self::installed(name, variable, installed, settings)?;
+        service.services(&["up"]);
+        Some(service)
+    }
+
+    fn installed(
         name: &'static str,
         variable: &'static str,
         installed: &str,
@@ -54,11 +93,26 @@ impl OwnService {
             eprintln!("not told: there is no {installed} to start");
             return None;
         }
-        let everybody = std::fs::Permissions::from_mode(0o755);
+        let everybody = fs::Permissions::from_mode(0o755);
         let home = tempfile::Builder::new().permissions(everybody).tempdir_in("/var/tmp").unwrap();
-        let service = Self { home, name, variable, settings };
-        service.services(&["up"]);
-        Some(service)
+        Some(Self { home, name, variable, settings, has_small_disk: false })
+    }
+
+    /// Fills its disk to the last byte.
+    pub(crate) fn fill_disk(&self) {
+        assert!(self.has_small_disk, "the machine's disk is nobody's to fill");
+        let mut ballast = File::create(self.ballast()).unwrap();
+        let full = (0..).find_map(|_| ballast.write_all(&[0; 64 * 1024]).err()).unwrap();
+        assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
+    }
+
+    /// Makes room again.
+    pub(crate) fn make_room(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.home.path().join("ballast")
     }
 
     /// Where it is.
@@ -92,5 +146,8 @@ impl OwnService {
 impl Drop for OwnService {
     fn drop(&mut self) {
         let _ = self.run(&["down"]);
+        if self.has_small_disk {
+            let _ = Command::new("umount").arg(self.home.path()).stderr(Stdio::null()).status();
+        }
     }
 }
