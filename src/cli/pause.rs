@@ -2,6 +2,7 @@
 //! switch does is the worker's promise: when the command returns, no signing and no first send begins any more; what is out is
 //! watched and sent again. Either way it stands in the store, survives restarts, and is in the journal with its reason.
 
+use payoutd_actors::payout_worker::SWITCH_GOOD_FOR;
 use payoutd_actors::ports::{Clock, HouseChange, Pause as Switch};
 
 use super::{
@@ -132,6 +133,8 @@ async fn change(place: &Place, change: HouseChange, now_ms: i64) -> Result<Pause
     let changed = store.change(vec![change], now_ms).await;
     let facts = store.facts().await;
     store.close().await;
+    // Other daemons of a fleet may be at work: they act for so long upon what they read before.
+    tokio::time::sleep(SWITCH_GOOD_FOR).await;
     let told = changed.and(facts).map_err(|why| {
         Failure::because(Exit::Io, "the store was not told", &why)
             .next("look at store.url and at the disk under it")

@@ -5,6 +5,7 @@
 
 use std::{fs, net::TcpListener};
 
+use reqwest::Method;
 use serde_json::Value;
 use sqlx::{ConnectOptions, Row, postgres::PgConnectOptions};
 
@@ -137,7 +138,7 @@ async fn a_broker_that_can_not_be_believed_is_away_and_orders_at_the_door_are_pa
     protected.come_protected(&member.desk, &database, &Believes::Nobody);
     member.start();
     let trouble = member.until("the broker is said to be away", async |caller: &Caller| {
-        let ready: Value = caller.get("/readyz").await.json();
+        let ready: Value = caller.request(Method::GET, "/readyz").send().await.ok()?.json().await.ok()?;
         let amqp = ready["components"]["amqp"].clone();
         (amqp["status"] == "down").then_some(amqp)
     });

@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+pub use switch::GOOD_FOR as SWITCH_GOOD_FOR;
 use switch::Switch;
 
 /// The worker's name in the roster, in views and in metrics.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 /// For how long the store's word that the house is not paused is acted upon, on every daemon.
-pub(super) const GOOD_FOR: Duration = Duration::from_millis(250);
+pub const GOOD_FOR: Duration = Duration::from_millis(250);
 /// How long a first send waits for a store that does not answer; then it is left on file, and sent with what is sent again.
 const ASKED_FOR: Duration = Duration::from_secs(10);
 /// How long it waits between two questions.
