@@ -14,6 +14,7 @@ use crate::http::{self, CursorKey, Door, TokenDigest};
 use crate::identity::{
     CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring,
     people::{HashFault, Hasher, People},
+    reception::{Reception, token_keys::TokenKeys},
     vault::Vault,
 };
 use crate::service_manager;
@@ -109,7 +110,7 @@ pub struct OpenHouse {
 /// one configuration meet at both, and the store knows who the other is.
 pub async fn open(
     config: &Config,
-    secrets: Secrets,
+    mut secrets: Secrets,
     metrics: Metrics,
     give_up: GiveUp,
 ) -> Result<OpenHouse, NotOpened> {
@@ -133,7 +134,7 @@ pub async fn open(
         }
     };
     let rate_key = secrets.wallet_key.derive_key(RATES_PURPOSE);
-    let identity = secrets.vault.clone();
+    let (identity, token_keys) = (secrets.vault.clone(), secrets.token_keys.take());
     let amqp = Broker::of(&config.amqp, secrets.amqp_password.clone());
     let bus = amqp.clone().map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)));
     let heard = bus.clone().map(|bus| bus as Arc<dyn EventBus>);
@@ -146,9 +147,9 @@ pub async fn open(
                 return Err(why);
             }
         };
-    let gatekeeper = identity
-        .zip(hasher)
-        .map(|(vault, hasher)| hire_gatekeeper(config, (vault, hasher), store.clone(), &mut office, &world));
+    let gatekeeper = identity.zip(hasher).map(|(vault, hasher)| {
+        hire_gatekeeper(config, (vault, hasher, token_keys), store.clone(), &mut office, &world)
+    });
     if let Some(gatekeeper) = &gatekeeper {
         door.take_keys(gatekeeper.clone());
     }
@@ -211,17 +212,25 @@ fn hire_rate_limiters(
 /// Whoever knows API keys, and the clerk who keeps their register.
 fn hire_gatekeeper(
     config: &Config,
-    (vault, hasher): (Vault, Hasher),
+    (vault, hasher, token_keys): (Vault, Hasher, Option<TokenKeys>),
     store: Arc<dyn Cellar>,
     office: &mut Office,
     world: &World,
 ) -> Arc<Gatekeeper> {
     let (register, clock): (Arc<dyn Register>, _) = (store, world.clock.clone());
     let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
-    let people = People::new(register.clone(), clock.clone(), hasher, config.identity.password_policy);
+    let policy = config.identity.password_policy;
+    let people = Arc::new(People::new(register.clone(), clock.clone(), hasher, policy));
+    let access_ms = i64::from(config.identity.access_token_minutes) * 60_000;
+    let reception = token_keys.map(|keys| {
+        Arc::new(Reception::new(people.clone(), register.clone(), clock.clone(), keys, access_ms))
+    });
     let settings = GatekeeperSettings { require_signed_requests: config.identity.require_signed_requests };
-    let gatekeeper =
-        Gatekeeper::new(keyring.clone(), Arc::new(people), register.clone(), clock.clone(), settings);
+    let gatekeeper = Gatekeeper::new(keyring.clone(), people, register.clone(), clock.clone(), settings);
+    let gatekeeper = match reception {
+        Some(reception) => gatekeeper.with_reception(reception),
+        None => gatekeeper,
+    };
     let post = Handle::vacant(CLERK);
     office.hire_at_a_door(&post, move || Clerk::new(keyring.clone(), register.clone(), clock.clone()));
     Arc::new(gatekeeper)

@@ -126,6 +126,16 @@ impl Client {
         self.send(with_body(request, body)).await
     }
 
+    /// Acts, where the answer has no body.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub async fn act(&self, path: &str, body: Option<&impl Serialize>) -> Result<(), NoAnswer> {
+        let request = self.to(path);
+        let (status, body) = self.answer(with_body(request, body)).await?;
+        if status.is_success() { Ok(()) } else { read(status, &body) }
+    }
+
     /// Orders with a body of JSON, by a key: sent again it is the same order.
     ///
     /// # Errors
@@ -152,6 +162,12 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
+        let (status, body) = self.answer(request).await?;
+        read(status, &body)
+    }
+
+    /// The answer, whole.
+    async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), NoAnswer> {
         let silent = |error: &reqwest::Error| NoAnswer::Silent { cause: Chain(error).to_string() };
         let mut response = request
             .send()
@@ -165,7 +181,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        read(status, &body)
+        Ok((status, body))
     }
 }
 
@@ -259,7 +275,7 @@ fn refused(problem: &ProblemBody) -> Failure {
     };
     match problem.status {
         401 => failure.next(
-            "the token in http.token_file (or --token-file) is not the one that the daemon was started with",
+            "http.token_file holds another token than the daemon was started with, or the one in --token-file is over: `payoutd sign-in`",
         ),
         500 => failure.next(format_args!("look for {} in the daemon's log", problem.instance)),
         _ => failure,

@@ -40,7 +40,7 @@ impl Door {
     /// Exit 78 for a configuration with mistakes, 66 for a token that can not be read.
     pub fn client(&self) -> Result<Client, Failure> {
         let (Some(url), Some(file)) = (&self.url, &self.token_file) else { return Client::of(&self.place) };
-        let token = SecretFile::new(file.clone()).http_token();
+        let token = SecretFile::new(file.clone()).bearer();
         let token = token.map_err(|why| Failure::new(Exit::NoInput, format_args!("--token-file: {why}")))?;
         Client::at(url, Some(token))
     }

@@ -130,7 +130,9 @@ Everything is refused that is not granted. A cell says how far a permission reac
 one's node, `all` everybody's; who may do it to all may do it to their own. Beside it stand the bounds that it has.
 
 An API key is a `service`: it may do what is written on it, and never more than that column. The token of `http.token_file` is an
-`admin`. People can be invited with any other role, and can not sign in yet.
+`admin`. People who sign in have
+any other role, as it stands in the house's books and not in their token. Nobody can say yet which accounts are of one node: there
+`node` reaches as far as `own`.
 
 | role | what it is |
 |---|---|

@@ -144,7 +144,8 @@ impl Sources {
         self.read(|reader, parts| {
             let nodes = parts.network.as_ref().map_or(0, |network| network.nodes.len());
             let tls = parts.http.as_ref().and_then(|http| http.tls.as_ref());
-            Secrets::read(reader, parts.wallet.as_ref(), tls, nodes)
+            let token_keys = parts.identity.as_ref().map_or(&[][..], |identity| &identity.token_key_files);
+            Secrets::read(reader, parts.wallet.as_ref(), tls, token_keys, nodes)
         })
     }
 

@@ -2,7 +2,10 @@
 
 use payoutd_actors::domain::{address::Address, journal::JournalKey, tron::key::PrivateKey};
 
-use crate::identity::vault::Vault;
+use crate::identity::{
+    reception::token_keys::{TOKEN_BYTES_MAX, TokenKeys},
+    vault::Vault,
+};
 
 use super::{
     key::Wrong,
@@ -32,6 +35,8 @@ pub struct Secrets {
     pub amqp_password: Option<Secret>,
     /// What seals the secrets of the register, where API keys are taken.
     pub vault: Option<Vault>,
+    /// What signs and verifies access tokens, where people sign in.
+    pub token_keys: Option<TokenKeys>,
     /// The nodes' API keys, in the order of `network.nodes`.
     pub node_api_keys: Vec<Option<Secret>>,
     /// TronScan's API key.
@@ -44,6 +49,7 @@ impl Secrets {
         reader: &mut Reader<'_>,
         wallet: Option<&Wallet>,
         tls: Option<&Tls>,
+        token_key_files: &[SecretFile],
         nodes: usize,
     ) -> Option<Self> {
         let wallet_key = required(reader, "wallet.key_file", |file| {
@@ -56,6 +62,7 @@ impl Secrets {
         let store_password = optional(reader, "store.password_file", SecretFile::read_text);
         let amqp_password = optional(reader, "amqp.password_file", SecretFile::read_text);
         let vault = optional(reader, "identity.master_key_file", master_key);
+        let token_keys = token_keys(reader, token_key_files);
         let node_api_keys: Vec<_> = (0..nodes)
             .map(|place| optional(reader, &format!("network.nodes[{place}].api_key_file"), api_key))
             .collect();
@@ -67,6 +74,7 @@ impl Secrets {
             tls: tls?,
             amqp_password: amqp_password?,
             vault: vault?,
+            token_keys: token_keys?,
             node_api_keys: node_api_keys.into_iter().collect::<Option<_>>()?,
             tronscan_api_key: store_password.and(tronscan_api_key)?,
         })
@@ -80,6 +88,14 @@ impl SecretFile {
     /// A sentence about the file; the token is never quoted.
     pub fn http_token(&self) -> Result<Secret, String> {
         http_token(self).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
+    }
+
+    /// What a client of the API shows: the house's token, or a person's, which is longer.
+    ///
+    /// # Errors
+    /// A sentence about the file; the token is never quoted.
+    pub fn bearer(&self) -> Result<Secret, String> {
+        bearer(self, TOKEN_BYTES_MAX).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
     }
 
     /// The password of a PostgreSQL's user in this file.
@@ -143,6 +159,10 @@ fn journal_key(file: &SecretFile) -> Result<JournalKey, Wrong> {
 }
 
 fn http_token(file: &SecretFile) -> Result<Secret, Wrong> {
+    bearer(file, TOKEN_CHARS_MAX)
+}
+
+fn bearer(file: &SecretFile, chars_max: usize) -> Result<Secret, Wrong> {
     let token = file.read_text()?;
     let chars = token.expose().chars().count();
     let shown = file.path().display();
@@ -152,11 +172,9 @@ fn http_token(file: &SecretFile) -> Result<Secret, Wrong> {
             "write one from `openssl rand -hex 32`",
         ));
     }
-    if !(TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&chars) {
+    if !(TOKEN_CHARS_MIN..=chars_max).contains(&chars) {
         return Err(Wrong::new(
-            format!(
-                "the token in {shown} has {chars} characters, not {TOKEN_CHARS_MIN} to {TOKEN_CHARS_MAX}"
-            ),
+            format!("the token in {shown} has {chars} characters, not {TOKEN_CHARS_MIN} to {chars_max}"),
             "write one from `openssl rand -hex 32`",
         ));
     }
@@ -192,6 +210,27 @@ fn master_key(file: &SecretFile) -> Result<Vault, Wrong> {
             "make one with `payoutd keys new master --out FILE`",
         )
     })
+}
+
+/// Every file is read, so that all that are wrong are told at once.
+fn token_keys(reader: &mut Reader<'_>, files: &[SecretFile]) -> Option<Option<TokenKeys>> {
+    const NAME: &str = "identity.token_key_files";
+    let pems: Vec<_> = files
+        .iter()
+        .map(|file| {
+            let pem = file.read_text()?;
+            TokenKeys::name_of(pem.expose()).map(|_| pem).map_err(|error| {
+                Wrong::new(
+                    format!("{} does not do ({error})", file.path().display()),
+                    "make one with `payoutd keys new jwt --out FILE`",
+                )
+            })
+        })
+        .map(|pem| pem.map_err(|wrong| reader.mistake(NAME, wrong)).ok())
+        .collect();
+    let pems: Option<Vec<Secret>> = pems.into_iter().collect();
+    let keys = TokenKeys::of_pems(pems?.iter().map(Secret::expose)).ok()?;
+    Some((!files.is_empty()).then_some(keys))
 }
 
 fn api_key(file: &SecretFile) -> Result<Secret, Wrong> {

@@ -4,7 +4,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 pub use payoutd_actors::domain::access::Permission;
 use payoutd_actors::domain::{access::Grant, order::Order};
 
-use super::problem::{Kind, Problem};
+use super::{
+    problem::{Kind, Problem},
+    routes::Asked,
+};
 use crate::identity::Principal;
 
 /// What is said to everybody who is not known, whatever the cause (F000-03).
@@ -17,6 +20,20 @@ pub fn not_known() -> Problem {
 }
 
 impl Principal {
+    /// Whether they are whom a route wants.
+    ///
+    /// # Errors
+    /// As [`Self::must_have`]; and for a program where a person is wanted.
+    pub fn must_fit(&self, asked: Asked) -> Result<(), Problem> {
+        match asked {
+            Asked::Grant(asked) => self.must_have(&asked),
+            Asked::Person if self.person_id().is_some() => Ok(()),
+            Asked::Person => {
+                Err(Problem::new(Kind::Forbidden, "this is for people who have signed in, not for programs"))
+            }
+        }
+    }
+
     /// Whether they have a permission as far as a route asks for it.
     ///
     /// # Errors

@@ -1,18 +1,29 @@
-//! `/v1/auth`: what people do at the door with their own secrets. None of it tells who exists.
+//! `/v1/auth`: what people do at the door with their own secrets (F003-02, F003-07). None of it tells who exists: one 401 for a
+//! name that nobody has, a wrong password, and somebody who is kept out, after the same work.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    body::{JsonBody, read_object},
+    body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
     credentials,
     door::Door,
-    openapi::OnSigningIn,
-    problem::Problem,
-    users::{UserBody, not_done, people},
+    office::Fault,
+    openapi::{OnReading, OnSigningIn, OnStarting, OnTrying},
+    peer,
+    problem::{Kind, MistakeBody, Problem},
+    rates,
+    users::{self, UserBody, people},
 };
-use crate::identity::{Unknown, people::PersonFault};
+use crate::{
+    identity::{
+        Gatekeeper, Means, Principal, Reception, Unknown,
+        people::{PersonFault, name_of},
+        reception::{ReceptionFault, Tokens},
+    },
+    wire::moment,
+};
 
 /// An invitation, and the password of whoever was invited.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -22,6 +33,80 @@ pub struct AcceptanceBody {
     pub invitation: String,
     /// The password: 15 to 128 characters of any kind, unless the house wants others (`identity.password_policy`).
     pub password: String,
+}
+
+/// Who signs in.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = SignIn)]
+pub struct SignInBody {
+    /// What they sign in with.
+    pub name: String,
+    /// Their password.
+    pub password: String,
+}
+
+/// What somebody holds who has signed in.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = SignedIn)]
+pub struct SignedInBody {
+    /// Opens the API: `Authorization: Bearer …`.
+    pub access_token: String,
+    /// How it is shown: `Bearer`.
+    pub token_type: String,
+    /// For how long it is good, seconds.
+    pub expires_in: i64,
+    /// Its id, by which it can be revoked.
+    pub token_id: String,
+    /// Gets the next pair, once: `POST /v1/auth/refresh`.
+    pub refresh_token: String,
+    /// Until when.
+    #[schema(format = DateTime)]
+    pub refresh_expires_at: String,
+    /// Who has signed in.
+    pub user: UserBody,
+}
+
+/// A refresh token.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Refresh)]
+pub struct RefreshBody {
+    /// The newest one of the session; each is good once.
+    pub refresh_token: String,
+}
+
+/// Another password.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = PasswordChange)]
+pub struct PasswordChangeBody {
+    /// The present one.
+    pub password: String,
+    /// The one from now on.
+    pub new_password: String,
+}
+
+/// Who somebody is here.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Me)]
+pub struct MeBody {
+    /// The person.
+    pub user: UserBody,
+    /// What they may do now, whatever their token says.
+    pub permissions: Vec<String>,
+    /// The access token's id.
+    pub token_id: String,
+    /// The session's id.
+    pub session_id: String,
+    /// Until when the access token is good.
+    #[schema(format = DateTime)]
+    pub token_expires_at: String,
+}
+
+/// Public keys (RFC 7517).
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = PublicKeys)]
+pub struct PublicKeysBody {
+    /// The keys: the first signs, all verify.
+    pub keys: Vec<serde_json::Value>,
 }
 
 /// Accept an invitation
@@ -41,7 +126,186 @@ pub async fn accept(door: Data<Door>, body: JsonBody) -> Result<HttpResponse, Pr
     let accepted = people(&door)?.accept(&wanted.invitation, &wanted.password).await;
     let person = accepted.map_err(|why| match why {
         PersonFault::NotInvited => credentials::refused(Unknown::NoSuchInvitation.into()),
-        why => not_done(why),
+        why => users::not_done(why),
     })?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
+}
+
+/// Sign in
+///
+/// The answer is the same, and takes the same time, for a name that nobody has and for a wrong password.
+#[utoipa::path(
+    post, path = "/v1/auth/sign-in", tag = "auth", operation_id = "signIn",
+    request_body = SignInBody,
+    responses((status = 200, description = "Tokens", body = SignedInBody), OnSigningIn)
+)]
+pub async fn sign_in(
+    request: HttpRequest,
+    door: Data<Door>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let wanted = read_object(&body.0, |fields| {
+        let name = fields.required_text("name", "a string like \"alice@example.com\"");
+        let password = fields.required_text("password", "a string");
+        Some(SignInBody { name: name?, password: password? })
+    })?;
+    let reception = reception(&door)?;
+    // By name, whether anybody has it or not: who exists is not told by a rate either (F004-01).
+    may_try(&door, &wanted.name.trim_matches(' ').to_ascii_lowercase()).await?;
+    let from = peer::address_of(&request, &door.settings.trusted_proxies);
+    let tokens = reception.sign_in(&wanted.name, &wanted.password, from).await.map_err(not_done)?;
+    Ok(signed_in(&tokens))
+}
+
+/// Get the next tokens
+///
+/// A refresh token is good once. One that was used before ends its session, for somebody has a copy of it; within ten seconds it is
+/// only refused, for its answer may have been lost. Of several who show one at once, one gets the next.
+#[utoipa::path(
+    post, path = "/v1/auth/refresh", tag = "auth", operation_id = "refresh",
+    request_body = RefreshBody,
+    responses((status = 200, description = "Tokens", body = SignedInBody), OnSigningIn)
+)]
+pub async fn refresh(
+    request: HttpRequest,
+    door: Data<Door>,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let wanted = read_object(&body.0, |fields| {
+        let refresh_token = fields.required_text("refresh_token", "a string like \"payoutd_refresh_…\"");
+        Some(RefreshBody { refresh_token: refresh_token? })
+    })?;
+    let from = peer::address_of(&request, &door.settings.trusted_proxies);
+    let tokens = reception(&door)?.refresh(&wanted.refresh_token, from).await.map_err(not_done)?;
+    Ok(signed_in(&tokens))
+}
+
+/// Sign out
+///
+/// Ends the session: its access tokens and its refresh token open nothing any more.
+#[utoipa::path(
+    post, path = "/v1/auth/sign-out", tag = "auth", operation_id = "signOut",
+    responses((status = 204, description = "The session has ended"), OnTrying),
+    security(("token" = []))
+)]
+pub async fn sign_out(
+    door: Data<Door>,
+    principal: Principal,
+    body: OptionalJsonBody,
+) -> Result<HttpResponse, Problem> {
+    nothing_in(body)?;
+    let reception = reception(&door)?;
+    let holder = reception.holder_again(&principal).await.map_err(not_done)?;
+    reception.sign_out(&holder).await.map_err(not_done)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Show who I am
+#[utoipa::path(
+    get, path = "/v1/auth/me", tag = "auth", operation_id = "readMe",
+    responses((status = 200, description = "The person, and what they may do", body = MeBody), OnReading),
+    security(("token" = []))
+)]
+pub async fn me(door: Data<Door>, principal: Principal) -> Result<HttpResponse, Problem> {
+    let holder = reception(&door)?.holder_again(&principal).await.map_err(not_done)?;
+    let Means::Token { token_id, session_id, expires_at_ms, .. } = principal.means().clone() else {
+        return Err(super::access::not_known());
+    };
+    Ok(HttpResponse::Ok().json(MeBody {
+        user: UserBody::of(&holder.person),
+        permissions: holder.permissions().iter().map(|permission| permission.word().to_owned()).collect(),
+        token_id,
+        session_id,
+        token_expires_at: moment::write(expires_at_ms),
+    }))
+}
+
+/// Choose another password
+///
+/// Every session ends, this one among them: sign in anew.
+#[utoipa::path(
+    post, path = "/v1/auth/password", tag = "auth", operation_id = "changePassword",
+    request_body = PasswordChangeBody,
+    responses((status = 204, description = "The new password holds"), OnTrying),
+    security(("token" = []))
+)]
+pub async fn change_password(
+    request: HttpRequest,
+    door: Data<Door>,
+    principal: Principal,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let wanted = read_object(&body.0, |fields| {
+        let password = fields.required_text("password", "a string");
+        let new_password = fields.required_text("new_password", "a string");
+        Some(PasswordChangeBody { password: password?, new_password: new_password? })
+    })?;
+    let id = principal.person_id().unwrap_or_default();
+    may_try(&door, &name_of(id)).await?;
+    let from = peer::address_of(&request, &door.settings.trusted_proxies);
+    let reception = reception(&door)?;
+    let changed = reception.change_password(id, &wanted.password, &wanted.new_password, from).await;
+    changed.map_err(not_done)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Read the public keys of access tokens
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "auth", operation_id = "readPublicKeys",
+    responses((status = 200, description = "The keys; none where nobody can sign in", body = PublicKeysBody), OnStarting)
+)]
+pub async fn jwks(door: Data<Door>) -> Result<HttpResponse, Problem> {
+    let reception = door.gatekeeper()?.and_then(Gatekeeper::reception);
+    let keys = reception.map(|reception| reception.keys().public()).unwrap_or_default();
+    Ok(HttpResponse::Ok().json(keys))
+}
+
+/// Where people sign in, behind a door.
+///
+/// # Errors
+/// While the house starts, and where nothing signs tokens.
+pub(super) fn reception(door: &Door) -> Result<&Reception, Problem> {
+    door.gatekeeper()?.and_then(Gatekeeper::reception).ok_or_else(|| {
+        Problem::new(
+            Kind::NotFound,
+            "nobody signs in at this daemon: identity.token_key_files is not written",
+        )
+    })
+}
+
+/// Before a secret of somebody's is tried, from wherever it comes.
+async fn may_try(door: &Door, account: &str) -> Result<(), Problem> {
+    match door.rates() {
+        Some(limiters) => rates::of_account(limiters, account).await,
+        None => Ok(()),
+    }
+}
+
+fn signed_in(tokens: &Tokens) -> HttpResponse {
+    HttpResponse::Ok().json(SignedInBody {
+        access_token: tokens.access.to_string(),
+        token_type: "Bearer".to_owned(),
+        expires_in: tokens.access_ms / 1_000,
+        token_id: tokens.access_id.clone(),
+        refresh_token: tokens.refresh.to_string(),
+        refresh_expires_at: moment::write(tokens.refresh_until_ms),
+        user: UserBody::of(&tokens.person),
+    })
+}
+
+/// Why nothing was done, as a caller is told.
+pub(super) fn not_done(why: ReceptionFault) -> Problem {
+    match why {
+        ReceptionFault::Unknown(why) => credentials::refused(why.into()),
+        ReceptionFault::Person(why) => users::not_done(why),
+        ReceptionFault::Invalid(field, detail) => Problem::mistakes(
+            Kind::InvalidOrder,
+            vec![MistakeBody {
+                pointer: Some(format!("/{field}")),
+                parameter: None,
+                detail: detail.to_owned(),
+            }],
+        ),
+        why @ ReceptionFault::Broken => Fault::Broken { cause: why.to_string() }.into(),
+    }
 }

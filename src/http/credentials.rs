@@ -11,11 +11,11 @@ use actix_web::{
 };
 
 use super::{
-    access::{self, Permission},
-    body,
+    access, body,
     door::Door,
     peer,
     problem::{Kind, Problem},
+    routes::Asked,
 };
 use crate::{
     identity::{
@@ -35,24 +35,28 @@ const STORE_RETRY_AFTER_MS: i64 = 1_000;
 pub async fn principal_of(
     door: &Door,
     request: &mut ServiceRequest,
-    permission: Permission,
+    asked: Asked,
 ) -> Result<Principal, Problem> {
     let trusted = &door.settings.trusted_proxies;
     let shows_token = door.settings.token.is_shown_by(request.headers()) && !is_signed(request.headers());
     // From elsewhere the house's token is a text like any other.
-    if shows_token && peer::is_at_home(request, trusted) {
+    if shows_token && peer::is_at_home(request.request(), trusted) {
         return Ok(Gatekeeper::house());
     }
     let headers = request.headers().clone();
-    let peer = peer::address_of(request, trusted);
+    let peer = peer::address_of(request.request(), trusted);
     let shown = shown_by(&headers).ok_or(Unknown::Malformed).map_err(|why| refused(why.into()))?;
     let shown = Shown { peer, ..shown };
     let Some(gatekeeper) = door.gatekeeper()? else {
         return Err(refused(reason_without_keys(&shown).into()));
     };
+    // An API key has no points, and a token of this form has two.
+    if let (Some(token), None) = (shown.bearer.filter(|text| text.contains('.')), shown.signed) {
+        return gatekeeper.let_in_by_token(token).await.map_err(refused);
+    }
     let presented = gatekeeper.look(&shown).await.map_err(refused)?;
     let Some(signed) = shown.signed else {
-        if gatekeeper.wants_signature(permission) {
+        if matches!(asked, Asked::Grant(asked) if gatekeeper.wants_signature(asked.permission)) {
             let detail = "this key's requests that move money, or decide about it, are signed";
             return Err(Problem::new(Kind::SignatureRequired, detail));
         }
@@ -132,6 +136,14 @@ pub(super) fn refused(why: Refused) -> Problem {
     match why {
         Refused::Unknown(why) => {
             metrics::counter!(names::AUTHENTICATION_FAILURES_TOTAL, "reason" => why.word()).increment(1);
+            match why {
+                Unknown::NoSuchSignIn => metrics::counter!(names::FAILED_LOGIN_ATTEMPTS_TOTAL).increment(1),
+                Unknown::TokenNotOurs | Unknown::TokenExpired | Unknown::TokenRevoked => {
+                    metrics::counter!(names::JWT_VALIDATION_FAILURES_TOTAL, "reason" => why.word())
+                        .increment(1);
+                }
+                _ => {}
+            }
             tracing::debug!(reason = why.word(), "a credential is not believed");
             access::not_known()
         }

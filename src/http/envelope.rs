@@ -67,7 +67,7 @@ pub async fn envelope(
     let id = RequestId::of(request.headers());
     id.attach(&request);
     let log = LogLine::of(&request);
-    let arrival = Arrival::of(&request);
+    let arrival = Arrival::of(request.request());
     let mut answer = next.call(request).await?.map_into_boxed_body();
     if let Some(problem) = problem_of(&answer) {
         answer = with_problem(answer, &problem, &id);
@@ -163,7 +163,7 @@ fn adorn(headers: &mut HeaderMap, id: &RequestId, arrival: Option<Arrival>) {
 fn client_of(request: &ServiceRequest) -> String {
     let door = request.app_data::<Data<Door>>();
     let trusted = door.map_or(&[][..], |door| &door.settings.trusted_proxies);
-    peer::address_of(request, trusted).map(|address| address.to_string()).unwrap_or_default()
+    peer::address_of(request.request(), trusted).map(|address| address.to_string()).unwrap_or_default()
 }
 
 /// What is kept of a request for its line in the log.

@@ -74,11 +74,11 @@ pub async fn gate(
     let Some(line) = line else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
-    if let Some(asked) = line.asks(peer::is_at_home(&request, &door.settings.trusted_proxies)) {
-        match credentials::principal_of(&door, &mut request, asked.permission).await {
+    if let Some(asked) = line.asks(peer::is_at_home(request.request(), &door.settings.trusted_proxies)) {
+        match credentials::principal_of(&door, &mut request, asked).await {
             Ok(principal) => {
                 let measured = rates::of_principal(&door, &request, line, &principal).await;
-                if let Err(problem) = measured.and_then(|()| principal.must_have(&asked)) {
+                if let Err(problem) = measured.and_then(|()| principal.must_fit(asked)) {
                     return Ok(refuse(request, problem));
                 }
                 request.extensions_mut().insert::<Principal>(principal);

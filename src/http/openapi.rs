@@ -79,6 +79,8 @@ problems! {
     OnReading: QuotaExceeded, Unauthorized, Forbidden, RequestReplayed, Internal, Busy, Unavailable;
     /// … with asking whether the process answers.
     OnProbing: QuotaExceeded;
+    /// … with a document that is not there before the house is.
+    OnStarting: Unavailable;
     /// … with one payout.
     OnReadingOne: QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestReplayed, Internal, Busy, Unavailable;
     /// … with a list.
@@ -99,6 +101,9 @@ problems! {
     /// … with showing a secret for the first time.
     OnSigningIn: MalformedRequest, QuotaExceeded, Unauthorized, NotFound, Conflict, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
+    /// … with what a person does about themselves.
+    OnTrying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, Conflict, RequestReplayed, RequestTimeout, BodyTooLarge,
+        UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
     /// … with a verification.
     OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, NotFound, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
         InvalidOrder, Internal, Busy, Unavailable;
@@ -132,6 +137,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, dead_jobs::list,
         dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, keys::create, keys::list, keys::show, keys::rotate, keys::revoke,
         users::invite, users::list, users::show, users::invite_anew, users::disable, users::enable, users::change_role, auth::accept,
+        users::revoke, users::revoke_tokens, auth::sign_in, auth::refresh, auth::sign_out, auth::me, auth::change_password, auth::jwks,
         pause::pause, pause::resume,
         audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
@@ -159,7 +165,7 @@ impl Modify for Token {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token of `http.token_file`, or an API key; what moves money is signed besides (docs/identity.md)"));
+            .description(Some("The token of `http.token_file`, an API key, or the access token of a person who has signed in; what a key does that moves money is signed besides (docs/identity.md)"));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     }

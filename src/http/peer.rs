@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use actix_web::{dev::ServiceRequest, http::header::HeaderMap};
+use actix_web::{HttpRequest, http::header::HeaderMap};
 use ipnet::IpNet;
 
 use super::listeners::Arrival;
@@ -17,14 +17,14 @@ const HOPS_MAX: usize = 32;
 
 /// The address of whoever sends a request; `None` for a local socket.
 #[must_use]
-pub fn address_of(request: &ServiceRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn address_of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let socket = request.peer_addr()?.ip().to_canonical();
     Some(behind(socket, request.headers(), trusted))
 }
 
 /// Whether a request comes from this machine: over a listener that no other reaches, and not for somebody behind a trusted proxy.
 #[must_use]
-pub fn is_at_home(request: &ServiceRequest, trusted: &[IpNet]) -> bool {
+pub fn is_at_home(request: &HttpRequest, trusted: &[IpNet]) -> bool {
     let is_local = Arrival::of(request).is_some_and(Arrival::is_local);
     is_local && address_of(request, trusted).is_none_or(|address| address.is_loopback())
 }

@@ -30,8 +30,19 @@ pub enum Needs {
     Nothing,
     /// Everybody on this machine, and from elsewhere whoever has a grant that covers this one.
     PermissionElsewhere(Grant),
+    /// A person who has signed in, whatever they may do: it is about themselves.
+    Person,
     /// Whoever has a grant that covers this one.
     Permission(Grant),
+}
+
+/// What a route asks of a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To be a person who has signed in.
+    Person,
+    /// To have a grant that covers this one.
+    Grant(Grant),
 }
 
 /// The lane that a request stands in: how many of its kind are worked on at once.
@@ -83,13 +94,14 @@ pub struct Line {
 }
 
 impl Line {
-    /// The grant that a caller needs who is on this machine, or is not.
+    /// What is asked of a caller who is on this machine, or is not.
     #[must_use]
-    pub const fn asks(&self, is_at_home: bool) -> Option<Grant> {
+    pub const fn asks(&self, is_at_home: bool) -> Option<Asked> {
         match self.needs {
             Needs::Nothing => None,
             Needs::PermissionElsewhere(_) if is_at_home => None,
-            Needs::Permission(grant) | Needs::PermissionElsewhere(grant) => Some(grant),
+            Needs::Person => Some(Asked::Person),
+            Needs::Permission(grant) | Needs::PermissionElsewhere(grant) => Some(Asked::Grant(grant)),
         }
     }
 
@@ -149,7 +161,15 @@ lines! {
     POST "/v1/admin/users/{id}/disable" "user_disable" may(UserAdmin),      Operate, Default         => users::disable;
     POST "/v1/admin/users/{id}/enable" "user_enable"   may(UserAdmin),      Operate, Default         => users::enable;
     POST "/v1/admin/users/{id}/role" "user_change_role" may(UserAdmin),     Operate, Default         => users::change_role;
+    POST "/v1/admin/users/{id}/revoke" "user_revoke"   may(UserAdmin),      Operate, Default         => users::revoke;
+    POST "/v1/admin/tokens/revoke"  "token_revoke"     may(UserAdmin),      Operate, Default         => users::revoke_tokens;
     POST "/v1/auth/accept"          "auth_accept"      Needs::Nothing,      SignIn, Auth             => auth::accept;
+    POST "/v1/auth/sign-in"         "auth_sign_in"     Needs::Nothing,      SignIn, Auth             => auth::sign_in;
+    POST "/v1/auth/refresh"         "auth_refresh"     Needs::Nothing,      SignIn, AuthRefresh      => auth::refresh;
+    POST "/v1/auth/sign-out"        "auth_sign_out"    Needs::Person,       Operate, Default         => auth::sign_out;
+    GET  "/v1/auth/me"              "auth_me"          Needs::Person,       Read, Default            => auth::me;
+    POST "/v1/auth/password"        "auth_password"    Needs::Person,       SignIn, Auth             => auth::change_password;
+    GET  "/.well-known/jwks.json"   "jwks_read"        Needs::Nothing,      Probe, Unlimited         => auth::jwks;
     POST "/v1/admin/pause"          "house_pause"      may(HousePause),     Operate, Default         => pause::pause;
     POST "/v1/admin/resume"         "house_resume"     may(HousePause),     Operate, Default         => pause::resume;
     GET  "/v1/audit/pubkey"         "audit_pubkey"     may(AuditRead),      Read, Default            => audit::public_key;
@@ -249,6 +269,9 @@ mod tests {
             public,
             [
                 "/v1/auth/accept",
+                "/v1/auth/sign-in",
+                "/v1/auth/refresh",
+                "/.well-known/jwks.json",
                 "/v1/openapi.json",
                 "/v1/health",
                 "/health",
@@ -283,6 +306,7 @@ mod tests {
         let unlimited: Vec<_> =
             TABLE.iter().filter(|line| line.rate == RateClass::Unlimited).map(|line| line.path).collect();
         let watched = [
+            "/.well-known/jwks.json",
             "/v1/openapi.json",
             "/livez",
             "/readyz",

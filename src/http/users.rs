@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    auth,
     body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
     door::Door,
     office::Fault,
@@ -277,6 +278,73 @@ pub async fn change_role(
     })?;
     let person = people(&door)?.post(&id, &post, principal.name()).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
+}
+
+/// Take back what somebody was given
+///
+/// Every session and every token of theirs ends. They sign in anew.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{id}/revoke", tag = "users", operation_id = "revokeUser",
+    params(("id" = String, Path, description = "The person's id")),
+    responses((status = 200, description = "The person, who has no session any more", body = UserBody), OnChanging),
+    security(("token" = []))
+)]
+pub async fn revoke(
+    door: Data<Door>,
+    principal: Principal,
+    id: Path<String>,
+    body: OptionalJsonBody,
+) -> Result<HttpResponse, Problem> {
+    nothing_in(body)?;
+    let person =
+        auth::reception(&door)?.revoke_person(&id, principal.name()).await.map_err(auth::not_done)?;
+    Ok(HttpResponse::Ok().json(UserBody::of(&person)))
+}
+
+/// What shall end.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = TokenRevocation)]
+pub struct RevocationBody {
+    /// One access token, by its claim `jti`. Its session goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<String>,
+    /// Every session and every token of everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everything: Option<bool>,
+}
+
+/// Take back one token, or all
+///
+/// On every daemon of the house, within 100 ms. API keys and the token of `http.token_file` are not concerned.
+#[utoipa::path(
+    post, path = "/v1/admin/tokens/revoke", tag = "users", operation_id = "revokeTokens",
+    request_body = RevocationBody,
+    responses((status = 204, description = "It opens nothing any more"), OnChanging),
+    security(("token" = []))
+)]
+pub async fn revoke_tokens(
+    door: Data<Door>,
+    principal: Principal,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let wanted = read_object(&body.0, |fields| {
+        let token_id = fields.text("token_id", "a string: the claim `jti`");
+        let everything = fields.take("everything");
+        if everything.as_ref().is_some_and(|value| *value != serde_json::Value::Bool(true)) {
+            fields.note("everything", "true is wanted, or nothing");
+        }
+        if token_id.is_some() == everything.is_some() {
+            fields.note("token_id", "name one token, or `everything`, and not both");
+        }
+        Some(RevocationBody { token_id, everything: everything.map(|_| true) })
+    })?;
+    let reception = auth::reception(&door)?;
+    let done = match &wanted.token_id {
+        Some(token) => reception.revoke_token(token, principal.name()).await,
+        None => reception.revoke_everything(principal.name()).await,
+    };
+    done.map_err(auth::not_done)?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 fn shown_once(invited: &Invited) -> InvitedUserBody {

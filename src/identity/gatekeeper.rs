@@ -14,8 +14,9 @@ use super::{
     api_key::{ApiKey, KeyText},
     keyring::Keyring,
     nonces::Nonces,
-    people::People,
+    people::{People, PersonFault},
     principal::{Means, Principal},
+    reception::{Reception, ReceptionFault},
     signature::{SKEW_S_MAX, Signable, is_nonce, timestamp_s},
     vault::VaultError,
 };
@@ -70,11 +71,23 @@ pub enum Unknown {
     WrongSignature,
     /// No such invitation, or it was used, or its time is over.
     NoSuchInvitation,
+    /// No such person, another password, or they are kept out.
+    NoSuchSignIn,
+    /// No such session, or another one's refresh token, or somebody was faster with it.
+    NoSuchSession,
+    /// A refresh token that was used before: the session has ended.
+    TokenReused,
+    /// No access token that one of our keys has signed for this door.
+    TokenNotOurs,
+    /// An access token whose time is over.
+    TokenExpired,
+    /// An access token that opens nothing any more by somebody's decision.
+    TokenRevoked,
 }
 
 impl Unknown {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::Nothing,
         Self::Malformed,
         Self::NoSuchKey,
@@ -83,6 +96,12 @@ impl Unknown {
         Self::Skewed,
         Self::WrongSignature,
         Self::NoSuchInvitation,
+        Self::NoSuchSignIn,
+        Self::NoSuchSession,
+        Self::TokenReused,
+        Self::TokenNotOurs,
+        Self::TokenExpired,
+        Self::TokenRevoked,
     ];
 
     /// Its word in metrics and logs.
@@ -97,6 +116,12 @@ impl Unknown {
             Self::Skewed => "timestamp_skewed",
             Self::WrongSignature => "wrong_signature",
             Self::NoSuchInvitation => "no_such_invitation",
+            Self::NoSuchSignIn => "no_such_sign_in",
+            Self::NoSuchSession => "no_such_session",
+            Self::TokenReused => "token_reused",
+            Self::TokenNotOurs => "token_not_ours",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
         }
     }
 }
@@ -128,6 +153,7 @@ impl From<Unknown> for Refused {
 pub struct Gatekeeper {
     keyring: Arc<Keyring>,
     people: Arc<People>,
+    reception: Option<Arc<Reception>>,
     nonces: Nonces,
     clock: Arc<dyn Clock>,
     settings: GatekeeperSettings,
@@ -158,13 +184,39 @@ impl Gatekeeper {
         clock: Arc<dyn Clock>,
         settings: GatekeeperSettings,
     ) -> Self {
-        Self { keyring, people, nonces: Nonces::new(register), clock, settings }
+        Self { keyring, people, reception: None, nonces: Nonces::new(register), clock, settings }
     }
 
     /// The keyring.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// The same, with a reception: people sign in from now on.
+    #[must_use]
+    pub fn with_reception(self, reception: Arc<Reception>) -> Self {
+        Self { reception: Some(reception), ..self }
+    }
+
+    /// Where people sign in; `None` where nothing signs their tokens.
+    #[must_use]
+    pub fn reception(&self) -> Option<&Reception> {
+        self.reception.as_deref()
+    }
+
+    /// Whoever has shown an access token.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn let_in_by_token(&self, token: &str) -> Result<Principal, Refused> {
+        let reception = self.reception().ok_or(Unknown::TokenNotOurs)?;
+        match reception.holder_of(token).await {
+            Ok((holder, means)) => Ok(holder.principal(means)),
+            Err(ReceptionFault::Unknown(why)) => Err(why.into()),
+            Err(ReceptionFault::Person(PersonFault::Store(fault))) => Err(Refused::Store(fault)),
+            Err(_) => Err(Unknown::TokenNotOurs.into()),
+        }
     }
 
     /// The people of the house.
@@ -272,6 +324,14 @@ impl Gatekeeper {
             Means::ApiKey { key_id, .. } => {
                 let key = self.keyring.find(key_id).await?;
                 Ok(key.is_some_and(|key| self.must_be_good(&key).is_ok()))
+            }
+            Means::Token { .. } => {
+                let Some(reception) = self.reception() else { return Ok(false) };
+                match reception.holder_again(principal).await {
+                    Ok(_) => Ok(true),
+                    Err(ReceptionFault::Person(PersonFault::Store(fault))) => Err(fault),
+                    Err(_) => Ok(false),
+                }
             }
         }
     }

@@ -3,7 +3,8 @@
 //! - A [`Principal`] is made here and nowhere else (F000-02): its constructors are this module's own. Doors ask the
 //!   [`Gatekeeper`] and pass on what they get; inside, nothing trusts a header.
 //! - Credentials: the one token of the house ([`crate::http::TokenDigest`]), and [API keys](api_key) with
-//!   [signatures](signature) over whatever moves money (F002-07). [People] are invited and choose a password.
+//!   [signatures](signature) over whatever moves money (F002-07). [People] are invited, choose a
+//!   password, and sign in at the [reception].
 //! - The live record decides, not the credential: a key that was revoked opens nothing 100 ms later, on every daemon (F001-06).
 //! - Secrets are kept as digests, or sealed in the [`vault`] under the master key: a stolen database opens no door (F001-11).
 //!
@@ -13,9 +14,11 @@ pub mod api_key;
 mod clerk;
 mod gatekeeper;
 mod keyring;
+mod known;
 mod nonces;
 pub mod people;
 mod principal;
+pub mod reception;
 pub mod signature;
 pub mod slip;
 pub mod vault;
@@ -25,3 +28,4 @@ pub use gatekeeper::{Gatekeeper, GatekeeperSettings, Presented, Refused, Shown, 
 pub use keyring::{Issue, Issued, KeyFault, KeyView, Keyring, LIFE_MS_MAX, OVERLAP_MS, PAGE_MAX};
 pub use people::People;
 pub use principal::{KeyRate, Means, Principal};
+pub use reception::Reception;

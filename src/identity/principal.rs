@@ -7,6 +7,9 @@ use payoutd_actors::domain::{
     rates::Tier,
 };
 
+/// What a person's name begins with, before their id.
+pub(super) const PERSON: &str = "user:";
+
 /// How often the holder of a key may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyRate {
@@ -29,6 +32,17 @@ pub enum Means {
         signed: bool,
         /// How often it may ask.
         rate: KeyRate,
+    },
+    /// An access token, by a person who has signed in.
+    Token {
+        /// Which.
+        token_id: String,
+        /// In which session.
+        session_id: String,
+        /// Until when it is good, unix ms.
+        expires_at_ms: i64,
+        /// When a second factor was shown last in this session, unix ms.
+        second_factor_at_ms: Option<i64>,
     },
 }
 
@@ -60,6 +74,17 @@ impl Principal {
             grants,
             means: Means::ApiKey { key_id: key_id.to_owned(), signed, rate },
         }
+    }
+
+    /// A person who has signed in.
+    pub(super) fn person(person_id: &str, account: AccountId, grants: Grants, means: Means) -> Self {
+        Self { name: format!("{PERSON}{person_id}"), account, grants, means }
+    }
+
+    /// The id of the person that they are; `None` for a program.
+    #[must_use]
+    pub fn person_id(&self) -> Option<&str> {
+        self.name.strip_prefix(PERSON).filter(|_| matches!(self.means, Means::Token { .. }))
     }
 
     /// What the journal, the logs and the rates call them.
@@ -103,7 +128,7 @@ impl Principal {
     pub fn whose(&self, permission: Permission) -> Option<&AccountId> {
         match self.grant(permission).map(|grant| grant.reach) {
             Some(Reach::All) => None,
-            // Nodes are of people, who can not be made yet: an account is alone in its own.
+            // Nobody can say yet which accounts are of one node: an account is alone in its own.
             Some(Reach::Own | Reach::Node) | None => Some(&self.account),
         }
     }

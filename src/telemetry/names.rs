@@ -57,6 +57,10 @@ pub const AMQP_REPLIES_TOTAL: &str = "payoutd_amqp_replies_total";
 
 /// Credentials that were not believed.
 pub const AUTHENTICATION_FAILURES_TOTAL: &str = "payoutd_authentication_failures_total";
+/// Sign-ins that failed.
+pub const FAILED_LOGIN_ATTEMPTS_TOTAL: &str = "payoutd_failed_login_attempts_total";
+/// Access tokens that were not believed.
+pub const JWT_VALIDATION_FAILURES_TOTAL: &str = "payoutd_jwt_validation_failures_total";
 /// Requests that nobody sends by mistake.
 pub const SUSPICIOUS_REQUESTS_TOTAL: &str = "payoutd_suspicious_requests_total";
 
@@ -103,7 +107,13 @@ pub const HOUSE: &[Metric] = &[
     metric(
         AUTHENTICATION_FAILURES_TOTAL,
         Kind::Counter,
-        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature, no_such_invitation)",
+        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature, no_such_invitation, no_such_sign_in, no_such_session, token_reused, token_not_ours, token_expired, token_revoked)",
+    ),
+    metric(FAILED_LOGIN_ATTEMPTS_TOTAL, Kind::Counter, "sign-ins that failed, whatever the reason"),
+    metric(
+        JWT_VALIDATION_FAILURES_TOTAL,
+        Kind::Counter,
+        "access tokens that were not believed, by reason (token_not_ours, token_expired, token_revoked)",
     ),
     metric(
         SUSPICIOUS_REQUESTS_TOTAL,

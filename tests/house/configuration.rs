@@ -414,6 +414,7 @@ fn every_default_in_the_explained_file_is_the_default() {
         "checkpoint_file",
         "ca_file",
         "master_key_file",
+        "token_key_files",
         "url = \"amqps:",
         "trusted_proxies",
         "cors_origins",

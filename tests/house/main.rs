@@ -56,6 +56,7 @@ mod store_exam_postgres;
 mod store_killed;
 mod systemd_units;
 mod tampered_journal;
+mod tokens;
 mod tron_commands;
 mod tron_vectors;
 mod whole_house;

@@ -30,6 +30,10 @@ pub(crate) struct Peopled {
 
 impl Peopled {
     pub(crate) async fn open() -> Self {
+        Self::with(gatekeeper).await
+    }
+
+    pub(crate) async fn with(gatekeeper: fn(&MemoryStore) -> Arc<Gatekeeper>) -> Self {
         let door = OpenDoor::open_with(|settings| settings.takes_keys = true).await;
         let store = MemoryStore::new("s");
         let gatekeeper = gatekeeper(&store);

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use payoutd::http::routes::TABLE;
+use payoutd::http::routes::{Needs, TABLE};
 use reqwest::Method;
 use serde_json::json;
 
@@ -65,7 +65,8 @@ impl SilentNode {
 #[actix_web::test]
 async fn a_house_that_starts_shows_it_and_takes_nothing() {
     let door = OpenDoor::starting();
-    for line in TABLE {
+    // What is for people is not for the house's token, whether or not there is a house yet.
+    for line in TABLE.iter().filter(|line| line.needs != Needs::Person) {
         let path = line.path.replace("{id}", "x").replace("{word}", "busy").replace("{file}", "index.html");
         let method = Method::from_bytes(line.method.as_str().as_bytes()).unwrap();
         let request = door.request(method.clone(), &path).header("Idempotency-Key", "k").json(&order("1"));

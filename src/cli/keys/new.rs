@@ -1,4 +1,4 @@
-//! `payoutd keys new wallet|journal|master --out FILE`: a fresh key from the system's randomness.
+//! `payoutd keys new wallet|journal|master|jwt --out FILE`: a fresh key from the system's randomness.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::key_file;
 use crate::cli::{Json, exit::Exit, failure::Failure, terminal::Terminal};
-use crate::identity::vault::Vault;
+use crate::identity::{reception::token_keys::TokenKeys, vault::Vault};
 
 /// `payoutd keys new KIND --out FILE`
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,7 @@ Examples:
   payoutd keys new wallet --out /etc/payoutd/wallet.key       prints the address: fund it, and name it in wallet.address
   payoutd keys new journal --out /etc/payoutd/journal.pem     prints the public key: give it to who audits
   payoutd keys new master --out /etc/payoutd/master.key       seals the secrets of API keys; daemons of one store share it
+  payoutd keys new jwt --out /etc/payoutd/token-key.pem       signs people's access tokens; daemons of one store share it
 
 The file is new, mode 0600, and holds the only copy. Keep another where this machine's failure does not reach.")]
 pub(super) struct Args {
@@ -41,6 +42,8 @@ enum Kind {
     Journal,
     /// AES-256, base64: seals secrets in the database, the file of identity.master_key_file
     Master,
+    /// Ed25519, PEM PKCS#8: signs access tokens, a file of identity.token_key_files
+    Jwt,
 }
 
 /// What may be known of the key.
@@ -50,6 +53,7 @@ enum Made {
     Wallet { file: PathBuf, address: String },
     Journal { file: PathBuf, public_key_hex: String },
     Master { file: PathBuf, key_id: String },
+    Jwt { file: PathBuf, kid: String },
 }
 
 impl Args {
@@ -59,6 +63,7 @@ impl Args {
             Kind::Wallet => new_wallet_key(self.out)?,
             Kind::Journal => new_journal_key(self.out)?,
             Kind::Master => new_master_key(self.out)?,
+            Kind::Jwt => new_token_key(self.out)?,
         };
         if self.json.json {
             terminal.json(&made)?;
@@ -68,6 +73,7 @@ impl Args {
             Made::Wallet { file, address } => (file, "address   ", address),
             Made::Journal { file, public_key_hex } => (file, "public key", public_key_hex),
             Made::Master { file, key_id } => (file, "key id    ", key_id),
+            Made::Jwt { file, kid } => (file, "kid       ", kid),
         };
         terminal.line(format_args!("wrote       {}", file.display()))?;
         terminal.line(format_args!("{what}  {value}"))?;
@@ -111,6 +117,14 @@ fn new_master_key(out: PathBuf) -> Result<Made, Failure> {
     text.push('\n');
     key_file::create(&out, text.as_bytes())?;
     Ok(Made::Master { file: out, key_id: vault.key_id().to_owned() })
+}
+
+fn new_token_key(out: PathBuf) -> Result<Made, Failure> {
+    let (pem, _) = journal_key()?;
+    let (kid, _) = TokenKeys::name_of(&pem)
+        .map_err(|error| Failure::because(Exit::Software, "cannot use the key that was made", &error))?;
+    key_file::create(&out, pem.as_bytes())?;
+    Ok(Made::Jwt { file: out, kid })
 }
 
 /// A fresh journal key as PEM, and its public half in hex.

@@ -15,7 +15,7 @@ use crate::{
         table::{Rows, Side},
         terminal::{Ink, Terminal, plain},
     },
-    http::users::{InvitedUserBody, NewPostBody, NewUserBody, UserBody, UsersBody},
+    http::users::{InvitedUserBody, NewPostBody, NewUserBody, RevocationBody, UserBody, UsersBody},
 };
 
 const USERS: &str = "/v1/admin/users";
@@ -45,6 +45,8 @@ enum Command {
     Enable(Which),
     /// Give somebody another role or account
     Role(Role),
+    /// End everything that somebody was given: their sessions and tokens; or one token, or everybody's
+    Revoke(Revoke),
 }
 
 /// `payoutd users invite`
@@ -111,6 +113,27 @@ struct Role {
     look: Look,
 }
 
+/// `payoutd users revoke`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  payoutd users revoke alice                   she signs in anew
+  payoutd users revoke --token 0f3a9c…         one access token, by its claim jti
+  payoutd users revoke --all                   everybody signs in anew; API keys are not concerned")]
+struct Revoke {
+    /// Their id, or what they sign in with
+    #[arg(value_name = "WHO", required_unless_present_any = ["token", "all"], conflicts_with_all = ["token", "all"])]
+    who: Option<String>,
+    /// One access token, by its id
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    token: Option<String>,
+    /// Everybody's
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    look: Look,
+}
+
 #[derive(Debug, clap::Args)]
 struct Look {
     #[command(flatten)]
@@ -130,6 +153,7 @@ impl Args {
             Command::Disable(args) => cli::wait(args.change(terminal, "disable")),
             Command::Enable(args) => cli::wait(args.change(terminal, "enable")),
             Command::Role(args) => cli::wait(args.run(terminal)),
+            Command::Revoke(args) => cli::wait(args.run(terminal)),
         }
     }
 }
@@ -206,6 +230,21 @@ impl Role {
         let client = self.look.door.client()?;
         let user: UserBody = client.post(&format!("{USERS}/{id}/role"), Some(&wanted)).await?;
         self.look.print(terminal, &user)
+    }
+}
+
+impl Revoke {
+    async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let client = self.look.door.client()?;
+        if let Some(who) = &self.who {
+            let id = self.look.id_of(who).await?;
+            let user: UserBody = client.post(&format!("{USERS}/{id}/revoke"), None::<&()>).await?;
+            return self.look.print(terminal, &user);
+        }
+        let wanted = RevocationBody { token_id: self.token, everything: self.all.then_some(true) };
+        client.act("/v1/admin/tokens/revoke", Some(&wanted)).await?;
+        terminal.note("it opens nothing any more");
+        Ok(Exit::Done)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) use self::{
     chain::{TronAddress, Trx, Usdt},
     networks::Networks,
     origins::Origins,
-    place::{Listen, Place, SecretPath, StoreForm, UrlOfProvider},
+    place::{Listen, Place, SecretPath, SecretPaths, StoreForm, UrlOfProvider},
     words::{Filter, OneOf},
 };
 

@@ -149,6 +149,37 @@ impl Form for SecretPath {
     }
 }
 
+/// Files that hold secrets, each of which only its owner may read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SecretPaths;
+
+impl Form for SecretPaths {
+    type Value = Vec<SecretFile>;
+
+    fn words(&self) -> String {
+        "a list of files that only their owner can read; in a variable with commas between".into()
+    }
+
+    fn read(&self, written: &Written, folder: &Path) -> Result<Vec<SecretFile>, Wrong> {
+        let file = |text: &str| match text.trim() {
+            "" => Err(Wrong::new("has a name that is empty", "name files, or leave the key out")),
+            name => Ok(SecretFile::new(folder.join(name))),
+        };
+        match written {
+            Written::List(names) if names.is_empty() => {
+                Err(Wrong::new("is an empty list", "name files, or leave the key out"))
+            }
+            Written::List(names) => names.iter().map(|name| file(name)).collect(),
+            other => other.text()?.split(',').map(file).collect(),
+        }
+    }
+
+    fn show(&self, value: &Vec<SecretFile>) -> String {
+        let shown: Vec<_> = value.iter().map(|file| quoted(&file.path().display().to_string())).collect();
+        format!("[{}]", shown.join(", "))
+    }
+}
+
 /// Where a provider answers. It is the operator's word (F003-13): loopback and plain http are allowed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderUrl(Url);

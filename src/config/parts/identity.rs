@@ -1,8 +1,8 @@
 //! `[identity]`: who else may come in.
 
 use crate::config::{
-    forms::{Flag, OneOf, SecretPath},
-    key::{Fallback, Key},
+    forms::{Count, Flag, OneOf, SecretPath, SecretPaths},
+    key::{Fallback, Key, Wrong},
     reader::Reader,
     secret_file::SecretFile,
 };
@@ -19,6 +19,10 @@ pub struct Identity {
     pub require_signed_jobs: bool,
     /// Which passwords people may choose.
     pub password_policy: PasswordPolicy,
+    /// The keys of access tokens: the first signs, all verify. Without any nobody can sign in.
+    pub token_key_files: Vec<SecretFile>,
+    /// For how long an access token is good.
+    pub access_token_minutes: u32,
 }
 
 const MASTER_KEY_FILE: Key<SecretPath> = Key {
@@ -61,6 +65,26 @@ const PASSWORD_POLICY: Key<OneOf<PasswordPolicy>> = Key {
             passwords that are chosen from then on.",
 };
 
+const TOKEN_KEY_FILES: Key<SecretPaths> = Key {
+    name: "identity.token_key_files",
+    form: SecretPaths,
+    fallback: Fallback::Absent {
+        example: "[\"token-key.pem\"]",
+        without: "nobody can sign in: there are the token of http.token_file and API keys",
+    },
+    about: "The keys of access tokens (PEM, PKCS#8): Ed25519, as `payoutd keys new jwt --out FILE` makes them, P-256, or RSA of 3072 \
+            bits and more. The first signs, all verify: to change keys put a new one first, and take the old one away an hour later. \
+            Daemons of one store have the same. It wants identity.master_key_file beside it.",
+};
+
+const ACCESS_TOKEN_MINUTES: Key<Count> = Key {
+    name: "identity.access_token_minutes",
+    form: Count { of: "minutes", from: 1, to: 60 },
+    fallback: Fallback::Is("15"),
+    about: "How long an access token is good. Whoever is shown out is out at once, whatever is written here: it bounds what a stolen \
+            token is worth.",
+};
+
 impl Identity {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("identity", "Who else may come in: API keys, what they sign, and people.");
@@ -68,6 +92,12 @@ impl Identity {
         let require_signed_requests = reader.ask(&REQUIRE_SIGNED_REQUESTS);
         let require_signed_jobs = reader.ask(&REQUIRE_SIGNED_JOBS);
         let password_policy = reader.ask(&PASSWORD_POLICY);
+        let token_key_files = reader.ask_maybe(&TOKEN_KEY_FILES);
+        let access_token_minutes = reader.ask(&ACCESS_TOKEN_MINUTES);
+        if matches!((&token_key_files, &master_key_file), (Some(Some(_)), Some(None))) {
+            let right = "name identity.master_key_file, too: what people have is sealed with it";
+            reader.mistake(TOKEN_KEY_FILES.name, Wrong::new("stands without a master key", right));
+        }
         if master_key_file.as_ref().is_some_and(Option::is_some) {
             if require_signed_requests == Some(false) {
                 reader.warn(
@@ -87,6 +117,8 @@ impl Identity {
             require_signed_requests: require_signed_requests?,
             require_signed_jobs: require_signed_jobs?,
             password_policy: password_policy?,
+            token_key_files: token_key_files?.unwrap_or_default(),
+            access_token_minutes: access_token_minutes?,
         })
     }
 }

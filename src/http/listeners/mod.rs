@@ -18,7 +18,7 @@ use std::{
 };
 
 use actix_web::{
-    App, Error, HttpServer,
+    App, Error, HttpRequest, HttpServer,
     body::BoxBody,
     dev::{AppConfig, Extensions, Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
@@ -68,8 +68,8 @@ pub enum Arrival {
 impl Arrival {
     /// How a request came; `None` without a listener, which is a test's.
     #[must_use]
-    pub fn of(request: &ServiceRequest) -> Option<Self> {
-        request.request().conn_data::<Self>().copied()
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.conn_data::<Self>().copied()
     }
 
     /// Whether only who is on this machine comes this way.

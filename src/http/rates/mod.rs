@@ -15,7 +15,7 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName},
 };
 use payoutd_actors::{
-    domain::rates::{Measure, Policy, Purpose, RateClass, Whom},
+    domain::rates::{Measure, Policy, Purpose, RateClass, Tier, Whom},
     guardian::Gone,
     rate_limiter::{Asking, RateLimiters, Verdict},
 };
@@ -46,7 +46,7 @@ pub async fn before_identity(
     let Some(limiters) = door.rates() else { return Ok(()) };
     let peer = whom_of(door, request);
     let class = line.map_or(RateClass::Default, |line| line.rate);
-    let is_at_home = peer::is_at_home(request, &door.settings.trusted_proxies);
+    let is_at_home = peer::is_at_home(request.request(), &door.settings.trusted_proxies);
     let wants_identity = line.is_some_and(|line| line.asks(is_at_home).is_some());
     let (verdict, purpose) = match line {
         None => (limiters.address(&peer, class, Purpose::Charge).await, Purpose::Charge),
@@ -103,16 +103,23 @@ pub async fn of_account(limiters: &RateLimiters, account: &str) -> Result<(), Pr
 }
 
 /// Who asks, as the rates know them; `None` for the token of `http.token_file`, which has a rate of its own.
-/// The keys of an account share the account's rates; each has its own besides (F001-13).
+/// The keys of an account share the account's rates; each has its own besides (F001-13). People have theirs each.
 fn asking_of(principal: &Principal) -> Option<Asking> {
-    let Means::ApiKey { key_id, rate, .. } = principal.means() else { return None };
-    let api_key = rate.per_minute.map(|per_minute| (Arc::from(key_id.as_str()), per_minute));
-    Some(Asking { whom: Whom::named(principal.account().as_str()), tier: rate.tier, api_key })
+    match principal.means() {
+        Means::HouseToken => None,
+        Means::ApiKey { key_id, rate, .. } => {
+            let api_key = rate.per_minute.map(|per_minute| (Arc::from(key_id.as_str()), per_minute));
+            Some(Asking { whom: Whom::named(principal.account().as_str()), tier: rate.tier, api_key })
+        }
+        Means::Token { .. } => {
+            Some(Asking { whom: Whom::named(principal.name()), tier: Tier::Standard, api_key: None })
+        }
+    }
 }
 
 /// The address that pays for a request.
 fn whom_of(door: &Door, request: &ServiceRequest) -> Whom {
-    peer::address_of(request, &door.settings.trusted_proxies).map_or(Whom::Nearby, Whom::at)
+    peer::address_of(request.request(), &door.settings.trusted_proxies).map_or(Whom::Nearby, Whom::at)
 }
 
 /// What the headers of a signature begin with.

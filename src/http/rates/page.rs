@@ -87,7 +87,9 @@ fn measured(needs: Needs, class: RateClass) -> String {
     let policies = RatePolicies::default();
     let names = match needs {
         Needs::Nothing | Needs::PermissionElsewhere(_) => policies.of_public(class),
-        Needs::Permission(_) => policies.of_principal(class, payoutd_actors::domain::rates::Tier::Standard),
+        Needs::Permission(_) | Needs::Person => {
+            policies.of_principal(class, payoutd_actors::domain::rates::Tier::Standard)
+        }
     };
     match names.is_empty() {
         true => "nothing".to_owned(),

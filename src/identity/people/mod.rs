@@ -31,6 +31,8 @@ pub use self::{
 };
 use super::{
     api_key::is_key_id,
+    known::Known,
+    principal::PERSON,
     slip::{Slip, SlipKind, fresh_id},
 };
 
@@ -108,6 +110,7 @@ pub struct People {
     clock: Arc<dyn Clock>,
     hasher: Hasher,
     policy: PasswordPolicy,
+    known: Known<Person>,
 }
 
 impl People {
@@ -119,7 +122,8 @@ impl People {
         hasher: Hasher,
         policy: PasswordPolicy,
     ) -> Self {
-        Self { register, clock, hasher, policy }
+        let known = Known::new(EntryKind::Person, Person::of_entry);
+        Self { register, clock, hasher, policy, known }
     }
 
     /// Invites somebody.
@@ -273,6 +277,62 @@ impl People {
         Ok(entries.iter().filter_map(Person::of_entry).collect())
     }
 
+    /// Whoever signs in with a name; nobody, where it is none.
+    pub(super) async fn named(&self, name: &str) -> Result<Option<Person>, StoreFault> {
+        let Ok(name) = SignInName::new(name) else { return Ok(None) };
+        let entry = self.register.entry_named(EntryKind::Person, name.as_str()).await?;
+        Ok(entry.as_ref().and_then(Person::of_entry))
+    }
+
+    /// Whoever has an id, as they stand, or stood a moment ago.
+    pub(super) async fn known(&self, id: &str) -> Result<Option<Person>, StoreFault> {
+        self.known.find(&*self.register, id, self.clock.now_ms()).await
+    }
+
+    /// Somebody else has changed a person in this daemon.
+    pub(super) fn forget(&self, id: &str) {
+        self.known.forget(id);
+    }
+
+    /// Whoever has an id.
+    pub(super) async fn found(&self, id: &str) -> Result<Option<Person>, StoreFault> {
+        self.person(id).await
+    }
+
+    /// Whether a password is somebody's. Where there is nobody, or nobody with a password, the answer takes as long.
+    pub(super) async fn verify(
+        &self,
+        person: Option<&Person>,
+        password: &str,
+    ) -> Result<Verified, HashFault> {
+        let hash = person.and_then(|person| person.password_hash.clone());
+        self.hasher.verify(hash, password).await
+    }
+
+    /// Whoever has shown their password chooses another; everything that they were given before opens nothing any more.
+    pub(super) async fn change_password(
+        &self,
+        mut person: Person,
+        password: &str,
+    ) -> Result<Person, PersonFault> {
+        let now_ms = self.clock.now_ms();
+        self.choose(&mut person, "new_password", password).await?;
+        let by = name_of(&person.id);
+        let word = word("password_changed", &person, &by, json!({ "by_invitation": false }), now_ms)?;
+        self.write(vec![person.entry()], Vec::new(), word, now_ms).await?;
+        Ok(written(person))
+    }
+
+    /// Everything that somebody was given opens nothing any more.
+    pub(super) async fn revoke(&self, id: &str, by: &str) -> Result<Person, PersonFault> {
+        let now_ms = self.clock.now_ms();
+        let mut person = self.view(id).await?;
+        person.token_version = person.token_version.saturating_add(1);
+        let word = word("tokens_revoked", &person, by, json!({}), now_ms)?;
+        self.write(vec![person.entry()], Vec::new(), word, now_ms).await?;
+        Ok(written(person))
+    }
+
     async fn person(&self, id: &str) -> Result<Option<Person>, StoreFault> {
         if !is_key_id(id) {
             return Ok(None);
@@ -309,7 +369,10 @@ impl People {
         now_ms: i64,
     ) -> Result<(), PersonFault> {
         let change = RegisterChange { put, remove, journal: vec![word], ..RegisterChange::default() };
-        match self.register.register(change, now_ms).await? {
+        let changed: Vec<String> = change.put.iter().map(|entry| entry.id.clone()).collect();
+        let registered = self.register.register(change, now_ms).await?;
+        changed.iter().for_each(|id| self.known.forget(id));
+        match registered {
             Registered::Done => Ok(()),
             Registered::Outdated | Registered::UsedBefore => Err(PersonFault::Outdated),
         }
@@ -345,7 +408,7 @@ impl People {
 /// What the journal, the logs and the rates call a person.
 #[must_use]
 pub fn name_of(id: &str) -> String {
-    format!("user:{id}")
+    format!("{PERSON}{id}")
 }
 
 fn written(person: Person) -> Person {
