@@ -104,7 +104,7 @@ async fn pages_show_every_payout_once_and_cursors_stay_with_their_list() {
     }
 }
 
-/// F-P24: a page has a limit, and a query is read as strictly as a body.
+/// F-P24, F-P31: a page has a limit, and a query is read as strictly as a body.
 #[actix_web::test]
 async fn a_query_that_asks_for_what_is_not_there_is_told_so() {
     let door = OpenDoor::open().await;

@@ -127,8 +127,8 @@ async fn a_database_that_can_not_be_believed_is_not_spoken_to() {
     assert_eq!(protected.connections().await, (0, 0));
 }
 
-/// A broker whose certificate is not believed gets no password either; the daemon pays what comes to its door, and `/readyz` and
-/// its log name the broker.
+/// F-P17: a broker whose certificate is not believed gets no password either; the daemon lives, pays what comes to its door, and
+/// `/readyz` and its log name the broker.
 #[actix_rt::test]
 async fn a_broker_that_can_not_be_believed_is_away_and_orders_at_the_door_are_paid() {
     let Some(protected) = Protected::start() else { return };
@@ -143,6 +143,8 @@ async fn a_broker_that_can_not_be_believed_is_away_and_orders_at_the_door_are_pa
         (amqp["status"] == "down").then_some(amqp)
     });
     let trouble = trouble.await;
+    let lives = Caller::at(member.desk.door).get("/livez").await;
+    assert_eq!(lives.status, 200, "{}", lives.text);
     fleet.ask(&[Caller::at(member.desk.door)], 0).await;
     member.at_work().until_stage("settled", 1).await;
     let log = fs::read_to_string(member.desk.path("daemon.log")).unwrap();

@@ -35,7 +35,7 @@ const EARLY_US_MAX: u64 = 250_000;
 /// Any other life goes on for so long at most after it has taken in its first new order, µs: two blocks and more.
 const LATE_US_MAX: u64 = 300_000;
 
-/// F-P02, F002-20: 200 deaths under load; every order is paid exactly once, and nobody else is paid.
+/// F-P02, F000-15, F002-20: 200 deaths under load; every order is paid exactly once, and nobody else is paid.
 #[actix_rt::test]
 async fn killed_at_any_instant_under_load_every_order_is_paid_exactly_once() {
     let kills = number("PAYOUTD_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());

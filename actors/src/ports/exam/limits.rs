@@ -58,7 +58,7 @@ pub async fn limits_hold_however_many_come_at_once(hall: &impl Hall) -> Told {
     Ok(())
 }
 
-/// F000-17: spent money counts for its hour and its day, also in a new process, also from 23:59 to 00:01.
+/// F000-17, F000-19: spent money counts for its hour and its day, also in a new process, also from 23:59 to 00:01.
 pub async fn limits_hold_after_a_restart_and_across_midnight(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     let rules = rules(100, 150);

@@ -79,7 +79,7 @@ fn a_restart_does_not_let_go_of_the_switch() {
     assert_eq!(told.unwrap().stage, Stage::Settled);
 }
 
-/// A deadline that passes before anything is signed calls the payout off; it is never paid late.
+/// F-P23: a deadline that passes before anything is signed calls the payout off; it is never paid late.
 #[test]
 fn a_deadline_that_passes_before_signing_calls_the_payout_off() {
     let mut town = Town::new(92);

@@ -80,7 +80,7 @@ const FILL_JOURNAL: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, bo
      SELECT n, 1763712000000 + n, 'payout_settled', lpad(to_hex(n), 32, '0'), '{}', sha256('j') \
      FROM generate_series(1, $1) AS n";
 
-/// The plan test that the issue asks for, at 200,000 rows or as many as are wanted.
+/// F-P31: whatever is asked on the way or by a caller goes through an index, at 200,000 rows or as many as are wanted.
 #[tokio::test]
 async fn no_question_walks_through_what_is_settled() {
     let (_database, store) = fresh().await;
