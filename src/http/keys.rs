@@ -16,7 +16,7 @@ use super::{
     body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
     door::Door,
     office::Fault,
-    openapi::{OnActing, OnDeciding, OnListing, OnReadingOne},
+    openapi::{OnChanging, OnDeciding, OnListingKept, OnReadingOne},
     problem::{Kind, MistakeBody, Problem},
     query::Parameters,
 };
@@ -178,7 +178,7 @@ impl KeyBody {
 #[utoipa::path(
     post, path = "/v1/admin/keys", tag = "keys", operation_id = "createKey",
     request_body = NewKeyBody,
-    responses((status = 201, description = "The key, with its text", body = IssuedKeyBody), OnActing),
+    responses((status = 201, description = "The key, with its text", body = IssuedKeyBody), OnChanging),
     security(("token" = []))
 )]
 pub async fn create(door: Data<Door>, principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
@@ -194,7 +194,7 @@ pub async fn create(door: Data<Door>, principal: Principal, body: JsonBody) -> R
     params(
         ("account" = Option<String>, Query, description = "Keys of this account alone"),
         ("after" = Option<String>, Query, description = "Keys behind this id: `next_after` of the page before")),
-    responses((status = 200, description = "The keys", body = KeysBody), OnListing),
+    responses((status = 200, description = "The keys", body = KeysBody), OnListingKept),
     security(("token" = []))
 )]
 pub async fn list(

@@ -85,6 +85,8 @@ problems! {
     OnReadingOne: QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestReplayed, Internal, Busy, Unavailable;
     /// … with a list.
     OnListing: QuotaExceeded, Unauthorized, Forbidden, RequestReplayed, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
+    /// … with a list from the register, which a daemon without a master key does not have.
+    OnListingKept: QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestReplayed, InvalidQuery, Internal, Busy, Unavailable;
     /// … with an order.
     OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired,
         RequestReplayed, RequestTimeout,

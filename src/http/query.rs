@@ -39,7 +39,7 @@ impl Parameters {
         Ok(Self { left: pairs.into_inner(), known: Vec::new(), mistakes: Vec::new() })
     }
 
-    /// A parameter's text, if it is there; empty counts as left out.
+    /// A parameter's text, if it is there. One that is empty is a mistake: a variable that was not set would ask for everything.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let (mine, left) =
@@ -48,7 +48,12 @@ impl Parameters {
         if mine.len() > 1 {
             self.note(name, "this parameter stands twice: give it once");
         }
-        mine.into_iter().next().map(|(_, value)| value).filter(|value| !value.is_empty())
+        let (_, value) = mine.into_iter().next()?;
+        if value.is_empty() {
+            self.note(name, "this parameter is empty: give it a value, or leave it out");
+            return None;
+        }
+        Some(value)
     }
 
     /// A parameter that is read by `read`; `right` says what would be right.
@@ -105,7 +110,7 @@ mod tests {
         assert_eq!(parameters.text("memo"), None);
         let named: Vec<_> =
             parameters.finish().unwrap_err().errors.into_iter().filter_map(|e| e.parameter).collect();
-        assert_eq!(named, ["limit", "stage", "foo"]);
+        assert_eq!(named, ["limit", "stage", "memo", "foo"]);
     }
 
     #[test]

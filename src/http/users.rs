@@ -14,7 +14,7 @@ use super::{
     body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
     door::Door,
     office::Fault,
-    openapi::{OnChanging, OnListing, OnReadingOne},
+    openapi::{OnChanging, OnListingKept, OnReadingOne},
     problem::{Kind, MistakeBody, Problem},
     query::Parameters,
 };
@@ -154,7 +154,7 @@ pub async fn invite(door: Data<Door>, principal: Principal, body: JsonBody) -> R
     params(
         ("account" = Option<String>, Query, description = "People of this account alone"),
         ("after" = Option<String>, Query, description = "People behind this id: `next_after` of the page before")),
-    responses((status = 200, description = "The people", body = UsersBody), OnListing),
+    responses((status = 200, description = "The people", body = UsersBody), OnListingKept),
     security(("token" = []))
 )]
 pub async fn list(

@@ -118,6 +118,8 @@ async fn a_query_that_asks_for_what_is_not_there_is_told_so() {
         ("to=1700000000", "to"),
         ("status=held", "status"),
         ("limit=1&limit=2", "limit"),
+        ("reference=", "reference"),
+        ("to=", "to"),
         ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"),
     ];
     for (query, parameter) in wrong {
@@ -126,7 +128,7 @@ async fn a_query_that_asks_for_what_is_not_there_is_told_so() {
         assert_eq!(answer.parameters(), [parameter], "{query}");
         assert!(answer.json()["errors"][0].get("pointer").is_none(), "{}", answer.text);
     }
-    assert_eq!(door.get("/v1/payouts?limit=200&reference=&from=2026-01-01T00:00:00Z").await.status, 200);
+    assert_eq!(door.get("/v1/payouts?limit=200&from=2026-01-01T00:00:00Z").await.status, 200);
 }
 
 /// Whoever filters where nothing is filtered is told so: the whole is not taken for a part.

@@ -12,6 +12,7 @@ mod amqp_events;
 mod amqp_house;
 mod amqp_jobs;
 mod amqp_topology;
+mod api_at_random;
 mod api_description;
 mod api_keys;
 mod audit_at_work;
