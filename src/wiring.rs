@@ -14,7 +14,7 @@ use crate::http::{self, CursorKey, Door, TokenDigest};
 use crate::identity::{
     CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring,
     people::{HashFault, Hasher, People},
-    reception::{Reception, token_keys::TokenKeys},
+    reception::{Reception, ReceptionSettings, token_keys::TokenKeys},
     vault::Vault,
 };
 use crate::service_manager;
@@ -218,12 +218,18 @@ fn hire_gatekeeper(
     world: &World,
 ) -> Arc<Gatekeeper> {
     let (register, clock): (Arc<dyn Register>, _) = (store, world.clock.clone());
-    let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let keyring = Arc::new(Keyring::new(register.clone(), vault.clone(), clock.clone()));
     let policy = config.identity.password_policy;
     let people = Arc::new(People::new(register.clone(), clock.clone(), hasher, policy));
     let access_ms = i64::from(config.identity.access_token_minutes) * 60_000;
     let reception = token_keys.map(|keys| {
-        Arc::new(Reception::new(people.clone(), register.clone(), clock.clone(), keys, access_ms))
+        let settings = ReceptionSettings {
+            keys,
+            vault: vault.clone(),
+            access_ms,
+            skew_steps: i64::from(config.identity.totp_skew_steps),
+        };
+        Arc::new(Reception::new(people.clone(), register.clone(), clock.clone(), settings))
     });
     let settings = GatekeeperSettings { require_signed_requests: config.identity.require_signed_requests };
     let gatekeeper = Gatekeeper::new(keyring.clone(), people, register.clone(), clock.clone(), settings);

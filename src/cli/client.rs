@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{exit::Exit, failure::Failure, place::Place};
 use crate::config::{Config, Secret};
-use crate::http::problem::ProblemBody;
+use crate::http::problem::{Kind, ProblemBody};
 use crate::telemetry::Chain;
 
 /// How long the daemon may take to answer.
@@ -274,6 +274,9 @@ fn refused(problem: &ProblemBody) -> Failure {
         _ => Failure::new(exit, format_args!("{}{mistakes}", problem.detail)),
     };
     match problem.status {
+        401 if problem.kind == Kind::StepUpRequired.type_reference() => failure.next(
+            "`payoutd second-factor step-up` shows a fresh code, `payoutd second-factor enroll` sets one up",
+        ),
         401 => failure.next(
             "http.token_file holds another token than the daemon was started with, or the one in --token-file is over: `payoutd sign-in`",
         ),

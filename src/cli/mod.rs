@@ -36,6 +36,7 @@ mod reconcile;
 pub mod roles;
 mod run;
 mod sandbox;
+mod second_factor;
 mod sign_in;
 mod tx;
 mod users;
@@ -149,6 +150,8 @@ pub enum Command {
     Run(run::Args),
     /// Try everything on a simulated TRON network
     Sandbox(sandbox::Args),
+    /// Set up, show and give up a second factor
+    SecondFactor(second_factor::Args),
     /// Sign in as a person, and get a token
     SignIn(sign_in::Args),
     /// Look after the store: make a copy while the daemon works
@@ -187,6 +190,7 @@ impl Command {
             Self::Roles(args) => args.run(terminal),
             Self::Run(args) => args.run(terminal),
             Self::Sandbox(args) => args.run(terminal),
+            Self::SecondFactor(args) => args.run(terminal),
             Self::SignIn(args) => args.run(terminal),
             Self::Store(args) => args.run(terminal),
             Self::Tx(args) => args.run(terminal),

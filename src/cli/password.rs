@@ -40,6 +40,21 @@ pub(super) fn read_new(terminal: &Terminal, file: Option<&Path>) -> Result<Zeroi
     Ok(password)
 }
 
+/// A line that is no lasting secret (a one-time code), from the terminal or from stdin.
+///
+/// # Errors
+/// Exit 66 where there is none.
+pub(super) fn read_line(terminal: &Terminal, prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    if std::io::stdin().is_terminal() {
+        terminal.note(prompt.trim_end_matches([':', ' ']));
+    }
+    let line = first_line(Path::new("-"))?;
+    if line.is_empty() {
+        return Err(Failure::new(Exit::NoInput, "nothing was given").next("name it with --code CODE"));
+    }
+    Ok(line)
+}
+
 fn typed(terminal: &Terminal, prompt: &str) -> Result<Zeroizing<String>, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::NoInput, "nobody sits at a terminal to type a password")

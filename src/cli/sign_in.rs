@@ -14,7 +14,10 @@ use crate::{
         terminal::{Terminal, plain},
         wait,
     },
-    http::auth::{SignInBody, SignedInBody},
+    http::{
+        auth::{SignInAnswerBody, SignInBody},
+        second_factor::SecondFactorBody,
+    },
 };
 
 /// `payoutd sign-in NAME`
@@ -32,6 +35,9 @@ pub struct Args {
     /// The file with the password, its first line, or - for stdin; asked for on a terminal, unless it is said
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// The code of the second factor; it is good once. Asked for on a terminal, unless it is said
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
     /// Write the token into this file (mode 0600) in place of showing it; one that is there is replaced, if it holds a token
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     out: Option<PathBuf>,
@@ -51,7 +57,17 @@ impl Args {
         let client = self.doorstep.client()?;
         let password = password::read(terminal, self.password_file.as_deref(), "password: ")?;
         let shown = SignInBody { name: self.name, password: password.to_string() };
-        let tokens: SignedInBody = ask(&client, "/v1/auth/sign-in", &shown).await?;
+        let tokens = match ask(&client, "/v1/auth/sign-in", &shown).await? {
+            SignInAnswerBody::Done(tokens) => *tokens,
+            SignInAnswerBody::Wanted(wanted) => {
+                let code = match &self.code {
+                    Some(code) => code.clone(),
+                    None => password::read_line(terminal, "code of the app, or a backup code: ")?.to_string(),
+                };
+                let shown = SecondFactorBody { interim_token: wanted.interim_token, code };
+                ask(&client, "/v1/auth/second-factor", &shown).await?
+            }
+        };
         if self.json.json {
             terminal.json(&tokens)?;
             return Ok(Exit::Done);
@@ -79,10 +95,11 @@ async fn ask<T: serde::de::DeserializeOwned>(
     body: &impl serde::Serialize,
 ) -> Result<T, Failure> {
     client.post(path, Some(body)).await.map_err(|why| match why {
-        NoAnswer::Refused(problem) if problem.status == 401 => {
-            Failure::new(Exit::NotPermitted, "the door does not let you in: name or password are not right")
-                .next("whoever runs the house sees in `payoutd users list` whether you are active")
-        }
+        NoAnswer::Refused(problem) if problem.status == 401 => Failure::new(
+            Exit::NotPermitted,
+            "the door does not let you in: name, password or code are not right",
+        )
+        .next("whoever runs the house sees in `payoutd users list` whether you are active"),
         why => why.into(),
     })
 }

@@ -8,7 +8,7 @@ use super::{
     problem::{Kind, Problem},
     routes::Asked,
 };
-use crate::identity::Principal;
+use crate::identity::{Means, Principal, reception::second_factor::FRESH_MS};
 
 /// What is said to everybody who is not known, whatever the cause (F000-03).
 const NOT_KNOWN: &str = "show a credential that is good: `Authorization: Bearer …`, or a signed request";
@@ -20,6 +20,36 @@ pub fn not_known() -> Problem {
 }
 
 impl Principal {
+    /// Whether a person's second factor is fresh enough for what they ask. Programs have none: their requests are signed.
+    ///
+    /// # Errors
+    /// As [`Self::must_have_shown_a_factor`].
+    pub fn must_be_fresh(&self, asked: Asked, changes: bool, now_ms: i64) -> Result<(), Problem> {
+        match asked {
+            Asked::Grant(asked) if changes && is_grave(asked.permission) => {
+                self.must_have_shown_a_factor(now_ms)
+            }
+            Asked::Grant(_) | Asked::Person => Ok(()),
+        }
+    }
+
+    /// Whether somebody who has signed in has shown a second factor within five minutes.
+    ///
+    /// # Errors
+    /// With what is to be done.
+    pub fn must_have_shown_a_factor(&self, now_ms: i64) -> Result<(), Problem> {
+        let Means::Token { second_factor_at_ms, .. } = self.means() else { return Ok(()) };
+        let since_ms = second_factor_at_ms.map(|at_ms| now_ms.saturating_sub(at_ms));
+        let detail = match since_ms {
+            Some(since_ms) if (0..FRESH_MS).contains(&since_ms) => return Ok(()),
+            Some(_) => {
+                "the second factor was shown more than five minutes ago: show a fresh code (POST /v1/auth/step-up)"
+            }
+            None => "this wants a second factor: set one up (POST /v1/2fa/enroll), or sign in with it",
+        };
+        Err(Problem::new(Kind::StepUpRequired, detail))
+    }
+
     /// Whether they are whom a route wants.
     ///
     /// # Errors
@@ -64,6 +94,12 @@ impl Principal {
     pub fn must_be_let_order(&self, orders: &[Order]) -> Result<(), Problem> {
         self.may_order(orders).map_err(|why| Problem::new(Kind::Forbidden, why))
     }
+}
+
+/// What a stolen session must not be enough for (F001-09).
+const fn is_grave(permission: Permission) -> bool {
+    use Permission::{HousePause, KeyAdmin, PayoutOperate, UserAdmin};
+    matches!(permission, HousePause | KeyAdmin | PayoutOperate | UserAdmin)
 }
 
 impl FromRequest for Principal {

@@ -20,7 +20,7 @@ use crate::{
     identity::{
         Gatekeeper, Means, Principal, Reception, Unknown,
         people::{PersonFault, name_of},
-        reception::{ReceptionFault, Tokens},
+        reception::{ReceptionFault, SignedIn, Tokens, second_factor::INTERIM_MS},
     },
     wire::moment,
 };
@@ -49,6 +49,8 @@ pub struct SignInBody {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = SignedIn)]
 pub struct SignedInBody {
+    /// False: nothing else is asked for.
+    pub requires_2fa: bool,
     /// Opens the API: `Authorization: Bearer …`.
     pub access_token: String,
     /// How it is shown: `Bearer`.
@@ -64,6 +66,29 @@ pub struct SignedInBody {
     pub refresh_expires_at: String,
     /// Who has signed in.
     pub user: UserBody,
+}
+
+/// A password that was right, of somebody who has a second factor.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = SecondFactorWanted)]
+pub struct SecondFactorWantedBody {
+    /// True: show a code with this token (`POST /v1/auth/second-factor`).
+    pub requires_2fa: bool,
+    /// What is shown with the code; it opens nothing else.
+    pub interim_token: String,
+    /// For how long, seconds.
+    pub expires_in: i64,
+}
+
+/// What a sign-in has led to.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = SignInAnswer)]
+#[serde(untagged)]
+pub enum SignInAnswerBody {
+    /// Tokens.
+    Done(Box<SignedInBody>),
+    /// A second factor is asked for.
+    Wanted(SecondFactorWantedBody),
 }
 
 /// A refresh token.
@@ -137,7 +162,7 @@ pub async fn accept(door: Data<Door>, body: JsonBody) -> Result<HttpResponse, Pr
 #[utoipa::path(
     post, path = "/v1/auth/sign-in", tag = "auth", operation_id = "signIn",
     request_body = SignInBody,
-    responses((status = 200, description = "Tokens", body = SignedInBody), OnSigningIn)
+    responses((status = 200, description = "Tokens, or the wish for a second factor", body = SignInAnswerBody), OnSigningIn)
 )]
 pub async fn sign_in(
     request: HttpRequest,
@@ -153,8 +178,14 @@ pub async fn sign_in(
     // By name, whether anybody has it or not: who exists is not told by a rate either (F004-01).
     may_try(&door, &wanted.name.trim_matches(' ').to_ascii_lowercase()).await?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
-    let tokens = reception.sign_in(&wanted.name, &wanted.password, from).await.map_err(not_done)?;
-    Ok(signed_in(&tokens))
+    match reception.sign_in(&wanted.name, &wanted.password, from).await.map_err(not_done)? {
+        SignedIn::Done(tokens) => Ok(signed_in(&tokens)),
+        SignedIn::SecondFactorWanted(interim) => Ok(HttpResponse::Ok().json(SecondFactorWantedBody {
+            requires_2fa: true,
+            interim_token: interim.to_string(),
+            expires_in: INTERIM_MS / 1_000,
+        })),
+    }
 }
 
 /// Get the next tokens
@@ -222,7 +253,7 @@ pub async fn me(door: Data<Door>, principal: Principal) -> Result<HttpResponse, 
 
 /// Choose another password
 ///
-/// Every session ends, this one among them: sign in anew.
+/// Every session ends, this one among them: sign in anew. Whoever has a second factor has shown it within five minutes.
 #[utoipa::path(
     post, path = "/v1/auth/password", tag = "auth", operation_id = "changePassword",
     request_body = PasswordChangeBody,
@@ -244,6 +275,9 @@ pub async fn change_password(
     may_try(&door, &name_of(id)).await?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let reception = reception(&door)?;
+    if reception.myself(&principal).await.map_err(not_done)?.second_factor.is_some() {
+        principal.must_have_shown_a_factor(reception.now_ms())?;
+    }
     let changed = reception.change_password(id, &wanted.password, &wanted.new_password, from).await;
     changed.map_err(not_done)?;
     Ok(HttpResponse::NoContent().finish())
@@ -274,15 +308,16 @@ pub(super) fn reception(door: &Door) -> Result<&Reception, Problem> {
 }
 
 /// Before a secret of somebody's is tried, from wherever it comes.
-async fn may_try(door: &Door, account: &str) -> Result<(), Problem> {
+pub(super) async fn may_try(door: &Door, account: &str) -> Result<(), Problem> {
     match door.rates() {
         Some(limiters) => rates::of_account(limiters, account).await,
         None => Ok(()),
     }
 }
 
-fn signed_in(tokens: &Tokens) -> HttpResponse {
+pub(super) fn signed_in(tokens: &Tokens) -> HttpResponse {
     HttpResponse::Ok().json(SignedInBody {
+        requires_2fa: false,
         access_token: tokens.access.to_string(),
         token_type: "Bearer".to_owned(),
         expires_in: tokens.access_ms / 1_000,
@@ -306,6 +341,9 @@ pub(super) fn not_done(why: ReceptionFault) -> Problem {
                 detail: detail.to_owned(),
             }],
         ),
-        why @ ReceptionFault::Broken => Fault::Broken { cause: why.to_string() }.into(),
+        ReceptionFault::InTheWay(why) => Problem::new(Kind::Conflict, why),
+        why @ (ReceptionFault::Broken | ReceptionFault::Vault(_)) => {
+            Fault::Broken { cause: why.to_string() }.into()
+        }
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    http::Method,
     middleware::Next,
     web::Data,
 };
@@ -19,7 +20,7 @@ use super::{
     peer,
     problem::{Kind, Problem},
     query, rates,
-    routes::{self, Lane},
+    routes::{self, Asked, Lane, Line},
 };
 use crate::identity::Principal;
 
@@ -78,7 +79,10 @@ pub async fn gate(
         match credentials::principal_of(&door, &mut request, asked).await {
             Ok(principal) => {
                 let measured = rates::of_principal(&door, &request, line, &principal).await;
-                if let Err(problem) = measured.and_then(|()| principal.must_fit(asked)) {
+                if let Err(problem) = measured
+                    .and_then(|()| principal.must_fit(asked))
+                    .and_then(|()| fresh(&door, line, asked, &principal))
+                {
                     return Ok(refuse(request, problem));
                 }
                 request.extensions_mut().insert::<Principal>(principal);
@@ -107,6 +111,15 @@ pub async fn gate(
                 Problem::new(Kind::Busy, "as many requests as are taken at once are being worked on");
             Ok(refuse(request, problem.retry_after_ms(FULL_RETRY_AFTER_MS)))
         }
+    }
+}
+
+/// Whoever changes what is grave has shown their second factor a moment ago.
+fn fresh(door: &Door, line: &Line, asked: Asked, principal: &Principal) -> Result<(), Problem> {
+    let changes = line.method != Method::GET;
+    match door.gatekeeper()? {
+        Some(gatekeeper) => principal.must_be_fresh(asked, changes, gatekeeper.keyring().now_ms()),
+        None => Ok(()),
     }
 }
 

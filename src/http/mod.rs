@@ -39,6 +39,7 @@ pub mod rates;
 pub mod request_id;
 pub mod rest;
 pub mod routes;
+pub mod second_factor;
 pub mod settings;
 pub mod token;
 pub mod users;

@@ -16,7 +16,7 @@ use super::{
     actors, audit, auth, dead_jobs, docs, events, health, house, keys, metrics, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
-    problem_pages, users,
+    problem_pages, second_factor, users,
 };
 
 /// The words of the domain's closed sets, so that the description has them all.
@@ -92,22 +92,25 @@ problems! {
         RequestReplayed, RequestTimeout,
         BodyTooLarge, UnsupportedMediaType, InvalidOrder, IdempotencyKeyReused, Internal, Busy, Unavailable;
     /// … with a decision.
-    OnDeciding: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestTimeout, WrongStage, RequestReplayed, SignatureRequired, BodyTooLarge,
+    OnDeciding: MalformedRequest, QuotaExceeded, Unauthorized, StepUpRequired, Forbidden, NotFound, RequestTimeout, WrongStage, RequestReplayed, SignatureRequired, BodyTooLarge,
         UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
     /// … with the kill switch.
-    OnActing: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
+    OnActing: MalformedRequest, QuotaExceeded, Unauthorized, StepUpRequired, Forbidden, SignatureRequired, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
     /// … with a change of what there is.
-    OnChanging: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, SignatureRequired, Conflict, RequestReplayed, RequestTimeout,
+    OnChanging: MalformedRequest, QuotaExceeded, Unauthorized, StepUpRequired, Forbidden, NotFound, SignatureRequired, Conflict, RequestReplayed, RequestTimeout,
         BodyTooLarge, UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
     /// … with showing a secret for the first time.
     OnSigningIn: MalformedRequest, QuotaExceeded, Unauthorized, NotFound, Conflict, RequestTimeout, BodyTooLarge, UnsupportedMediaType, InvalidOrder,
         Internal, Busy, Unavailable;
     /// … with what a person does about themselves.
-    OnTrying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, Conflict, RequestReplayed, RequestTimeout, BodyTooLarge,
+    OnTrying: MalformedRequest, QuotaExceeded, Unauthorized, StepUpRequired, Forbidden, NotFound, Conflict, RequestReplayed, RequestTimeout, BodyTooLarge,
         UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;
+    /// … with setting a second factor up.
+    OnEnrolling: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, NotFound, Conflict, RequestReplayed, RequestTimeout, BodyTooLarge,
+        UnsupportedMediaType, InvalidOrder, MfaMethodUnsupported, Internal, Busy, Unavailable;
     /// … with a verification.
-    OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired, NotFound, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
+    OnVerifying: MalformedRequest, QuotaExceeded, Unauthorized, StepUpRequired, Forbidden, SignatureRequired, NotFound, RequestReplayed, RequestTimeout, BodyTooLarge, UnsupportedMediaType,
         InvalidOrder, Internal, Busy, Unavailable;
 }
 
@@ -139,6 +142,8 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, dead_jobs::list,
         dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, keys::create, keys::list, keys::show, keys::rotate, keys::revoke,
         users::invite, users::list, users::show, users::invite_anew, users::disable, users::enable, users::change_role, auth::accept,
+        second_factor::finish, second_factor::step_up, second_factor::enrol, second_factor::verify, second_factor::disable,
+        second_factor::backup_codes, second_factor::status, users::reset_factor,
         users::revoke, users::revoke_tokens, auth::sign_in, auth::refresh, auth::sign_out, auth::me, auth::change_password, auth::jwks,
         pause::pause, pause::resume,
         audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
@@ -154,6 +159,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         (name = "keys", description = "API keys: what programs show"),
         (name = "users", description = "People: who may sign in"),
         (name = "auth", description = "What people do with their own secrets"),
+        (name = "2fa", description = "Second factors"),
         (name = "audit", description = "What outsiders need to check the journal"),
         (name = "health", description = "For machines that watch"),
         (name = "documents", description = "For people who read")

@@ -63,6 +63,8 @@ kinds! {
     IdempotencyKeyInvalid = "idempotency-key-invalid", BAD_REQUEST, "The Idempotency-Key is not one";
     /// No token, or a wrong one.
     Unauthorized = "unauthorized", UNAUTHORIZED, "The caller is not known";
+    /// A person whose second factor was shown too long ago for this.
+    StepUpRequired = "step-up-required", UNAUTHORIZED, "A fresh second factor is wanted";
     /// A known caller without the permission.
     Forbidden = "forbidden", FORBIDDEN, "The caller may not do this";
     /// A key whose request moves money, without a signature.
@@ -85,6 +87,8 @@ kinds! {
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body's type is not taken";
     /// What was sent has mistakes; each is pointed at.
     InvalidOrder = "invalid-order", UNPROCESSABLE_ENTITY, "The request has mistakes";
+    /// A second factor of a kind that is none.
+    MfaMethodUnsupported = "mfa-method-unsupported", UNPROCESSABLE_ENTITY, "This is no second factor here";
     /// The query has mistakes; each is named.
     InvalidQuery = "invalid-query", UNPROCESSABLE_ENTITY, "The query has mistakes";
     /// A cursor that this list did not hand out.
@@ -184,6 +188,11 @@ impl Problem {
         }
         if self.kind == Kind::Unauthorized {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"payoutd\""));
+        }
+        if self.kind == Kind::StepUpRequired {
+            // RFC 9470 §3.
+            let challenge = "Bearer realm=\"payoutd\", error=\"insufficient_user_authentication\"";
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         let text = serde_json::to_string(&self.document(request_id)).unwrap_or_default();
         response.content_type(PROBLEM_JSON).body(text)

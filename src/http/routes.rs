@@ -20,7 +20,7 @@ use super::{
     actors, audit, auth, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
-    problem_pages, users,
+    problem_pages, second_factor, users,
 };
 
 /// Who may use a route.
@@ -161,10 +161,18 @@ lines! {
     POST "/v1/admin/users/{id}/disable" "user_disable" may(UserAdmin),      Operate, Default         => users::disable;
     POST "/v1/admin/users/{id}/enable" "user_enable"   may(UserAdmin),      Operate, Default         => users::enable;
     POST "/v1/admin/users/{id}/role" "user_change_role" may(UserAdmin),     Operate, Default         => users::change_role;
+    POST "/v1/admin/users/{id}/reset-second-factor" "user_reset_factor" may(UserAdmin), Operate, Default => users::reset_factor;
     POST "/v1/admin/users/{id}/revoke" "user_revoke"   may(UserAdmin),      Operate, Default         => users::revoke;
     POST "/v1/admin/tokens/revoke"  "token_revoke"     may(UserAdmin),      Operate, Default         => users::revoke_tokens;
     POST "/v1/auth/accept"          "auth_accept"      Needs::Nothing,      SignIn, Auth             => auth::accept;
     POST "/v1/auth/sign-in"         "auth_sign_in"     Needs::Nothing,      SignIn, Auth             => auth::sign_in;
+    POST "/v1/auth/second-factor"   "auth_second_factor" Needs::Nothing,    SignIn, Auth             => second_factor::finish;
+    POST "/v1/auth/step-up"         "auth_step_up"     Needs::Person,       SignIn, Auth             => second_factor::step_up;
+    POST "/v1/2fa/enroll"           "mfa_enrol"        Needs::Person,       SignIn, Auth             => second_factor::enrol;
+    POST "/v1/2fa/verify"           "mfa_verify"       Needs::Person,       SignIn, Auth             => second_factor::verify;
+    POST "/v1/2fa/disable"          "mfa_disable"      Needs::Person,       SignIn, Auth             => second_factor::disable;
+    POST "/v1/2fa/backup-codes"     "mfa_backup_codes" Needs::Person,       SignIn, Auth             => second_factor::backup_codes;
+    GET  "/v1/2fa/status"           "mfa_status"       Needs::Person,       Read, Default            => second_factor::status;
     POST "/v1/auth/refresh"         "auth_refresh"     Needs::Nothing,      SignIn, AuthRefresh      => auth::refresh;
     POST "/v1/auth/sign-out"        "auth_sign_out"    Needs::Person,       Operate, Default         => auth::sign_out;
     GET  "/v1/auth/me"              "auth_me"          Needs::Person,       Read, Default            => auth::me;
@@ -270,6 +278,7 @@ mod tests {
             [
                 "/v1/auth/accept",
                 "/v1/auth/sign-in",
+                "/v1/auth/second-factor",
                 "/v1/auth/refresh",
                 "/.well-known/jwks.json",
                 "/v1/openapi.json",

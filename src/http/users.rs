@@ -74,6 +74,8 @@ pub struct UserBody {
     pub account: String,
     /// `invited`, `active` or `disabled`.
     pub status: String,
+    /// Whether they show a second factor.
+    pub second_factor: bool,
     /// When they were invited first.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -117,6 +119,7 @@ impl UserBody {
             role: person.role.word().to_owned(),
             account: person.account.to_string(),
             status: person.standing().word().to_owned(),
+            second_factor: person.second_factor.is_some(),
             created_at: moment::write(person.created_at_ms),
             created_by: person.created_by.clone(),
             invited_until: person.invited_until_ms.map(moment::write),
@@ -298,6 +301,26 @@ pub async fn revoke(
     nothing_in(body)?;
     let person =
         auth::reception(&door)?.revoke_person(&id, principal.name()).await.map_err(auth::not_done)?;
+    Ok(HttpResponse::Ok().json(UserBody::of(&person)))
+}
+
+/// Take away a second factor that was lost
+///
+/// Every session and every token of theirs ends. They sign in with their password, and set another factor up.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{id}/reset-second-factor", tag = "users", operation_id = "resetUserFactor",
+    params(("id" = String, Path, description = "The person's id")),
+    responses((status = 200, description = "The person, who has no second factor any more", body = UserBody), OnChanging),
+    security(("token" = []))
+)]
+pub async fn reset_factor(
+    door: Data<Door>,
+    principal: Principal,
+    id: Path<String>,
+    body: OptionalJsonBody,
+) -> Result<HttpResponse, Problem> {
+    nothing_in(body)?;
+    let person = auth::reception(&door)?.reset_factor(&id, principal.name()).await.map_err(auth::not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
 }
 

@@ -77,6 +77,8 @@ pub enum Unknown {
     NoSuchSession,
     /// A refresh token that was used before: the session has ended.
     TokenReused,
+    /// A code that is not right, or was used; or no token between password and second factor.
+    WrongCode,
     /// No access token that one of our keys has signed for this door.
     TokenNotOurs,
     /// An access token whose time is over.
@@ -87,7 +89,7 @@ pub enum Unknown {
 
 impl Unknown {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Nothing,
         Self::Malformed,
         Self::NoSuchKey,
@@ -99,6 +101,7 @@ impl Unknown {
         Self::NoSuchSignIn,
         Self::NoSuchSession,
         Self::TokenReused,
+        Self::WrongCode,
         Self::TokenNotOurs,
         Self::TokenExpired,
         Self::TokenRevoked,
@@ -119,6 +122,7 @@ impl Unknown {
             Self::NoSuchSignIn => "no_such_sign_in",
             Self::NoSuchSession => "no_such_session",
             Self::TokenReused => "token_reused",
+            Self::WrongCode => "wrong_code",
             Self::TokenNotOurs => "token_not_ours",
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",

@@ -19,6 +19,7 @@ mod nonces;
 pub mod people;
 mod principal;
 pub mod reception;
+pub mod second_factor;
 pub mod signature;
 pub mod slip;
 pub mod vault;

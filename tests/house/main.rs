@@ -47,6 +47,7 @@ mod request_rates;
 mod sandbox_chain;
 mod sandbox_day;
 mod sdks;
+mod second_factor;
 mod service_manager;
 mod sigkill;
 mod signed_jobs;

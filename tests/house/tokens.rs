@@ -8,7 +8,7 @@ use payoutd::{
         Gatekeeper, GatekeeperSettings, Keyring,
         people::{Hasher, PasswordPolicy, People},
         reception::{
-            Reception,
+            Reception, ReceptionSettings,
             token_keys::{TokenKeys, TokenKind},
         },
         vault::Vault,
@@ -33,11 +33,11 @@ pub(crate) fn receptive(store: &MemoryStore) -> Arc<Gatekeeper> {
     let (register, clock): (Arc<dyn Register>, Arc<dyn Clock>) =
         (Arc::new(store.clone()), Arc::new(SystemClock));
     let vault = Vault::of_base64(&base64::prelude::BASE64_STANDARD.encode([7; 32])).unwrap();
-    let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
+    let keyring = Arc::new(Keyring::new(register.clone(), vault.clone(), clock.clone()));
     let hasher = Hasher::new().unwrap();
     let people = Arc::new(People::new(register.clone(), clock.clone(), hasher, PasswordPolicy::Length));
-    let reception =
-        Reception::new(people.clone(), register.clone(), clock.clone(), keys(&[1]), 15 * 60 * 1_000);
+    let settings = ReceptionSettings { keys: keys(&[1]), vault, access_ms: 15 * 60 * 1_000, skew_steps: 1 };
+    let reception = Reception::new(people.clone(), register.clone(), clock.clone(), settings);
     let settings = GatekeeperSettings { require_signed_requests: true };
     Arc::new(Gatekeeper::new(keyring, people, register, clock, settings).with_reception(Arc::new(reception)))
 }

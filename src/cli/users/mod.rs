@@ -45,6 +45,8 @@ enum Command {
     Enable(Which),
     /// Give somebody another role or account
     Role(Role),
+    /// Take away somebody's second factor that they have lost
+    ResetSecondFactor(Which),
     /// End everything that somebody was given: their sessions and tokens; or one token, or everybody's
     Revoke(Revoke),
 }
@@ -152,6 +154,7 @@ impl Args {
             Command::Show(args) => cli::wait(args.show(terminal)),
             Command::Disable(args) => cli::wait(args.change(terminal, "disable")),
             Command::Enable(args) => cli::wait(args.change(terminal, "enable")),
+            Command::ResetSecondFactor(args) => cli::wait(args.change(terminal, "reset-second-factor")),
             Command::Role(args) => cli::wait(args.run(terminal)),
             Command::Revoke(args) => cli::wait(args.run(terminal)),
         }
@@ -333,6 +336,7 @@ pub(super) fn sheet(terminal: &Terminal, user: &UserBody) -> Result<(), Failure>
     let mut sheet = Sheet::new(terminal);
     sheet.put("id", &user.id).put("name", plain(&user.name)).put("role", &user.role);
     sheet.put("account", &user.account).put("status", &user.status);
+    sheet.put("2nd factor", if user.second_factor { "yes" } else { "no" });
     sheet.put("invited", format_args!("{} by {}", user.created_at, user.created_by));
     if let Some(until) = &user.invited_until {
         sheet.put("invitation", format_args!("good until {until}"));

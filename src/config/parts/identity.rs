@@ -23,6 +23,8 @@ pub struct Identity {
     pub token_key_files: Vec<SecretFile>,
     /// For how long an access token is good.
     pub access_token_minutes: u32,
+    /// How many steps of 30 s a one-time code may be early or late.
+    pub totp_skew_steps: u32,
 }
 
 const MASTER_KEY_FILE: Key<SecretPath> = Key {
@@ -85,6 +87,13 @@ const ACCESS_TOKEN_MINUTES: Key<Count> = Key {
             token is worth.",
 };
 
+const TOTP_SKEW_STEPS: Key<Count> = Key {
+    name: "identity.totp_skew_steps",
+    form: Count { of: "steps", from: 0, to: 1 },
+    fallback: Fallback::Is("1"),
+    about: "How many steps of 30 s a one-time code may be early or late, for phones whose clock is off. 0 takes the present one alone.",
+};
+
 impl Identity {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("identity", "Who else may come in: API keys, what they sign, and people.");
@@ -94,6 +103,7 @@ impl Identity {
         let password_policy = reader.ask(&PASSWORD_POLICY);
         let token_key_files = reader.ask_maybe(&TOKEN_KEY_FILES);
         let access_token_minutes = reader.ask(&ACCESS_TOKEN_MINUTES);
+        let totp_skew_steps = reader.ask(&TOTP_SKEW_STEPS);
         if matches!((&token_key_files, &master_key_file), (Some(Some(_)), Some(None))) {
             let right = "name identity.master_key_file, too: what people have is sealed with it";
             reader.mistake(TOKEN_KEY_FILES.name, Wrong::new("stands without a master key", right));
@@ -119,6 +129,7 @@ impl Identity {
             password_policy: password_policy?,
             token_key_files: token_key_files?.unwrap_or_default(),
             access_token_minutes: access_token_minutes?,
+            totp_skew_steps: totp_skew_steps?,
         })
     }
 }

@@ -27,7 +27,10 @@ pub use self::{
         MEMORY_KIB, PASSES, StoredHash, Verified, WAITING_MAX,
     },
     password::PasswordPolicy,
-    person::{INVITATION_MS, Invitation, NAME_CHARS_MAX, NotAName, Person, SignInName, Standing},
+    person::{
+        Factor, INVITATION_MS, Invitation, NAME_CHARS_MAX, NotAName, PendingFactor, Person, SignInName,
+        Standing,
+    },
 };
 use super::{
     api_key::is_key_id,
@@ -400,6 +403,8 @@ impl People {
             created_by: by.to_owned(),
             disabled_at_ms: None,
             invited_until_ms: None,
+            second_factor: None,
+            pending_factor: None,
             version: 0,
         })
     }

@@ -71,6 +71,28 @@ impl Standing {
     }
 }
 
+/// A second factor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Factor {
+    /// Since when, unix ms.
+    pub since_ms: i64,
+    /// The secret, under the master key.
+    pub sealed_secret: String,
+    /// What is kept of the backup codes that are left.
+    pub backup_codes_sha256: Vec<String>,
+}
+
+/// A second factor that waits for its first code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingFactor {
+    /// The secret, under the master key.
+    pub sealed_secret: String,
+    /// Until when, unix ms.
+    pub until_ms: i64,
+}
+
 /// A person as the register has them, without id and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +106,10 @@ struct Written {
     disabled_at_ms: Option<i64>,
     #[serde(default)]
     invited_until_ms: Option<i64>,
+    #[serde(default)]
+    second_factor: Option<Factor>,
+    #[serde(default)]
+    pending_factor: Option<PendingFactor>,
 }
 
 /// A person, as they stand.
@@ -109,6 +135,10 @@ pub struct Person {
     pub disabled_at_ms: Option<i64>,
     /// Until when an invitation waits for them, unix ms.
     pub invited_until_ms: Option<i64>,
+    /// What they show beside their password.
+    pub second_factor: Option<Factor>,
+    /// One that is being set up.
+    pub pending_factor: Option<PendingFactor>,
     /// Guards the entry.
     pub version: u32,
 }
@@ -149,6 +179,8 @@ impl Person {
             created_by: written.created_by,
             disabled_at_ms: written.disabled_at_ms,
             invited_until_ms: written.invited_until_ms,
+            second_factor: written.second_factor,
+            pending_factor: written.pending_factor,
             version: entry.version,
         })
     }
@@ -164,6 +196,8 @@ impl Person {
             created_by: self.created_by.clone(),
             disabled_at_ms: self.disabled_at_ms,
             invited_until_ms: self.invited_until_ms,
+            second_factor: self.second_factor.clone(),
+            pending_factor: self.pending_factor.clone(),
         };
         let never_came = self.password_hash.is_none();
         let invited_until_ms = self.invited_until_ms.filter(|_| never_came);
@@ -287,6 +321,8 @@ mod tests {
             created_by: "house".to_owned(),
             disabled_at_ms: None,
             invited_until_ms: Some(1_000),
+            second_factor: None,
+            pending_factor: Some(PendingFactor { sealed_secret: "v1:…".to_owned(), until_ms: 7 }),
             version: 2,
         };
         assert_eq!(Person::of_entry(&person.entry()), Some(person.clone()));

@@ -7,6 +7,7 @@
 //!
 //! Each change is one change of the register, with its word in the journal.
 
+pub mod second_factor;
 pub mod session;
 pub mod token_keys;
 
@@ -35,6 +36,7 @@ use super::{
     people::{HashFault, People, Person, PersonFault, Standing, Verified},
     principal::{Means, Principal},
     slip::fresh_id,
+    vault::{Vault, VaultError},
 };
 
 /// An access token is good for so long at most, ms: an hour (F001-04).
@@ -86,6 +88,12 @@ pub enum ReceptionFault {
     /// What was asked for has a mistake: the field that it is in, and which.
     #[error("{1}")]
     Invalid(&'static str, &'static str),
+    /// Something that stands already is in the way.
+    #[error("{0}")]
+    InTheWay(&'static str),
+    /// The master key does not open what was sealed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The system gives no randomness, or a key does not sign.
     #[error("a token could not be made")]
     Broken,
@@ -139,37 +147,69 @@ struct Revocation {
     at_ms: i64,
 }
 
+/// How the reception is furnished.
+#[derive(Debug)]
+pub struct ReceptionSettings {
+    /// What signs tokens.
+    pub keys: TokenKeys,
+    /// What seals the secrets of second factors.
+    pub vault: Vault,
+    /// How long an access token is good, ms; [`ACCESS_MS_MAX`] at most.
+    pub access_ms: i64,
+    /// How many steps of time a code may be early or late.
+    pub skew_steps: i64,
+}
+
+/// What a sign-in has led to.
+#[derive(Debug)]
+pub enum SignedIn {
+    /// All was shown that is asked for.
+    Done(Box<Tokens>),
+    /// The password was right; a second factor is asked for. What is shown with it.
+    SecondFactorWanted(Zeroizing<String>),
+}
+
 /// The reception.
 pub struct Reception {
     people: Arc<People>,
     register: Arc<dyn Register>,
     clock: Arc<dyn Clock>,
     keys: TokenKeys,
+    vault: Vault,
     access_ms: i64,
+    skew_steps: i64,
     sessions: Known<Session>,
     revoked: Known<Revocation>,
 }
 
 impl Reception {
-    /// A reception that signs with these keys; an access token is good for so long, ms, [`ACCESS_MS_MAX`] at most.
+    /// The reception of a house's people.
     #[must_use]
     pub fn new(
         people: Arc<People>,
         register: Arc<dyn Register>,
         clock: Arc<dyn Clock>,
-        keys: TokenKeys,
-        access_ms: i64,
+        settings: ReceptionSettings,
     ) -> Self {
+        let ReceptionSettings { keys, vault, access_ms, skew_steps } = settings;
         let revocation = |entry: &Entry| serde_json::from_str(&entry.body).ok();
         Self {
             people,
             register,
             clock,
             keys,
+            vault,
             access_ms: access_ms.min(ACCESS_MS_MAX),
+            skew_steps,
             sessions: Known::new(EntryKind::Session, Session::of_entry),
             revoked: Known::new(EntryKind::Revocation, revocation),
         }
+    }
+
+    /// The house's time, unix ms.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     /// The public halves of the keys.
@@ -187,12 +227,12 @@ impl Reception {
         name: &str,
         password: &str,
         from: Option<IpAddr>,
-    ) -> Result<Tokens, ReceptionFault> {
+    ) -> Result<SignedIn, ReceptionFault> {
         let person = self.people.named(name).await?;
         let verified = self.people.verify(person.as_ref(), password).await?;
         let person = person.filter(|person| person.standing() == Standing::Active);
         let (Some(person), Verified::Yes | Verified::YesMadeAnew(_)) = (&person, &verified) else {
-            self.write_failure(person.as_ref(), "password", from).await?;
+            self.write_failure("login_failed", person.as_ref(), "password", from).await?;
             return Err(Unknown::NoSuchSignIn.into());
         };
         // A hash that is not of today is made anew with the sign-in; where somebody changes the person meanwhile, another time.
@@ -200,10 +240,17 @@ impl Reception {
             Verified::YesMadeAnew(hash) => Some(Person { password_hash: Some(hash), ..person.clone() }),
             Verified::Yes | Verified::No => None,
         };
-        match self.begin(person, upgraded, from).await? {
-            Some(tokens) => Ok(tokens),
-            None => self.begin(person, None, from).await?.ok_or(ReceptionFault::Broken),
+        if person.second_factor.is_some() {
+            if let Some(upgraded) = upgraded {
+                self.upgrade(&upgraded).await?;
+            }
+            return self.interim(person).map(SignedIn::SecondFactorWanted);
         }
+        let tokens = match self.begin(person, upgraded, from).await? {
+            Some(tokens) => tokens,
+            None => self.begin(person, None, from).await?.ok_or(ReceptionFault::Broken)?,
+        };
+        Ok(SignedIn::Done(Box::new(tokens)))
     }
 
     /// Somebody shows a refresh token and gets the next pair.
@@ -307,7 +354,7 @@ impl Reception {
     ) -> Result<(), ReceptionFault> {
         let person = self.people.view(person).await?;
         if self.people.verify(Some(&person), old).await? == Verified::No {
-            self.write_failure(Some(&person), "password", from).await?;
+            self.write_failure("login_failed", Some(&person), "password", from).await?;
             return Err(Unknown::NoSuchSignIn.into());
         }
         self.people.change_password(person, new).await?;
@@ -367,6 +414,14 @@ impl Reception {
             }
         }
         Err(PersonFault::Outdated.into())
+    }
+
+    /// A hash that is made anew, before the sign-in is finished.
+    async fn upgrade(&self, person: &Person) -> Result<(), ReceptionFault> {
+        let change = RegisterChange { put: vec![person.entry()], ..RegisterChange::default() };
+        self.register.register(change, self.clock.now_ms()).await?;
+        self.people.forget(&person.id);
+        Ok(())
     }
 
     async fn begin(
@@ -495,6 +550,7 @@ impl Reception {
     /// The journal hears of a secret that was wrong; of whom, where there is such a person.
     async fn write_failure(
         &self,
+        kind: &'static str,
         person: Option<&Person>,
         factor: &str,
         from: Option<IpAddr>,
@@ -502,7 +558,7 @@ impl Reception {
         let now_ms = self.clock.now_ms();
         let user_id = person.map(|person| person.id.as_str());
         let facts = json!({ "user_id": user_id, "factor": factor, "from": place(from) });
-        let journal = vec![word("login_failed", &facts, now_ms)?];
+        let journal = vec![word(kind, &facts, now_ms)?];
         let change = RegisterChange { journal, ..RegisterChange::default() };
         self.register.register(change, now_ms).await?;
         Ok(())

@@ -197,6 +197,12 @@ impl Session {
         }
     }
 
+    /// The session, in which a second factor was shown just now.
+    #[must_use]
+    pub fn with_second_factor(self, now_ms: i64) -> Self {
+        Self { second_factor_at_ms: Some(now_ms), ..self }
+    }
+
     /// Reads an entry; `None` where it is none of ours.
     #[must_use]
     pub fn of_entry(entry: &Entry) -> Option<Self> {

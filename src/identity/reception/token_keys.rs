@@ -27,6 +27,8 @@ const ED25519_PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65,
 pub enum TokenKind {
     /// Opens the API (RFC 9068).
     Access,
+    /// Lets somebody show their second factor who has shown their password, and opens nothing else (F004-12).
+    SecondFactor,
 }
 
 impl TokenKind {
@@ -35,6 +37,7 @@ impl TokenKind {
     pub const fn typ(self) -> &'static str {
         match self {
             Self::Access => "at+jwt",
+            Self::SecondFactor => "payoutd-2fa+jwt",
         }
     }
 
@@ -43,6 +46,7 @@ impl TokenKind {
     pub const fn audience(self) -> &'static str {
         match self {
             Self::Access => "payoutd-api",
+            Self::SecondFactor => "payoutd-2fa",
         }
     }
 }
