@@ -1,7 +1,7 @@
 //! The fear: a request that nobody thought of breaks the door, or is answered in a way that nobody wrote down.
 //!
 //! Schemathesis, a stranger's program, reads the description that the daemon serves and sends whatever it can think of, as whoever
-//! holds the house's token, as a program with a key of one account, and as somebody whom nobody knows. `tests/sdk/install` puts it
+//! holds the house's token, as a program with a key of one account, as people who have signed in, and as somebody whom nobody knows. `tests/sdk/install` puts it
 //! under `target/test-tools`; `tests/run` calls it.
 
 use std::{
@@ -9,11 +9,18 @@ use std::{
     process::{Command, Output},
 };
 
+use payoutd_actors::domain::journal::JournalKey;
 use serde_json::json;
 
 use crate::{
     api_keys::Held,
-    kit::{daemon::Daemon, desk::Desk, door::TOKEN, network::Network},
+    kit::{
+        daemon::Daemon,
+        desk::Desk,
+        door::{Caller, TOKEN},
+        network::Network,
+    },
+    people::PASSWORD,
     sdks::tools,
 };
 
@@ -29,9 +36,10 @@ const NOT_ASKED: &str = "positive_data_acceptance";
 async fn open(network: &Network) -> (Desk, Daemon) {
     let desk = Desk::beside(network);
     desk.write_secret("master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    desk.write_secret("token-key.pem", &JournalKey::from_seed(&[5; 32]).to_pem().unwrap());
     let mut config = fs::read_to_string(desk.path("payoutd.toml")).unwrap();
     config.push_str(
-        "\n[identity]\nmaster_key_file = \"master.key\"\nrequire_signed_requests = false\n\n[rates]\n",
+        "\n[identity]\nmaster_key_file = \"master.key\"\ntoken_key_files = [\"token-key.pem\"]\nrequire_signed_requests = false\n\n[rates]\n",
     );
     for policy in [
         "payout_create",
@@ -62,11 +70,23 @@ async fn at_random(desk: &Desk, shows: Option<&str>) -> Output {
     generator.args(["run", &description, "--checks", "all", "--exclude-checks", NOT_ASKED]);
     generator.args(["--max-examples", EXAMPLES, "--seed", SEED, "--continue-on-failure", "--no-color"]);
     generator.args(["--request-timeout", "30", "--generation-database", "none"]);
+    // Whoever has signed out is nobody for the rest of it, and everybody is whose tokens were taken back.
+    generator.args(["--exclude-operation-id", "signOut", "--exclude-operation-id", "revokeTokens"]);
     if let Some(token) = shows {
         generator.args(["--header", &format!("Authorization: Bearer {token}")]);
     }
     let ran = tokio::task::spawn_blocking(move || generator.output());
     ran.await.unwrap().unwrap_or_else(|error| panic!("run tests/run, which installs schemathesis: {error}"))
+}
+
+/// The access token of somebody with a role.
+async fn person(caller: &Caller, role: &str) -> String {
+    let wanted = json!({ "name": role, "role": role, "account": "generator" });
+    let invited = caller.post("/v1/admin/users", Some(&wanted)).await.json();
+    let accepted = json!({ "invitation": invited["invitation"], "password": PASSWORD });
+    assert_eq!(caller.post("/v1/auth/accept", Some(&accepted)).await.status, 200);
+    let shown = json!({ "name": role, "password": PASSWORD });
+    caller.post("/v1/auth/sign-in", Some(&shown)).await.json()["access_token"].as_str().unwrap().to_owned()
 }
 
 /// F003-24: no 5xx, every answer of a shape and a status that the description has, nothing that is wrong taken for right, nobody
@@ -82,7 +102,14 @@ async fn whatever_a_generator_thinks_of_is_answered_as_it_is_written_down() {
     let issued = daemon.caller.post("/v1/admin/keys", Some(&wanted)).await;
     let key = Held::of(&issued.json());
     let house = TOKEN;
-    for (who, shows) in [("the house", Some(house)), ("a key", Some(key.text.as_str())), ("nobody", None)] {
+    let (boss, viewer) = (person(&daemon.caller, "admin").await, person(&daemon.caller, "viewer").await);
+    for (who, shows) in [
+        ("the house", Some(house)),
+        ("a key", Some(key.text.as_str())),
+        ("an admin", Some(boss.as_str())),
+        ("a viewer", Some(viewer.as_str())),
+        ("nobody", None),
+    ] {
         let said = at_random(&desk, shows).await;
         let text = String::from_utf8_lossy(&said.stdout);
         assert!(said.status.success(), "{who}\n{text}\n{}", String::from_utf8_lossy(&said.stderr));
