@@ -80,6 +80,7 @@ enum Orders {
 }
 
 fn main() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let folder = stage::bench_folder().join("signed-store");
     drop(std::fs::remove_dir_all(&folder));
     std::fs::create_dir_all(&folder).unwrap();
