@@ -37,6 +37,7 @@ use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{ChainNode, EventBus, House, Register, SecondOpinion, StoreFault};
 use payoutd_actors::rate_limiter::{RateLimiterTools, RateLimiters};
+use payoutd_actors::refusal_recorder::{self, RefusalRecorder, RefusalRecorderTools};
 use payoutd_actors::treasurer::TreasurerSettings;
 use std::iter;
 use std::net::SocketAddr;
@@ -160,6 +161,7 @@ pub async fn open(
         let (house, clock) = (world.house.clone(), world.clock.clone());
         staffed = staffed.with_broker(links, DeadQueue::new(broker, config.amqp.clone(), house, clock));
     }
+    hire_refusal_recorder(&door, &mut office, &world);
     door.measure_rates(hire_rate_limiters(config, rate_key, &mut office, &world));
     door.staff(Arc::new(staffed));
     let address = listening.address;
@@ -207,6 +209,17 @@ fn hire_rate_limiters(
     let tools = RateLimiterTools { house, clock, limits: BookLimits::default() };
     limiters.hire(&tools, |post, factory| office.hire_at_a_door(post, factory));
     limiters
+}
+
+/// Whoever writes down what the door refuses.
+fn hire_refusal_recorder(door: &Door, office: &mut Office, world: &World) {
+    let tools = RefusalRecorderTools {
+        refusals: door.refusals.clone(),
+        house: world.house.clone(),
+        clock: world.clock.clone(),
+    };
+    let post = Handle::vacant(refusal_recorder::NAME);
+    office.hire_at_a_door(&post, move || RefusalRecorder::new(tools.clone()));
 }
 
 /// Whoever knows API keys, and the clerk who keeps their register.

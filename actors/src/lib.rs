@@ -20,6 +20,7 @@ pub mod payout_worker;
 pub mod ports;
 pub mod rate_limiter;
 pub mod reconcile;
+pub mod refusal_recorder;
 pub mod restore;
 mod room;
 pub mod roster;

@@ -145,17 +145,18 @@ pub(super) fn refused(why: Refused) -> Problem {
                 _ => {}
             }
             tracing::debug!(reason = why.word(), "a credential is not believed");
-            access::not_known()
+            Problem { why: Some(why.word()), ..access::not_known() }
         }
         Refused::Outside => {
             metrics::counter!(names::SUSPICIOUS_REQUESTS_TOTAL, "reason" => "key_from_outside").increment(1);
-            Problem::new(Kind::Forbidden, "this key is not to be used from this network")
+            let detail = "this key is not to be used from this network";
+            Problem { why: Some("key_from_outside"), ..Problem::new(Kind::Forbidden, detail) }
         }
         Refused::Replayed => {
             metrics::counter!(names::SUSPICIOUS_REQUESTS_TOTAL, "reason" => "replayed").increment(1);
             let detail =
                 "a request with this nonce was taken before: sign each request anew, with a nonce of its own";
-            Problem::new(Kind::RequestReplayed, detail)
+            Problem { why: Some("replayed"), ..Problem::new(Kind::RequestReplayed, detail) }
         }
         Refused::Busy => {
             Problem::new(Kind::Busy, "as many signatures as are checked at once are being checked")

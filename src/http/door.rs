@@ -10,7 +10,7 @@ use std::sync::{
 
 use actix_web::web::{self, Data};
 
-use payoutd_actors::rate_limiter::RateLimiters;
+use payoutd_actors::{rate_limiter::RateLimiters, refusal_recorder::Refusals};
 
 use super::{
     events::StreamPlaces,
@@ -53,6 +53,8 @@ pub struct Door {
     pub metrics: Metrics,
     /// The bounds on what is worked on at once.
     pub turnstiles: Turnstiles,
+    /// Where what is refused is noted, for the journal.
+    pub refusals: Refusals,
     /// The places for streams of events.
     pub streams: StreamPlaces,
 }
@@ -69,6 +71,7 @@ impl Door {
             settings,
             metrics,
             turnstiles: Turnstiles::default(),
+            refusals: Refusals::default(),
             streams: StreamPlaces::default(),
         }
     }

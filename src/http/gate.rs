@@ -20,6 +20,7 @@ use super::{
     peer,
     problem::{Kind, Problem},
     query, rates,
+    refusals::Seen,
     routes::{self, Asked, Lane, Line},
 };
 use crate::identity::Principal;
@@ -60,8 +61,20 @@ impl Turnstiles {
     }
 }
 
-/// Lets a request through to its handler, or answers in its place.
+/// Lets a request through to its handler, or answers in its place. What is refused, here or by the handler, is noted.
 pub async fn gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let seen = Seen::of(&request);
+    let answer = let_through(request, next).await?;
+    if let Some(seen) = seen {
+        seen.note(&answer);
+    }
+    Ok(answer)
+}
+
+async fn let_through(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -79,13 +92,13 @@ pub async fn gate(
         match credentials::principal_of(&door, &mut request, asked).await {
             Ok(principal) => {
                 let measured = rates::of_principal(&door, &request, line, &principal).await;
-                if let Err(problem) = measured
+                let fits = measured
                     .and_then(|()| principal.must_fit(asked))
-                    .and_then(|()| fresh(&door, line, asked, &principal))
-                {
+                    .and_then(|()| fresh(&door, line, asked, &principal));
+                request.extensions_mut().insert::<Principal>(principal);
+                if let Err(problem) = fits {
                     return Ok(refuse(request, problem));
                 }
-                request.extensions_mut().insert::<Principal>(principal);
             }
             Err(problem) => {
                 let answer = rates::of_unknown(&door, &request, line, problem).await;

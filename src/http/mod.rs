@@ -36,6 +36,7 @@ pub mod problem;
 pub mod problem_pages;
 pub mod query;
 pub mod rates;
+pub mod refusals;
 pub mod request_id;
 pub mod rest;
 pub mod routes;

@@ -129,18 +129,20 @@ pub struct Problem {
     /// Each mistake at its place.
     pub errors: Vec<MistakeBody>,
     /// Seconds after which asking again makes sense.
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
     /// The methods that are taken here, for [`Kind::MethodNotAllowed`].
     pub allow: Option<String>,
     /// The rate policy that was used up, for [`Kind::QuotaExceeded`].
     pub violated: Option<&'static str>,
+    /// Why, in a word, for the journal; in no document.
+    pub why: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem with a sentence for this occasion.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { kind, detail, errors: Vec::new(), retry_after_s: None, allow: None, violated: None }
+        Self { kind, detail, errors: Vec::new(), retry_after_s: None, allow: None, violated: None, why: None }
     }
 
     /// Mistakes, each at its place.
@@ -158,7 +160,7 @@ impl Problem {
     #[must_use]
     pub fn retry_after_ms(mut self, wait_ms: i64) -> Self {
         let whole = u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000);
-        self.retry_after_s = Some(whole.max(1));
+        self.retry_after_s = Some(u32::try_from(whole).unwrap_or(u32::MAX).max(1));
         self
     }
 

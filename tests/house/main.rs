@@ -61,4 +61,5 @@ mod tampered_journal;
 mod tokens;
 mod tron_commands;
 mod tron_vectors;
+mod vocabulary;
 mod whole_house;

@@ -16,5 +16,6 @@ pub mod outbox;
 pub mod payout;
 pub mod rates;
 pub mod reconcile;
+pub mod refusals;
 pub mod stranger;
 pub mod tron;

@@ -4,6 +4,7 @@ use super::payouts::StoreFault;
 use crate::domain::breaker::Breaker;
 use crate::domain::journal::{Body, BodyError, JournalDraft};
 use crate::domain::payout::BlockRef;
+use crate::domain::refusals::RefusalKind;
 use crate::domain::tron::BlockId;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,10 @@ impl HouseFacts {
         match change {
             HouseChange::Pause(pause) => self.pause = Some(pause.clone()),
             HouseChange::Resume { .. } => self.pause = None,
-            HouseChange::Alarm { .. } | HouseChange::DeadJob { .. } | HouseChange::RateExceeded(_) => {
+            HouseChange::Alarm { .. }
+            | HouseChange::DeadJob { .. }
+            | HouseChange::RateExceeded(_)
+            | HouseChange::Refused { .. } => {
                 return Ok((self, true));
             }
             HouseChange::PinGenesis(id) => match self.genesis_id {
@@ -140,6 +144,13 @@ pub enum HouseChange {
     },
     /// How often somebody asked for more than their rate, for the journal only (F004-05).
     RateExceeded(Body),
+    /// How often somebody was refused at a door, for the journal only.
+    Refused {
+        /// What was refused.
+        kind: RefusalKind,
+        /// Who, what and why.
+        body: Body,
+    },
     /// Pin the chain; refused by the store where another is pinned.
     PinGenesis(BlockId),
     /// Note the block of birth, once.
@@ -177,6 +188,7 @@ impl HouseChange {
             }
             Self::DeadJob { kind, body } => (*kind, body.clone()),
             Self::RateExceeded(body) => ("rate_limit_exceeded", body.clone()),
+            Self::Refused { kind, body } => (kind.word(), body.clone()),
             Self::ShutGate { why, .. } => ("restore_noticed", Body::of(&json!({ "why": why }))?),
             Self::OpenGate => ("restore_gate_passed", Body::of(&json!({}))?),
             Self::LastSolid(_) | Self::GateUntil(_) | Self::EventsPublished(_) | Self::Breaker(..) => {

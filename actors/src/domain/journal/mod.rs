@@ -25,6 +25,7 @@ mod record;
 mod report;
 mod seal;
 mod verifier;
+pub mod vocabulary;
 
 #[cfg(test)]
 mod tests;
