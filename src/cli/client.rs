@@ -191,7 +191,7 @@ fn configuration_of(place: &Place) -> Result<Config, Failure> {
     if !Place::is_named(&sources) {
         let why = "nobody said which daemon: no configuration is named, and none is installed here";
         return Err(Failure::new(Exit::Configuration, why).next(
-            "name it with --config FILE, --data DIR for a sandbox's folder, or --url URL with --token-file FILE",
+            "name it with --config FILE, --data DIR for a sandbox's folder, or --url URL --token-file FILE",
         ));
     }
     Ok(sources.load()?.config)

@@ -11,7 +11,7 @@ use std::{
 
 use payoutd::cli::keys::folder::furnish;
 use payoutd::config::{self, Loaded, Mistakes, Origin, Secrets, Sources};
-use payoutd_actors::domain::{breaker::BreakerRules, tron::hash::sha256};
+use payoutd_actors::domain::{breaker::BreakerRules, journal::JournalKey, tron::hash::sha256};
 use tempfile::TempDir;
 
 /// The address of the private key 1.
@@ -288,6 +288,39 @@ fn what_cannot_be_had_yet_is_said() {
     let tor = Desk::new().change("[store]", "egress = \"tor\"\n[store]");
     let mistakes = tor.load().unwrap_err().mistakes;
     assert_eq!((mistakes[0].key.as_str(), mistakes[0].right.as_str()), ("egress", "write \"direct\""));
+}
+
+/// F001-04, F001-07, D-24: a token lasts an hour at most, is signed by a key that does, and what people have is sealed.
+#[test]
+fn tokens_are_short_and_signed_by_keys_that_do() {
+    let with = |lines: &str| {
+        let desk = Desk::new().change("[wallet]", &format!("[identity]\n{lines}\n[wallet]"));
+        desk.write("master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 0o600);
+        desk.write("new.pem", &JournalKey::from_seed(&[1; 32]).to_pem().unwrap(), 0o600);
+        desk.write("old.pem", &JournalKey::from_seed(&[2; 32]).to_pem().unwrap(), 0o600);
+        desk.write("everybodys.pem", &JournalKey::from_seed(&[3; 32]).to_pem().unwrap(), 0o644);
+        desk
+    };
+    let master = "master_key_file = \"master.key\"";
+    let (loaded, secrets) =
+        with(&format!("{master}\ntoken_key_files = [\"new.pem\", \"old.pem\"]")).load().unwrap();
+    assert_eq!(secrets.token_keys.unwrap().public().keys.len(), 2);
+    assert_eq!(loaded.config.identity.access_token_minutes, 15);
+    assert!(with(master).load().unwrap().1.token_keys.is_none(), "without keys nobody signs in");
+    let keys = "identity.token_key_files";
+    for (lines, mistakes) in [
+        (format!("{master}\naccess_token_minutes = 60"), vec![]),
+        (format!("{master}\naccess_token_minutes = 61"), vec!["identity.access_token_minutes"]),
+        (format!("{master}\npassword_policy = \"none\""), vec!["identity.password_policy"]),
+        ("token_key_files = [\"new.pem\"]".to_owned(), vec![keys]),
+        (format!("{master}\ntoken_key_files = []"), vec![]),
+        (format!("{master}\ntoken_key_files = [\"new.pem\", \"token\"]"), vec![keys]),
+        (format!("{master}\ntoken_key_files = [\"everybodys.pem\", \"missing.pem\"]"), vec![keys, keys]),
+    ] {
+        let told = with(&lines).load().err().map(|told| told.mistakes).unwrap_or_default();
+        let told: Vec<_> = told.into_iter().map(|mistake| mistake.key).collect();
+        assert_eq!(told, mistakes, "{lines}");
+    }
 }
 
 /// A broker's password is one and kept to itself, and what belongs to a broker stands beside one.

@@ -166,9 +166,6 @@ impl Form for SecretPaths {
             name => Ok(SecretFile::new(folder.join(name))),
         };
         match written {
-            Written::List(names) if names.is_empty() => {
-                Err(Wrong::new("is an empty list", "name files, or leave the key out"))
-            }
             Written::List(names) => names.iter().map(|name| file(name)).collect(),
             other => other.text()?.split(',').map(file).collect(),
         }
