@@ -1,7 +1,16 @@
 //! The fear: what is spoken over the broker is described one way and spoken another.
 
-use payoutd::amqp::asyncapi::{document, page};
+use payoutd::amqp::asyncapi::document;
 use serde_json::Value;
+
+/// The description as YAML, which people read more easily than JSON.
+fn page() -> String {
+    let yaml = serde_saphyr::to_string(&document()).unwrap();
+    format!(
+        "# Written from the program's types (src/amqp/asyncapi.rs); a test compares.\n\
+         # PAYOUTD_WRITE_DOCS=1 cargo test --test house the_description_of_the_broker writes it anew.\n{yaml}"
+    )
+}
 
 /// F-P20: `PAYOUTD_WRITE_DOCS=1 cargo test --test house the_description_of_the_broker` writes it anew.
 #[test]
