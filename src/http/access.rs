@@ -29,7 +29,7 @@ impl Principal {
             Asked::Grant(asked) if changes && is_grave(asked.permission) => {
                 self.must_have_shown_a_factor(now_ms)
             }
-            Asked::Grant(_) | Asked::Person => Ok(()),
+            Asked::Grant(_) | Asked::Person | Asked::Somebody => Ok(()),
         }
     }
 
@@ -57,6 +57,7 @@ impl Principal {
     pub fn must_fit(&self, asked: Asked) -> Result<(), Problem> {
         match asked {
             Asked::Grant(asked) => self.must_have(&asked),
+            Asked::Somebody => Ok(()),
             Asked::Person if self.person_id().is_some() => Ok(()),
             Asked::Person => {
                 Err(Problem::new(Kind::Forbidden, "this is for people who have signed in, not for programs"))

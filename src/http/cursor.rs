@@ -7,6 +7,11 @@ use sha2::Sha256;
 /// Bytes of the tag: enough that nobody makes a cursor by trying.
 const TAG_BYTES: usize = 12;
 
+/// What tags of payouts begin with.
+const PAYOUT: &[u8] = b"payoutd cursor v1\n";
+/// What tags of places in the journal begin with.
+const PLACE: &[u8] = b"payoutd place v1\n";
+
 /// The key with which cursors are made. It should outlive a restart; it guards nothing but lists from confusion.
 #[derive(Clone)]
 pub struct CursorKey([u8; 32]);
@@ -35,10 +40,29 @@ impl CursorKey {
             .then_some(last)
     }
 
+    /// The cursor before a place of the journal in the list of `filters`.
+    #[must_use]
+    pub fn write_place(&self, place: i64, filters: &str) -> String {
+        format!("{place}.{}", hex::encode(self.tag_of(PLACE, &place.to_be_bytes(), filters)))
+    }
+
+    /// The place before which the next page begins; `None` for what was not handed out for `filters`.
+    #[must_use]
+    pub fn read_place(&self, cursor: &str, filters: &str) -> Option<i64> {
+        let (place, tag) = cursor.split_once('.')?;
+        let place: i64 = place.parse().ok().filter(|place| *place >= 1)?;
+        let (given, own) = (hex::decode(tag).ok()?, self.tag_of(PLACE, &place.to_be_bytes(), filters));
+        bool::from(subtle::ConstantTimeEq::ct_eq(given.as_slice(), own.as_slice())).then_some(place)
+    }
+
     fn tag(&self, last: PayoutId, filters: &str) -> Vec<u8> {
+        self.tag_of(PAYOUT, last.bytes(), filters)
+    }
+
+    fn tag_of(&self, what: &[u8], place: &[u8], filters: &str) -> Vec<u8> {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return Vec::new() };
-        mac.update(b"payoutd cursor v1\n");
-        mac.update(last.bytes());
+        mac.update(what);
+        mac.update(place);
         mac.update(filters.as_bytes());
         mac.finalize().into_bytes()[..TAG_BYTES].to_vec()
     }
@@ -53,6 +77,18 @@ impl std::fmt::Debug for CursorKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_good_for_its_own_list_alone() {
+        let key = CursorKey::new([7; 32]);
+        let cursor = key.write_place(10_001, "alerts");
+        assert_eq!(key.read_place(&cursor, "alerts"), Some(10_001));
+        assert_eq!(key.read_place(&cursor, "suspicious"), None);
+        assert_eq!(key.read_place(&cursor.replacen("10001", "10002", 1), "alerts"), None);
+        for junk in ["", ".", "1", "0.00", "-1.00", "x.y"] {
+            assert_eq!(key.read_place(junk, "alerts"), None, "{junk}");
+        }
+    }
 
     #[test]
     fn a_cursor_is_good_for_its_own_list_alone() {

@@ -11,6 +11,7 @@
 pub mod access;
 pub mod actors;
 pub mod audit;
+pub mod audit_trail;
 pub mod auth;
 pub mod body;
 pub mod cors;

@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use super::{
-    actors, audit, auth, dead_jobs, docs, events, health, house, keys, metrics, pause,
+    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, metrics, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
     problem_pages, second_factor, users,
@@ -87,6 +87,8 @@ problems! {
     OnListing: QuotaExceeded, Unauthorized, Forbidden, RequestReplayed, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
     /// … with a list from the register, which a daemon without a master key does not have.
     OnListingKept: QuotaExceeded, Unauthorized, Forbidden, NotFound, RequestReplayed, InvalidQuery, Internal, Busy, Unavailable;
+    /// … with a list about one of many.
+    OnListingOne: QuotaExceeded, Unauthorized, NotFound, RequestReplayed, InvalidQuery, ForeignCursor, Internal, Busy, Unavailable;
     /// … with an order.
     OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired,
         RequestReplayed, RequestTimeout,
@@ -146,7 +148,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         second_factor::backup_codes, second_factor::status, users::reset_factor,
         users::revoke, users::revoke_tokens, auth::sign_in, auth::refresh, auth::sign_out, auth::me, auth::change_password, auth::jwks,
         pause::pause, pause::resume,
-        audit::public_key, audit::checkpoint, document, health_v1, health::health, health::livez, health::readyz,
+        audit::public_key, audit::checkpoint, audit_trail::of_user, audit_trail::suspicious, audit_trail::alerts, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
     ),
     components(schemas(ProblemBody, payouts::body::OrderBody)),

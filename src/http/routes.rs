@@ -17,7 +17,7 @@ use payoutd_actors::domain::{
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, auth, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
+    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages, second_factor, users,
@@ -32,6 +32,8 @@ pub enum Needs {
     PermissionElsewhere(Grant),
     /// A person who has signed in, whatever they may do: it is about themselves.
     Person,
+    /// Whoever is known; the handler keeps to what is theirs.
+    Somebody,
     /// Whoever has a grant that covers this one.
     Permission(Grant),
 }
@@ -41,6 +43,8 @@ pub enum Needs {
 pub enum Asked {
     /// To be a person who has signed in.
     Person,
+    /// To be known.
+    Somebody,
     /// To have a grant that covers this one.
     Grant(Grant),
 }
@@ -101,6 +105,7 @@ impl Line {
             Needs::Nothing => None,
             Needs::PermissionElsewhere(_) if is_at_home => None,
             Needs::Person => Some(Asked::Person),
+            Needs::Somebody => Some(Asked::Somebody),
             Needs::Permission(grant) | Needs::PermissionElsewhere(grant) => Some(Asked::Grant(grant)),
         }
     }
@@ -182,6 +187,9 @@ lines! {
     POST "/v1/admin/resume"         "house_resume"     may(HousePause),     Operate, Default         => pause::resume;
     GET  "/v1/audit/pubkey"         "audit_pubkey"     may(AuditRead),      Read, Default            => audit::public_key;
     GET  "/v1/audit/checkpoint"     "audit_checkpoint" may(AuditRead),      Read, Default            => audit::checkpoint;
+    GET  "/v1/audit/users/{id}"     "audit_of_user"    Needs::Somebody,     Read, Default, audit_trail::PARAMETERS => audit_trail::of_user;
+    GET  "/v1/audit/suspicious"     "audit_suspicious" may_to_all(AuditRead), Read, Default, audit_trail::PARAMETERS => audit_trail::suspicious;
+    GET  "/v1/audit/alerts"         "audit_alerts"     may_to_all(AuditRead), Read, Default, audit_trail::PARAMETERS => audit_trail::alerts;
     GET  "/v1/openapi.json"         "openapi_read"     Needs::Nothing,      Probe, Unlimited         => openapi::document;
     GET  "/v1/health"               "health_check"     Needs::Nothing,      Probe, Health            => health::health;
     GET  "/health"                  "health_check"     Needs::Nothing,      Probe, Health            => health::health;

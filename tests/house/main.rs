@@ -17,6 +17,7 @@ mod api_description;
 mod api_keys;
 mod audit_at_work;
 mod audit_commands;
+mod audit_routes;
 mod bad_orders;
 mod command_line;
 mod configuration;

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod export;
 mod pages;
+mod trail;
 mod verify;
 
 use super::{exit::Exit, failure::Failure, terminal::Terminal};
@@ -17,10 +18,16 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Show what somebody must hear of: alarms, tokens that came twice, an older copy of the store
+    Alerts(trail::Alerts),
     /// Print the signed checkpoint that covers the last row: keep it somewhere else
     Checkpoint(checkpoint::Args),
     /// Print the whole journal as lines of JSON
     Export(export::Args),
+    /// Show who tries what they should not
+    Suspicious(trail::Suspicious),
+    /// Show what somebody did, and what was done to them
+    User(trail::User),
     /// Find every change, deletion, insertion, reordering or truncation, and name its place
     Verify(verify::Args),
 }
@@ -29,6 +36,9 @@ impl Args {
     /// Runs what was asked.
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self.command {
+            Command::Alerts(args) => args.run(terminal),
+            Command::Suspicious(args) => args.run(terminal),
+            Command::User(args) => args.run(terminal),
             Command::Checkpoint(args) => args.run(terminal),
             Command::Export(args) => args.run(terminal),
             Command::Verify(args) => args.run(terminal),

@@ -14,7 +14,7 @@ use payoutd_actors::{
     confirmation_watcher::Verification,
     domain::{
         identity::{AccountId, PayoutId},
-        journal::Checkpoint,
+        journal::{Checkpoint, JournalRecord},
         limits::{LimitBook, LimitRules},
         order::{Order, OrderProblem},
         outbox::OutboxEvent,
@@ -193,6 +193,12 @@ pub trait Office: Send + Sync {
 
     /// What happened after a sequence number, oldest first, at most so many events.
     async fn events(&self, after: i64, limit: u32) -> Result<EventPage, Fault>;
+
+    /// Rows of the journal from a place on, in order.
+    async fn journal_rows(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, Fault>;
+
+    /// The place of the journal's last row; 0 for an empty one.
+    async fn journal_end(&self) -> Result<i64, Fault>;
 
     /// Seals what is written now; the signed checkpoint that covers the last row, `None` for an empty journal.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault>;

@@ -15,7 +15,7 @@ use payoutd_actors::{
     domain::{
         breaker::Breaker,
         identity::{AccountId, PayoutId},
-        journal::{Checkpoint, JournalPublicKey},
+        journal::{Checkpoint, JournalPublicKey, JournalRecord},
         limits::LimitRules,
         order::{Order, OrderProblem},
         payout::{Payout, Stage},
@@ -228,6 +228,14 @@ impl Office for Staffed {
         let events = stream.after(after, limit).await?;
         let store_id = self.tools.house.facts().await?.store_id;
         Ok(EventPage { store_id, events, last_sequence: stream.last().await? })
+    }
+
+    async fn journal_rows(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, Fault> {
+        Ok(self.tools.journal.records(from_seq, limit).await?)
+    }
+
+    async fn journal_end(&self) -> Result<i64, Fault> {
+        Ok(self.tools.journal.last_seq().await?)
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {

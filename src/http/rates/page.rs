@@ -87,7 +87,7 @@ fn measured(needs: Needs, class: RateClass) -> String {
     let policies = RatePolicies::default();
     let names = match needs {
         Needs::Nothing | Needs::PermissionElsewhere(_) => policies.of_public(class),
-        Needs::Permission(_) | Needs::Person => {
+        Needs::Permission(_) | Needs::Person | Needs::Somebody => {
             policies.of_principal(class, payoutd_actors::domain::rates::Tier::Standard)
         }
     };

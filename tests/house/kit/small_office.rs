@@ -14,7 +14,7 @@ use payoutd_actors::{
     domain::{
         address::Address,
         identity::{AccountId, IdempotencyKey, PayoutId},
-        journal::{Body, Checkpoint, JournalDraft},
+        journal::{Body, Checkpoint, JournalDraft, JournalRecord},
         limits::{LimitBook, LimitRules},
         money::MicroUsdt,
         order::{HousePolicy, Order, OrderProblem},
@@ -36,6 +36,18 @@ pub(crate) const ROUTER: Address = Address::from_evm([0x33; 20]);
 /// Somebody who is paid.
 pub(crate) const ALICE: Address = Address::from_evm([0xa1; 20]);
 
+/// How long its journal is.
+pub(crate) const JOURNAL: i64 = 25_000;
+/// So many rows apart somebody must hear of something.
+pub(crate) const ALARM_EVERY: i64 = 1_000;
+
+/// A row of its journal: one each second.
+fn journal_row(seq: i64) -> JournalRecord {
+    let kind = if seq % ALARM_EVERY == 0 { "alarm_foreign_chain" } else { "payout_settled" };
+    let body = Body::from_value(&serde_json::json!({ "by": format!("somebody-{}", seq % 10_000) })).unwrap();
+    JournalDraft::new(NOW_MS + seq * 1_000, kind, body).into_record(seq)
+}
+
 /// The small office.
 #[derive(Default)]
 pub(crate) struct SmallOffice {
@@ -48,6 +60,7 @@ struct Inner {
     switches: Switches,
     broken: Option<Fault>,
     sources_away: bool,
+    rows_read: usize,
 }
 
 const NOW_MS: i64 = 1_790_000_000_000;
@@ -55,6 +68,11 @@ const NOW_MS: i64 = 1_790_000_000_000;
 pub(crate) const EVENTS: i64 = 250;
 
 impl SmallOffice {
+    /// Rows of the journal that were read since this was asked last.
+    pub(crate) fn rows_read(&self) -> usize {
+        std::mem::take(&mut self.inner().rows_read)
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
@@ -302,6 +320,19 @@ impl Office for SmallOffice {
         let told = (after + 1..=EVENTS).take(usize::try_from(limit).unwrap());
         let events = told.map(|seq| OutboxEvent::of(&row(seq), None).unwrap()).collect();
         Ok(EventPage { store_id: "small".to_owned(), events, last_sequence: EVENTS })
+    }
+
+    async fn journal_rows(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, Fault> {
+        drop(self.whole()?);
+        let rows = (from_seq.max(1)..=JOURNAL).take(usize::try_from(limit).unwrap()).map(journal_row);
+        let rows: Vec<_> = rows.collect();
+        self.inner().rows_read += rows.len();
+        Ok(rows)
+    }
+
+    async fn journal_end(&self) -> Result<i64, Fault> {
+        drop(self.whole()?);
+        Ok(JOURNAL)
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {

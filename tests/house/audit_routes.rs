@@ -1,0 +1,160 @@
+//! The fear: whoever is let in reads what others did; or the one who should read it finds nothing, because the journal is long.
+
+use std::{collections::BTreeSet, fs};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::kit::{
+    daemon::Daemon,
+    desk::Desk,
+    door::{OpenDoor, send},
+    network::Network,
+    small_office::{ALARM_EVERY, JOURNAL},
+};
+
+/// The places of a page, and its next cursor.
+fn page(answer: &Value) -> (Vec<i64>, Option<String>) {
+    let records = answer["records"].as_array().unwrap();
+    let places = records.iter().map(|record| record["seq"].as_i64().unwrap()).collect();
+    (places, answer["next_cursor"].as_str().map(str::to_owned))
+}
+
+/// F004-30: whoever follows the cursors has seen each record once, newest first, and no page costs more than so many rows.
+#[actix_web::test]
+async fn every_record_is_found_page_by_page_and_no_page_reads_the_whole_journal() {
+    let door = OpenDoor::open().await;
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
+    loop {
+        let more = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let answer = door.get(&format!("/v1/audit/alerts?limit=4{more}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(door.office.rows_read() <= 10_000);
+        let (places, next) = page(&answer.json());
+        assert!(places.len() <= 4);
+        seen.extend(places);
+        pages += 1;
+        match next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    let all: Vec<i64> = (1..=JOURNAL / ALARM_EVERY).rev().map(|number| number * ALARM_EVERY).collect();
+    assert_eq!(seen, all);
+    assert!(pages >= all.len() / 4);
+    let first = &door.get("/v1/audit/alerts?limit=1").await.json()["records"][0];
+    assert_eq!(
+        (&first["kind"], &first["severity"]),
+        (&Value::from("alarm_foreign_chain"), &Value::from("critical"))
+    );
+}
+
+/// A time in the middle of a long journal is found without walking there.
+#[actix_web::test]
+async fn a_time_range_is_gone_to_and_not_walked_to() {
+    let door = OpenDoor::open().await;
+    let answer = door.get(&format!("/v1/audit/alerts?limit=1&to={}", moment(5_001))).await;
+    assert!(door.office.rows_read() < 3_000);
+    assert_eq!(page(&answer.json()).0, [5_000]);
+    let none = door.get(&format!("/v1/audit/alerts?from={}&to={}", moment(5_001), moment(5_999))).await;
+    assert_eq!(page(&none.json()), (Vec::new(), None));
+    let somebody = door.get("/v1/audit/users/somebody-7").await;
+    let (mut places, next) = page(&somebody.json());
+    let rest = door.get(&format!("/v1/audit/users/somebody-7?cursor={}", next.unwrap())).await;
+    places.extend(page(&rest.json()).0);
+    assert_eq!(places, [20_007, 10_007]);
+}
+
+/// One second for each row, from the small office's beginning on.
+fn moment(seq: i64) -> String {
+    payoutd::wire::moment::write(1_790_000_000_000 + seq * 1_000)
+}
+
+/// A cursor of one list is none of another's, and a wrong query is told.
+#[actix_web::test]
+async fn a_cursor_of_another_list_is_refused() {
+    let door = OpenDoor::open().await;
+    let (_, next) = page(&door.get("/v1/audit/alerts?limit=1").await.json());
+    let next = next.unwrap();
+    for (path, problem) in [
+        (format!("/v1/audit/suspicious?cursor={next}"), "foreign-cursor"),
+        (format!("/v1/audit/alerts?cursor={next}&to={}", moment(9)), "foreign-cursor"),
+        ("/v1/audit/alerts?limit=201".to_owned(), "invalid-query"),
+        ("/v1/audit/alerts?from=yesterday".to_owned(), "invalid-query"),
+        (format!("/v1/audit/alerts?from={}&to={}", moment(9), moment(8)), "invalid-query"),
+        ("/v1/audit/users/x?kind=y".to_owned(), "invalid-query"),
+    ] {
+        let answer = door.get(&path).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (422, problem), "{path}");
+    }
+}
+
+/// F004-30, D-67: a key reads what was done with it and nothing of anybody else, whether there is such a one or not; an auditor reads
+/// of everybody, here by the commands.
+#[actix_web::test]
+async fn whoever_is_no_auditor_reads_of_themselves_alone() {
+    let network = Network::start(&[]);
+    let desk = Desk::beside(&network);
+    assert!(desk.run_alone(&["keys", "new", "master", "--out", "master.key"]).status.success());
+    let file = desk.path("payoutd.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{config}\n[identity]\nmaster_key_file = \"master.key\"\n")).unwrap();
+    let daemon = Daemon::open(&desk).await;
+    let mut keys = Vec::new();
+    for (name, may) in [("reader", "payout:read"), ("auditor", "audit:read")] {
+        let out = format!("{name}.key");
+        let issue = [
+            "keys",
+            "issue",
+            name,
+            "--account",
+            name,
+            "--may",
+            may,
+            "--reach",
+            "all",
+            "--from",
+            "any",
+            "--out",
+            &out,
+        ];
+        desk.ends(0, &issue);
+        keys.push(fs::read_to_string(desk.path(&out)).unwrap().trim().to_owned());
+    }
+    let [reader, auditor] = keys.try_into().unwrap();
+    let name_of = |key: &str| format!("key:{}", key.split('_').nth(1).unwrap());
+    let ask = async |daemon: &Daemon, key: &str, path: &str| {
+        send(daemon.caller.stranger(Method::GET, path).bearer_auth(key)).await
+    };
+    // Something to be read: the reader wants what it may not have.
+    assert_eq!(ask(&daemon, &reader, "/v1/stats").await.status, 403);
+    daemon.stop();
+    let daemon = Daemon::open(&desk).await;
+
+    let own = ask(&daemon, &reader, &format!("/v1/audit/users/{}", name_of(&reader))).await;
+    assert_eq!(own.status, 200, "{}", own.text);
+    let kinds: BTreeSet<_> = own.json()["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["kind"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(kinds.contains("authorization_denied"), "{kinds:?}");
+    let foreign: Vec<_> = ["house".to_owned(), name_of(&auditor), "nobody".to_owned()].into();
+    for id in foreign {
+        let answer = ask(&daemon, &reader, &format!("/v1/audit/users/{id}")).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{id}");
+    }
+    for path in ["/v1/audit/suspicious", "/v1/audit/alerts"] {
+        assert_eq!(ask(&daemon, &reader, path).await.status, 403, "{path}");
+        assert_eq!(ask(&daemon, &auditor, path).await.status, 200, "{path}");
+    }
+    let of_reader = ask(&daemon, &auditor, &format!("/v1/audit/users/{}", name_of(&reader))).await;
+    assert_eq!(of_reader.status, 200, "{}", of_reader.text);
+    let told = desk.ends(0, &["audit", "suspicious"]);
+    assert!(told.contains("authorization_denied") && told.contains(&name_of(&reader)), "{told}");
+    let by_house = desk.ends(0, &["audit", "user", "house", "--json"]);
+    assert!(by_house.lines().any(|line| line.contains("api_key_added")), "{by_house}");
+    desk.ends(0, &["audit", "alerts"]);
+    daemon.stop();
+}
