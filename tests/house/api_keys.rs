@@ -268,6 +268,32 @@ async fn a_key_of_one_account_hears_nothing_of_the_others() {
     }
 }
 
+/// F000-05, D-17: whatever a caller writes into the headers of a gateway, they stay who they are, and a stranger stays one.
+#[actix_web::test]
+async fn headers_that_claim_to_be_somebody_change_nothing() {
+    let house = Guarded::open().await;
+    let own = house.key(json!({ "permissions": ["payout:read"] })).await;
+    house.door.ordered("of-the-house").await;
+    let claiming = |request: RequestBuilder| {
+        let request = request.header("X-User-ID", "house").header("X-User-Role", "admin");
+        request.header("X-Internal-Token", "t").header("X-Payoutd-Account", "house")
+    };
+    for path in ["/v1/admin/keys", "/v1/wallet", "/v1/events", "/v1/payouts"] {
+        let stranger = send(claiming(house.door.stranger(Method::GET, path))).await;
+        assert_eq!(said(&stranger), (401, "unauthorized".to_owned()), "{path}");
+        let (plain, claimed) = (
+            send(house.shows(&own, Method::GET, path)).await,
+            send(claiming(house.shows(&own, Method::GET, path))).await,
+        );
+        assert_eq!(
+            (claimed.status, claimed.text.contains("\"house\"")),
+            (plain.status, false),
+            "{path}: {}",
+            claimed.text
+        );
+    }
+}
+
 /// F002-07, F004-38: whatever is altered on the way, nothing is done, and the answer says no more than that the caller is not known.
 #[actix_web::test]
 async fn a_request_that_was_altered_on_its_way_does_nothing() {
