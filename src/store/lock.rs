@@ -68,8 +68,16 @@ fn named(holder: Option<&Holder>) -> String {
 /// The exclusive lock on a store, held as long as this lives.
 #[derive(Debug)]
 pub struct StoreLock {
-    // Locked as long as it is open.
-    _file: File,
+    file: File,
+}
+
+/// Let go of by name, and not by closing alone: a process that this one begins shares every open file until it is another
+/// program, and would hold the lock for that moment.
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        // Closing, which follows, lets go as well.
+        let _ = self.file.unlock();
+    }
 }
 
 impl StoreLock {
@@ -102,7 +110,7 @@ impl StoreLock {
             give_to_owner_of(folder, &file).map_err(io)?;
         }
         write_holder(&mut file, &myself()).map_err(io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -152,6 +160,18 @@ mod tests {
         assert!(refusal.to_string().contains(&format!("held by process {}", holder.pid)), "{refusal}");
         drop(first);
         StoreLock::take(&database).unwrap();
+    }
+
+    /// A child between fork and exec has what this process has open, the lock with it.
+    #[test]
+    fn a_child_that_is_being_born_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("payoutd.db");
+        let first = StoreLock::take(&database).unwrap();
+        let childs = first.file.try_clone().unwrap();
+        drop(first);
+        StoreLock::take(&database).unwrap();
+        drop(childs);
     }
 
     #[test]
