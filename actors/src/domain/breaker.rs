@@ -145,24 +145,20 @@ impl Breaker {
     #[must_use]
     pub fn hearing(self, before: Self, heard: Self, answers_us: bool, rules: &BreakerRules) -> Self {
         match (self, heard) {
-            (Self::Closed { .. } | Self::HalfOpen { .. }, Self::Open { .. } | Self::HalfOpen { .. })
-                if answers_us =>
-            {
-                self
-            }
+            (Self::Closed { .. } | Self::HalfOpen { .. }, Self::Open { .. }) if answers_us => self,
             (Self::Open { since_ms: ours_ms }, Self::Open { since_ms }) => {
                 Self::Open { since_ms: ours_ms.max(since_ms) }
             }
             // The rest is news only where the word is another: everybody counts their own faults and probes.
             _ if heard.word() == before.word() => self,
             (Self::Closed { .. } | Self::HalfOpen { .. }, Self::Open { .. }) => heard,
-            (Self::Closed { .. } | Self::Open { .. }, Self::HalfOpen { since_ms, .. }) => {
+            (Self::Open { .. }, Self::HalfOpen { since_ms, .. }) => {
                 Self::HalfOpen { since_ms, probes: rules.half_open_calls_max, successes: 0 }
             }
             (Self::Open { .. } | Self::HalfOpen { .. }, Self::Closed { .. }) => Self::default(),
-            (Self::Closed { .. }, Self::Closed { .. }) | (Self::HalfOpen { .. }, Self::HalfOpen { .. }) => {
-                self
-            }
+            // Whoever did not stay away does not begin to because another tries it again.
+            (Self::Closed { .. }, Self::Closed { .. } | Self::HalfOpen { .. })
+            | (Self::HalfOpen { .. }, Self::HalfOpen { .. }) => self,
         }
     }
 }
@@ -216,6 +212,8 @@ mod tests {
         assert_eq!(closed.hearing(open, open, false, &RULES), closed, "it is no news");
         let later = Breaker::Open { since_ms: 9 };
         assert_eq!(open.hearing(open, later, true, &RULES), later, "another's probe has failed");
+        let probing = Breaker::HalfOpen { since_ms: 9, probes: 1, successes: 0 };
+        assert_eq!(closed.hearing(open, probing, false, &RULES), closed, "somebody comes back from afar");
     }
 
     /// While one probes the others wait for what it finds, and do not wait for ever.

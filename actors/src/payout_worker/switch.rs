@@ -1,8 +1,8 @@
 //! The kill switch as the worker holds it in its hand: what the store says is for good, this is for this very moment.
 //!
-//! In a fleet somebody else may pull it. What was read of the store is therefore good for [`GOOD_FOR`] and no longer: a first
-//! send that comes later asks anew, and whoever pulls the switch waits as long before saying that it is done. A store that does
-//! not say whether the house is paused keeps first sends in the house.
+//! In a fleet somebody else may pull it. What was read of the store is therefore good for [`GOOD_FOR`] and no longer: a
+//! signature or a first send that comes later asks anew, and whoever pulls the switch waits as long before saying that it is done. A store that does
+//! not say in time whether the house is paused keeps both in the house.
 
 use super::Desk;
 use crate::ports::{HouseFacts, StoreFault};
@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use tracing::warn;
 
 /// For how long the store's word that the house is not paused is acted upon, on every daemon.
-pub const GOOD_FOR: Duration = Duration::from_millis(250);
-/// How long a first send waits for a store that does not answer; then it is left on file, and sent with what is sent again.
+pub const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long somebody waits for a store that does not answer, or answers too slowly to be acted upon. A first send that has waited
+/// so long is left on file, and sent with what is sent again.
 const ASKED_FOR: Duration = Duration::from_secs(10);
 /// How long it waits between two questions.
 const ASKED_EVERY: Duration = Duration::from_millis(500);
@@ -46,7 +47,8 @@ pub(super) async fn read(desk: &Desk) -> Result<HouseFacts, StoreFault> {
     Ok(facts)
 }
 
-/// Whether a first send may begin now; the last moment at which a pause, by whomever, or the worker's end keeps it in the house.
+/// Whether a signature or a first send may begin now; the last moment at which a pause, by whomever, or the worker's end keeps it
+/// in the house.
 pub(super) async fn lets_pass(desk: &Desk) -> bool {
     if desk.switch.is_pulled() || desk.switch.is_fresh() {
         return !desk.switch.is_pulled();
@@ -55,11 +57,17 @@ pub(super) async fn lets_pass(desk: &Desk) -> bool {
     let until = Instant::now() + ASKED_FOR;
     // Whoever stood before us may have asked; and one that was pulled meanwhile is not to be let go of here.
     while !desk.switch.is_pulled() && !desk.switch.is_fresh() {
-        if let Err(fault) = read(desk).await {
-            if Instant::now() >= until {
-                warn!(%fault, "nobody says whether the house is paused: a first send is left on file");
-                return false;
-            }
+        let asked = read(desk).await;
+        if Instant::now() >= until {
+            let why =
+                asked.err().map_or_else(|| "it answers too slowly".to_owned(), |fault| fault.to_string());
+            warn!(
+                why,
+                "the store does not say in time whether the house is paused: nothing leaves for the first time"
+            );
+            return false;
+        }
+        if asked.is_err() {
             tokio::time::sleep(ASKED_EVERY).await;
         }
     }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use rcgen::{CertificateParams, CertifiedKey, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use reqwest::{Certificate, Client};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
@@ -38,7 +38,6 @@ impl Pair {
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let signing_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let cert = params.self_signed(&signing_key).unwrap();
-        let CertifiedKey { cert, signing_key } = CertifiedKey { cert, signing_key };
         Self { certificate: cert.pem(), key: signing_key.serialize_pem() }
     }
 

@@ -2,10 +2,14 @@
 
 use super::kit::{AMOUNT, decide, pause, pay, resume, settle_in, stays, to_its_end};
 use crate::town::{Life, Town, judge, order_to, somebody};
+use async_trait::async_trait;
 use payoutd_actors::admission::Decision;
 use payoutd_actors::domain::payout::{Reason, Stage};
-use payoutd_actors::fakes::BEGINNING_MS;
-use payoutd_actors::ports::{House, Payouts};
+use payoutd_actors::fakes::{BEGINNING_MS, SharedChain};
+use payoutd_actors::office::World;
+use payoutd_actors::ports::{House, HouseChange, HouseFacts, Payouts, StoreFault};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// F002-04: a pause after admission and before signing stops the payout; resuming lets it go.
 #[test]
@@ -128,4 +132,48 @@ fn of_a_cancel_and_a_signature_exactly_one_wins() {
     let settled = town.payouts().iter().filter(|payout| payout.stage == Stage::Settled).count();
     assert_eq!((settled, settled + cancelled), (too_late, 60));
     assert!(cancelled > 0 && too_late > 0, "{cancelled} cancelled, {too_late} too late: nobody raced");
+}
+
+/// Takes longer to say what it remembers than its word is good for.
+struct SlowToTell(Arc<dyn House>);
+
+#[async_trait]
+impl House for SlowToTell {
+    async fn facts(&self) -> Result<HouseFacts, StoreFault> {
+        let facts = self.0.facts().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        facts
+    }
+
+    async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
+        self.0.change(changes, now_ms).await
+    }
+}
+
+fn with_a_store_that_is_slow_to_tell(mut world: World, _: &SharedChain) -> World {
+    world.house = Arc::new(SlowToTell(world.house));
+    world
+}
+
+/// "Not paused" that is two seconds old is no word to act upon: nothing is signed, nothing leaves, and the worker says why instead
+/// of asking for ever. In the next life the store is quick, and the order is paid.
+#[test]
+fn an_old_word_of_the_store_lets_nothing_leave_and_is_said() {
+    let mut town = Town::new(94);
+    town.tamper = Some(with_a_store_that_is_slow_to_tell);
+    let fuse = town.fuse.clone();
+    let ordered = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        stays(life, payout.id, Stage::Admitted, 60_000).await;
+        let views = life.office.staff().views().await;
+        let worker = views.into_iter().find(|view| view.name == "payout_worker").unwrap().state;
+        assert!(worker["signing_waits_for"].as_str().unwrap().contains("nobody says"), "{worker}");
+        payout
+    });
+    assert!(fuse.sent().is_empty());
+    town.tamper = None;
+    let told = town.live(async |life: &Life| to_its_end(life, ordered.unwrap().id).await);
+    judge(&town).unwrap();
+    assert_eq!(told.unwrap().stage, Stage::Settled);
 }
