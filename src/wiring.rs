@@ -7,12 +7,16 @@
 
 use crate::amqp::credentials::Senders;
 use crate::amqp::{AmqpBus, Broker, DeadQueue, IntakeTools, JobIntake, Link, intake};
-use crate::config::{Config, Secrets, UnixSocket};
-use crate::http::listeners::{CannotListen, Certificates, SocketFile, TlsSettings, UnixSocketSettings};
+use crate::config::{Config, InternalPlace, Secrets, UnixSocket};
+use crate::http::listeners::{
+    CannotListen, Certificates, InternalListener, InternalSettings, SocketFile, TlsSettings,
+    UnixSocketSettings,
+};
 use crate::http::office::Staffed;
 use crate::http::{self, CursorKey, Door, TokenDigest};
 use crate::identity::{
     CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring,
+    gateway::Gateways,
     people::{HashFault, Hasher, People},
     reception::{Reception, ReceptionSettings, token_keys::TokenKeys},
     vault::Vault,
@@ -262,7 +266,8 @@ struct Listening {
     tls_address: Option<SocketAddr>,
     certificates: Option<Arc<Certificates>>,
     watch: Option<JoinHandle<()>>,
-    _socket_file: Option<SocketFile>,
+    internal: Option<String>,
+    _socket_files: [Option<SocketFile>; 2],
 }
 
 impl Listening {
@@ -272,7 +277,14 @@ impl Listening {
         for server in iter::once(opened.local).chain(opened.tls) {
             actix::spawn(server);
         }
-        let certificates = door.settings.tls.as_ref().map(|tls| tls.certificates.clone());
+        let (internal, internal_file) = match opened.internal {
+            None => (None, None),
+            Some(internal) => {
+                actix::spawn(internal.server);
+                (Some(internal.place), internal.socket_file)
+            }
+        };
+        let certificates = door.settings.certificates();
         let watch = certificates.clone().map(|certificates| actix::spawn(certificates.watch()));
         Ok(Self {
             servers,
@@ -280,7 +292,8 @@ impl Listening {
             tls_address: opened.tls_address,
             certificates,
             watch,
-            _socket_file: opened.socket_file,
+            internal,
+            _socket_files: [opened.socket_file, internal_file],
         })
     }
 
@@ -294,6 +307,9 @@ impl Listening {
         );
         if let Some(address) = self.tls_address {
             info!(%address, "others come over TLS, and show API keys");
+        }
+        if let Some(place) = &self.internal {
+            info!(place, "gateways come here, and say for whom they ask");
         }
     }
 
@@ -313,13 +329,14 @@ impl Listening {
 fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
     let cursor_key = CursorKey::new(secrets.wallet_key.derive_key("cursor v1"));
     let token = TokenDigest::of(secrets.http_token.expose());
-    let tls = config.http.tls.as_ref().zip(secrets.tls.clone()).map(|(tls, pair)| TlsSettings {
-        listen: tls.listen,
-        certificates: Arc::new(Certificates::new(tls.files.clone(), pair)),
-    });
+    let files = config.http.tls_files.clone().zip(secrets.tls.clone());
+    let certificates = files.map(|(files, pair)| Arc::new(Certificates::new(files, pair)));
+    let tls = config.http.tls_listen.zip(certificates.clone());
+    let tls = tls.map(|(listen, certificates)| TlsSettings { listen, certificates });
     let unix_socket = config.http.unix_socket.clone();
     http::Settings {
         tls,
+        internal: internal_settings(config, secrets, certificates),
         unix_socket: unix_socket.map(|UnixSocket { path, mode }| UnixSocketSettings { path, mode }),
         body_bytes_max: config.http.body_bytes_max as usize,
         workers: config.http.workers as usize,
@@ -328,6 +345,29 @@ fn door_settings(config: &Config, secrets: &Secrets) -> http::Settings {
         takes_keys: config.identity.master_key_file.is_some(),
         ..http::Settings::new(config.http.listen, token, cursor_key)
     }
+}
+
+/// The listener for gateways, where one is written.
+fn internal_settings(
+    config: &Config,
+    secrets: &Secrets,
+    certificates: Option<Arc<Certificates>>,
+) -> Option<InternalSettings> {
+    let internal = config.http.internal.as_ref()?;
+    let listener = match &internal.listen {
+        InternalPlace::Address(listen) => InternalListener::Tls {
+            listen: *listen,
+            certificates: certificates?,
+            clients: secrets.gateway_certificates.clone()?,
+        },
+        InternalPlace::UnixSocket(path) => {
+            let mode = config.http.unix_socket_mode;
+            InternalListener::UnixSocket(UnixSocketSettings { path: path.clone(), mode })
+        }
+    };
+    let gateways = Arc::new(Gateways::of(internal.peers.clone()));
+    let token = secrets.internal_token.as_ref().map(|token| TokenDigest::of(token.expose()));
+    Some(InternalSettings { listener, gateways, token })
 }
 
 /// What stands behind an open door.

@@ -42,7 +42,8 @@ impl Args {
                 let _ = gave_up.send(format!("{actor}: {why}"));
             });
             service_manager::tell_opening();
-            let house = wiring::open(&loaded.config, secrets, metrics, give_up).await.map_err(failure)?;
+            let house =
+                Box::pin(wiring::open(&loaded.config, secrets, metrics, give_up)).await.map_err(failure)?;
             actix::spawn(service_manager::feed_watchdog(house.office.pulse().listen()));
             actix::spawn(service_manager::report(house.door.clone()));
             let exit = tokio::select! {
@@ -101,7 +102,7 @@ pub(super) fn failure(why: NotOpened) -> Failure {
         }
         NotOpened::Door(_) => (
             Exit::Unavailable,
-            "is another process listening there? http.listen, http.tls_listen and http.unix_socket say where the door is",
+            "is another process listening there? http.listen, http.tls_listen, http.unix_socket and http.internal_listen say where the door is",
         ),
     };
     Failure::because(exit, "the house does not open", &why).next(next)

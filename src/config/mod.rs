@@ -34,11 +34,12 @@ use payoutd_actors::domain::order::HousePolicy;
 use self::{document::Document, key::Wrong, reader::Reader};
 pub use self::{
     documents::{reference, template},
-    forms::{AmqpUrl, PostgresUrl, ProviderUrl, StoreUrl},
+    forms::{AmqpUrl, InternalPlace, PostgresUrl, ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
-        Amqp, Breaker, Confirmations, Egress, Http, Identity, Journal, Limits, Log, LogFormat, Network, Node,
-        Rates, Routers, Store, Tls, Transfer, Treasurer, TronScan, UnixSocket, Wallet, Watcher, Worker,
+        Amqp, Breaker, Confirmations, Egress, Http, Identity, Internal, Journal, Limits, Log, LogFormat,
+        Network, Node, Rates, Routers, Store, Transfer, Treasurer, TronScan, UnixSocket, Wallet, Watcher,
+        Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},
@@ -143,9 +144,8 @@ impl Sources {
     pub fn load_with_secrets(&self) -> Result<(Loaded, Secrets), Mistakes> {
         self.read(|reader, parts| {
             let nodes = parts.network.as_ref().map_or(0, |network| network.nodes.len());
-            let tls = parts.http.as_ref().and_then(|http| http.tls.as_ref());
             let token_keys = parts.identity.as_ref().map_or(&[][..], |identity| &identity.token_key_files);
-            Secrets::read(reader, parts.wallet.as_ref(), tls, token_keys, nodes)
+            Secrets::read(reader, parts.wallet.as_ref(), parts.http.as_ref(), token_keys, nodes)
         })
     }
 
@@ -250,7 +250,7 @@ impl Parts {
     }
 
     /// What only two parts show: an address that stands twice; and beside a PostgreSQL there is no file of which the checkpoint
-    /// could be the neighbour.
+    /// could be the neighbour; and without a register nobody is there whom gateways could bring.
     fn fit_together(&self, reader: &mut Reader<'_>) {
         addresses::check(reader);
         if let (Some(store), Some(journal)) = (&self.store, &self.journal)
@@ -262,6 +262,13 @@ impl Parts {
                 "journal.checkpoint_file",
                 Wrong::new("is missing: store.url is a PostgreSQL", right),
             );
+        }
+        if let (Some(http), Some(identity)) = (&self.http, &self.identity)
+            && http.internal.is_some()
+            && identity.master_key_file.is_none()
+        {
+            let right = "name identity.master_key_file, too: whom gateways bring stands in the register";
+            reader.mistake("http.internal_listen", Wrong::new("stands without a master key", right));
         }
     }
 

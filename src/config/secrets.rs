@@ -1,6 +1,10 @@
 //! The secrets that a running daemon holds, read from their files once everything else was checked.
 
+use std::sync::Arc;
+
 use payoutd_actors::domain::{address::Address, journal::JournalKey, tron::key::PrivateKey};
+
+use rustls::server::danger::ClientCertVerifier;
 
 use crate::identity::{
     reception::token_keys::{TOKEN_BYTES_MAX, TokenKeys},
@@ -9,10 +13,10 @@ use crate::identity::{
 
 use super::{
     key::Wrong,
-    parts::{Tls, Wallet},
+    parts::{Http, Internal, Wallet},
     reader::Reader,
     secret_file::{Secret, SecretFile},
-    tls_files::{TlsMistake, TlsPair},
+    tls_files::{TlsFiles, TlsMistake, TlsPair, authority_of_gateways},
 };
 
 /// A shorter token can be guessed by who may ask often.
@@ -29,8 +33,12 @@ pub struct Secrets {
     pub journal_key: JournalKey,
     /// What a caller must show.
     pub http_token: Secret,
-    /// The certificate of the TLS listener and its key, where there is one.
+    /// The certificate of the TLS listeners and its key, where there is one.
     pub tls: Option<TlsPair>,
+    /// What gateways' certificates are held against, where they come over TLS.
+    pub gateway_certificates: Option<Arc<dyn ClientCertVerifier>>,
+    /// What gateways show besides.
+    pub internal_token: Option<Secret>,
     /// The password of the broker's user.
     pub amqp_password: Option<Secret>,
     /// What seals the secrets of the register, where API keys are taken.
@@ -48,7 +56,7 @@ impl Secrets {
     pub(super) fn read(
         reader: &mut Reader<'_>,
         wallet: Option<&Wallet>,
-        tls: Option<&Tls>,
+        http: Option<&Http>,
         token_key_files: &[SecretFile],
         nodes: usize,
     ) -> Option<Self> {
@@ -56,8 +64,12 @@ impl Secrets {
             wallet_key(file, wallet.map(|wallet| &wallet.address))
         });
         let journal_key = required(reader, "journal.key_file", journal_key);
-        let http_token = required(reader, "http.token_file", http_token);
-        let tls = tls.map(|tls| tls_pair(reader, tls)).map_or(Some(None), |pair| pair.map(Some));
+        let http_token = required(reader, "http.token_file", long_token);
+        let files = http.and_then(|http| http.tls_files.as_ref());
+        let tls = files.map(|files| tls_pair(reader, files)).map_or(Some(None), |pair| pair.map(Some));
+        let internal = http.and_then(|http| http.internal.as_ref());
+        let gateway_certificates = gateway_certificates(reader, internal);
+        let internal_token = optional(reader, "http.internal_token_file", long_token);
         // Whoever opens the store reads it again; here it is only made sure of.
         let store_password = optional(reader, "store.password_file", SecretFile::read_text);
         let amqp_password = optional(reader, "amqp.password_file", SecretFile::read_text);
@@ -72,6 +84,8 @@ impl Secrets {
             journal_key: journal_key?,
             http_token: http_token?,
             tls: tls?,
+            gateway_certificates: gateway_certificates?,
+            internal_token: internal_token?,
             amqp_password: amqp_password?,
             vault: vault?,
             token_keys: token_keys?,
@@ -87,7 +101,7 @@ impl SecretFile {
     /// # Errors
     /// A sentence about the file; the token is never quoted.
     pub fn http_token(&self) -> Result<Secret, String> {
-        http_token(self).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
+        long_token(self).map_err(|Wrong { wrong, right }| format!("{wrong}; {right}"))
     }
 
     /// What a client of the API shows: the house's token, or a person's, which is longer.
@@ -158,7 +172,7 @@ fn journal_key(file: &SecretFile) -> Result<JournalKey, Wrong> {
     })
 }
 
-fn http_token(file: &SecretFile) -> Result<Secret, Wrong> {
+fn long_token(file: &SecretFile) -> Result<Secret, Wrong> {
     bearer(file, TOKEN_CHARS_MAX)
 }
 
@@ -182,11 +196,11 @@ fn bearer(file: &SecretFile, chars_max: usize) -> Result<Secret, Wrong> {
 }
 
 /// The pair of the TLS listener; a mistake is its file's key's.
-fn tls_pair(reader: &mut Reader<'_>, tls: &Tls) -> Option<TlsPair> {
-    match tls.files.read() {
+fn tls_pair(reader: &mut Reader<'_>, files: &TlsFiles) -> Option<TlsPair> {
+    match files.read() {
         Ok(pair) => {
             if pair.has_expired() {
-                let shown = tls.files.certificate.display();
+                let shown = files.certificate.display();
                 reader.warn(format!("the certificate in {shown} has expired: nobody who looks will connect"));
             }
             Some(pair)
@@ -200,6 +214,18 @@ fn tls_pair(reader: &mut Reader<'_>, tls: &Tls) -> Option<TlsPair> {
             None
         }
     }
+}
+
+/// The outer `None`: the file is wrong, and it is written down.
+fn gateway_certificates(
+    reader: &mut Reader<'_>,
+    internal: Option<&Internal>,
+) -> Option<Option<Arc<dyn ClientCertVerifier>>> {
+    let Some(file) = internal.and_then(|internal| internal.client_ca_file.as_ref()) else {
+        return Some(None);
+    };
+    let verifier = authority_of_gateways(file);
+    verifier.map(Some).map_err(|wrong| reader.mistake("http.internal_client_ca_file", wrong)).ok()
 }
 
 fn master_key(file: &SecretFile) -> Result<Vault, Wrong> {

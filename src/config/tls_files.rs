@@ -1,17 +1,19 @@
-//! The certificate of the TLS listener and its key: read together, and held against each other before anybody is served with them.
+//! The certificate of the TLS listeners and its key: read together, and held against each other before anybody is served with them.
+//! Beside them the authority whose certificates gateways show.
 
 use std::{
     fmt, fs,
     io::Read as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use rustls::{
-    Error, InconsistentKeys,
+    Error, InconsistentKeys, RootCertStore,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
 };
 
@@ -60,7 +62,8 @@ impl TlsFiles {
     /// # Errors
     /// With the file that is wrong; nothing of the key is quoted.
     pub(crate) fn read(&self) -> Result<TlsPair, TlsMistake> {
-        let chain = self.chain().map_err(TlsMistake::Certificate)?;
+        let right = "write the chain in PEM, the server's own certificate first";
+        let chain = certificates_in(&self.certificate, right).map_err(TlsMistake::Certificate)?;
         let expires_at_s = chain.first().and_then(expiry_of).ok_or_else(|| {
             TlsMistake::Certificate(Wrong::new(
                 format!("the first certificate in {} can not be read", self.certificate.display()),
@@ -69,29 +72,6 @@ impl TlsFiles {
         })?;
         let certified = self.with_key(chain).map_err(TlsMistake::Key)?;
         Ok(TlsPair { certified: Arc::new(certified), expires_at_s })
-    }
-
-    fn chain(&self) -> Result<Vec<CertificateDer<'static>>, Wrong> {
-        let shown = self.certificate.display();
-        let mut bytes = Vec::new();
-        let file = fs::File::open(&self.certificate);
-        let read = file.and_then(|file| file.take(CERTIFICATE_BYTES_MAX + 1).read_to_end(&mut bytes));
-        read.map_err(|error| {
-            Wrong::new(
-                format!("{shown} cannot be read ({error})"),
-                "name a file that payoutd's user can read",
-            )
-        })?;
-        let right = "write the chain in PEM, the server's own certificate first";
-        if bytes.len() as u64 > CERTIFICATE_BYTES_MAX {
-            return Err(Wrong::new(format!("{shown} is longer than {CERTIFICATE_BYTES_MAX} bytes"), right));
-        }
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-        match chain {
-            Ok(chain) if chain.is_empty() => Err(Wrong::new(format!("{shown} holds no certificate"), right)),
-            Ok(chain) => Ok(chain),
-            Err(error) => Err(Wrong::new(format!("{shown} is not PEM ({error})"), right)),
-        }
     }
 
     fn with_key(&self, chain: Vec<CertificateDer<'static>>) -> Result<CertifiedKey, Wrong> {
@@ -121,6 +101,46 @@ impl TlsPair {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.expires_at_s < i64::try_from(now).unwrap_or(i64::MAX)
     }
+}
+
+/// The certificates of a file.
+fn certificates_in(file: &Path, right: &str) -> Result<Vec<CertificateDer<'static>>, Wrong> {
+    let shown = file.display();
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file);
+    let read = opened.and_then(|file| file.take(CERTIFICATE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    read.map_err(|error| {
+        Wrong::new(format!("{shown} cannot be read ({error})"), "name a file that payoutd's user can read")
+    })?;
+    if bytes.len() as u64 > CERTIFICATE_BYTES_MAX {
+        return Err(Wrong::new(format!("{shown} is longer than {CERTIFICATE_BYTES_MAX} bytes"), right));
+    }
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match chain {
+        Ok(chain) if chain.is_empty() => Err(Wrong::new(format!("{shown} holds no certificate"), right)),
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(Wrong::new(format!("{shown} is not PEM ({error})"), right)),
+    }
+}
+
+/// What holds gateways' certificates against the authorities of a file. Who shows none gets through the handshake, and is told over
+/// HTTP that they are not known.
+///
+/// # Errors
+/// When the file holds no certificate that could sign another.
+pub(crate) fn authority_of_gateways(file: &Path) -> Result<Arc<dyn ClientCertVerifier>, Wrong> {
+    let right = "write the certificate of the gateways' authority in PEM";
+    let shown = file.display();
+    let mut authorities = RootCertStore::empty();
+    for certificate in certificates_in(file, right)? {
+        authorities
+            .add(certificate)
+            .map_err(|_| Wrong::new(format!("{shown} holds a certificate that can not be read"), right))?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider);
+    let verifier = verifier.allow_unauthenticated().build();
+    verifier.map_err(|error| Wrong::new(format!("{shown} does not do ({error})"), right))
 }
 
 fn expiry_of(certificate: &CertificateDer<'_>) -> Option<i64> {

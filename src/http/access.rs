@@ -38,7 +38,15 @@ impl Principal {
     /// # Errors
     /// With what is to be done.
     pub fn must_have_shown_a_factor(&self, now_ms: i64) -> Result<(), Problem> {
-        let Means::Token { second_factor_at_ms, .. } = self.means() else { return Ok(()) };
+        let second_factor_at_ms = match self.means() {
+            Means::Token { second_factor_at_ms, .. } => second_factor_at_ms,
+            // What was shown to somebody else was shown to nobody here.
+            Means::Gateway { .. } => {
+                let detail = "what is grave is not done through a gateway: sign in at this daemon, with the second factor";
+                return Err(Problem::new(Kind::StepUpRequired, detail));
+            }
+            Means::HouseToken | Means::ApiKey { .. } => return Ok(()),
+        };
         let since_ms = second_factor_at_ms.map(|at_ms| now_ms.saturating_sub(at_ms));
         let detail = match since_ms {
             Some(since_ms) if (0..FRESH_MS).contains(&since_ms) => return Ok(()),
@@ -58,10 +66,17 @@ impl Principal {
         match asked {
             Asked::Grant(asked) => self.must_have(&asked),
             Asked::Somebody => Ok(()),
-            Asked::Person if self.person_id().is_some() => Ok(()),
-            Asked::Person => {
-                Err(Problem::new(Kind::Forbidden, "this is for people who have signed in, not for programs"))
-            }
+            Asked::Person => match self.means() {
+                Means::Token { .. } => Ok(()),
+                Means::Gateway { .. } => Err(Problem::new(
+                    Kind::Forbidden,
+                    "what is somebody's own is not done through a gateway: sign in at this daemon",
+                )),
+                Means::HouseToken | Means::ApiKey { .. } => Err(Problem::new(
+                    Kind::Forbidden,
+                    "this is for people who have signed in, not for programs",
+                )),
+            },
         }
     }
 
@@ -98,7 +113,7 @@ impl Principal {
 }
 
 /// What a stolen session must not be enough for (F001-09).
-const fn is_grave(permission: Permission) -> bool {
+pub(super) const fn is_grave(permission: Permission) -> bool {
     use Permission::{HousePause, KeyAdmin, PayoutOperate, UserAdmin};
     matches!(permission, HousePause | KeyAdmin | PayoutOperate | UserAdmin)
 }

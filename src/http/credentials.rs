@@ -13,13 +13,15 @@ use actix_web::{
 use super::{
     access, body,
     door::Door,
+    gateway,
+    listeners::gateway_of,
     peer,
     problem::{Kind, Problem},
     routes::Asked,
 };
 use crate::{
     identity::{
-        Gatekeeper, Principal, Refused, Shown, Signed, Unknown,
+        Gatekeeper, Presented, Principal, Refused, Shown, Signed, Unknown,
         signature::{KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, Signable, TIMESTAMP_HEADER},
     },
     telemetry::names,
@@ -37,6 +39,9 @@ pub async fn principal_of(
     request: &mut ServiceRequest,
     asked: Asked,
 ) -> Result<Principal, Problem> {
+    if let Some(gateway) = gateway_of(request.request()).cloned() {
+        return gateway::principal_of(door, request, asked, &gateway).await;
+    }
     let trusted = &door.settings.trusted_proxies;
     let shows_token = door.settings.token.is_shown_by(request.headers()) && !is_signed(request.headers());
     // From elsewhere the house's token is a text like any other.
@@ -62,18 +67,49 @@ pub async fn principal_of(
         }
         return Ok(gatekeeper.let_in(&presented));
     };
+    let_in_signed(gatekeeper, request, &presented, &signed).await
+}
+
+/// The key that has signed a gateway's request; `None` where nothing was signed. `Authorization` counts nothing there.
+///
+/// # Errors
+/// As [`principal_of`].
+pub(super) async fn signer_of(
+    gatekeeper: &Gatekeeper,
+    request: &mut ServiceRequest,
+) -> Result<Option<Principal>, Problem> {
+    if !is_signed(request.headers()) {
+        return Ok(None);
+    }
+    let headers = request.headers().clone();
+    let signed = signed_by(&headers).ok_or(Unknown::Malformed).map_err(|why| refused(why.into()))?;
+    // The key is the gateway's, and so is the address from which it is used: that of the connection.
+    let peer = request.peer_addr().map(|place| place.ip().to_canonical());
+    let presented =
+        gatekeeper.look(&Shown { bearer: None, signed: Some(signed), peer }).await.map_err(refused)?;
+    let_in_signed(gatekeeper, request, &presented, &signed).await.map(Some)
+}
+
+/// Holds a whole request against its signature.
+async fn let_in_signed(
+    gatekeeper: &Gatekeeper,
+    request: &mut ServiceRequest,
+    presented: &Presented,
+    signed: &Signed<'_>,
+) -> Result<Principal, Problem> {
     let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let method = request.method().to_string();
     let bytes = read_whole(request).await?;
+    let idempotency_key = one(request.headers(), "idempotency-key").flatten().unwrap_or_default();
     let signable = Signable {
         method: &method,
         target: &target,
         body: &bytes,
-        idempotency_key: one(&headers, "idempotency-key").flatten().unwrap_or_default(),
+        idempotency_key,
         timestamp: signed.timestamp,
         nonce: signed.nonce,
     };
-    gatekeeper.let_in_signed(&presented, &signable, signed.signature).await.map_err(refused)
+    gatekeeper.let_in_signed(presented, &signable, signed.signature).await.map_err(refused)
 }
 
 /// Where no keys are taken, a key is as unknown as anything else.
@@ -103,18 +139,22 @@ fn shown_by(headers: &HeaderMap) -> Option<Shown<'_>> {
     };
     let signed = match is_signed(headers) {
         false => None,
-        true => Some(Signed {
-            key_id: one(headers, KEY_HEADER)??,
-            timestamp: one(headers, TIMESTAMP_HEADER)??,
-            nonce: one(headers, NONCE_HEADER)??,
-            signature: one(headers, SIGNATURE_HEADER)??,
-        }),
+        true => Some(signed_by(headers)?),
     };
     Some(Shown { bearer, signed, peer: None })
 }
 
+fn signed_by(headers: &HeaderMap) -> Option<Signed<'_>> {
+    Some(Signed {
+        key_id: one(headers, KEY_HEADER)??,
+        timestamp: one(headers, TIMESTAMP_HEADER)??,
+        nonce: one(headers, NONCE_HEADER)??,
+        signature: one(headers, SIGNATURE_HEADER)??,
+    })
+}
+
 /// A header that stands once or not at all; the outer `None` where it stands twice or is no text.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a str>> {
+pub(super) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a str>> {
     let mut given = headers.get_all(name);
     match (given.next(), given.next()) {
         (None, _) => Some(None),

@@ -22,7 +22,7 @@ use payoutd_actors::rate_limiter::Verdict;
 use super::{
     cors,
     door::Door,
-    listeners::Arrival,
+    listeners::{Arrival, gateway_of},
     peer,
     problem::{Kind, Problem},
     rates::fields,
@@ -159,8 +159,12 @@ fn adorn(headers: &mut HeaderMap, id: &RequestId, arrival: Option<Arrival>) {
     }
 }
 
-/// Where a request comes from, behind the proxies that are trusted; nothing for a local socket.
+/// Where a request comes from, behind the proxies that are trusted; the gateway's name, where one has brought it; nothing for a local
+/// socket.
 fn client_of(request: &ServiceRequest) -> String {
+    if let Some(gateway) = gateway_of(request.request()) {
+        return gateway.name().to_owned();
+    }
     let door = request.app_data::<Data<Door>>();
     let trusted = door.map_or(&[][..], |door| &door.settings.trusted_proxies);
     peer::address_of(request.request(), trusted).map(|address| address.to_string()).unwrap_or_default()

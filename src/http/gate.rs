@@ -1,4 +1,4 @@
-//! The gate: what stands between a request and its handler. Rates, the token, the permission, the parameters of routes that take
+//! The gate: what stands between a request and its handler. Rates, who is a gateway, the token, the permission, the parameters of routes that take
 //! none, whether somebody stands behind the door yet, and a bound on what is worked on at once. It reads the route's line in
 //! the table and nothing else.
 
@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use super::{
     credentials,
     door::Door,
-    peer,
+    gateway, peer,
     problem::{Kind, Problem},
     query, rates,
     refusals::Seen,
@@ -81,9 +81,14 @@ async fn let_through(
     let Some(door) = request.app_data::<Data<Door>>().cloned() else {
         return Ok(refuse(request, Problem::new(Kind::Internal, "the door is not open")));
     };
+    gateway::strip(&mut request);
     let line = routes::line_of(&request);
     if let Err(problem) = rates::before_identity(&door, &request, line).await {
         return Ok(refuse(request, problem));
+    }
+    if gateway::is_of_a_stranger(&request) {
+        let answer = rates::of_unknown(&door, &request, line, gateway::not_a_gateway()).await;
+        return Ok(refuse(request, answer));
     }
     let Some(line) = line else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
@@ -92,16 +97,19 @@ async fn let_through(
         match credentials::principal_of(&door, &mut request, asked).await {
             Ok(principal) => {
                 let measured = rates::of_principal(&door, &request, line, &principal).await;
-                let fits = measured
+                let mut fits = measured
                     .and_then(|()| principal.must_fit(asked))
                     .and_then(|()| fresh(&door, line, asked, &principal));
+                if fits.is_ok() {
+                    fits = gateway::note(&door, &request, line, &principal).await;
+                }
                 request.extensions_mut().insert::<Principal>(principal);
                 if let Err(problem) = fits {
                     return Ok(refuse(request, problem));
                 }
             }
             Err(problem) => {
-                let answer = rates::of_unknown(&door, &request, line, problem).await;
+                let answer = rates::of_unknown(&door, &request, Some(line), problem).await;
                 return Ok(refuse(request, answer));
             }
         }

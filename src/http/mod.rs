@@ -23,6 +23,7 @@ pub mod door;
 pub mod envelope;
 pub mod events;
 pub mod gate;
+pub mod gateway;
 pub mod health;
 pub mod house;
 pub mod keys;

@@ -1,5 +1,5 @@
 //! What the door refuses, noted for the journal: who wanted what, and why not (F000-13, F004-29). Who is known is named; of a stranger
-//! the address is, as the rates know it. **Never here:** a credential, or any of it.
+//! the address is, as the rates know it, and of a gateway's the name. **Never here:** a credential, or any of it.
 
 use std::net::IpAddr;
 
@@ -19,18 +19,23 @@ use payoutd_actors::{
 
 use super::{
     door::Door,
+    listeners::visitor_of,
     peer,
     problem::{Kind, Problem},
     request_id::RequestId,
     routes::{self, Line, Needs},
 };
-use crate::{identity::Principal, world::SystemClock};
+use crate::{
+    identity::{Principal, gateway::Visitor},
+    world::SystemClock,
+};
 
 /// What is kept of a request until its answer is known.
 pub struct Seen {
     door: Data<Door>,
     line: &'static Line,
     peer: Option<IpAddr>,
+    visitor: Option<Visitor>,
 }
 
 impl Seen {
@@ -40,7 +45,8 @@ impl Seen {
         let door = request.app_data::<Data<Door>>()?.clone();
         let line = routes::line_of(request)?;
         let peer = peer::address_of(request.request(), &door.settings.trusted_proxies);
-        Some(Self { door, line, peer })
+        let visitor = visitor_of(request.request()).cloned();
+        Some(Self { door, line, peer, visitor })
     }
 
     /// Notes what its answer refuses, where it refuses something.
@@ -49,7 +55,11 @@ impl Seen {
         let Some(problem) = error.and_then(|error| error.as_error::<Problem>()) else { return };
         let Some(kind) = kind_of(problem) else { return };
         let known = answer.request().extensions().get::<Principal>().map(|who| who.name().to_owned());
-        let stranger = || self.peer.map_or(Whom::Nearby, Whom::at).to_string();
+        let stranger = || match &self.visitor {
+            Some(Visitor::Gateway(gateway)) => gateway.name().to_owned(),
+            Some(Visitor::Stranger(Some(name))) => format!("no gateway: {name}"),
+            Some(Visitor::Stranger(None)) | None => self.peer.map_or(Whom::Nearby, Whom::at).to_string(),
+        };
         let refusal = Refusal {
             kind,
             principal: known.unwrap_or_else(stranger),

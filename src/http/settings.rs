@@ -1,16 +1,16 @@
 //! The door's own limits, each with its name and unit (F-P24).
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
 use super::{
     cursor::CursorKey,
-    listeners::{TlsSettings, UnixSocketSettings},
+    listeners::{Certificates, InternalListener, InternalSettings, TlsSettings, UnixSocketSettings},
     token::TokenDigest,
 };
 
-/// Connections that are open at once, all workers together: so many of this machine, and so many from elsewhere.
+/// Connections that are open at once, all workers together: so many of this machine, so many from elsewhere, so many of gateways.
 pub const CONNECTIONS_MAX: usize = 256;
 /// How long a client may take for a TLS handshake.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
@@ -40,6 +40,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// The listener for who has the right to a file.
     pub unix_socket: Option<UnixSocketSettings>,
+    /// The listener for gateways.
+    pub internal: Option<InternalSettings>,
     /// The origins whose pages may ask.
     pub cors_origins: Vec<String>,
     /// What opens the door.
@@ -59,6 +61,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What handshakes are answered with, where a listener speaks TLS.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Arc<Certificates>> {
+        let internal = match self.internal.as_ref().map(|internal| &internal.listener) {
+            Some(InternalListener::Tls { certificates, .. }) => Some(certificates),
+            Some(InternalListener::UnixSocket(_)) | None => None,
+        };
+        self.tls.as_ref().map(|tls| &tls.certificates).or(internal).cloned()
+    }
+
     /// The defaults with a place to listen and a token.
     #[must_use]
     pub fn new(listen: SocketAddr, token: TokenDigest, cursor_key: CursorKey) -> Self {
@@ -66,6 +78,7 @@ impl Settings {
             listen,
             tls: None,
             unix_socket: None,
+            internal: None,
             cors_origins: Vec::new(),
             token,
             takes_keys: false,

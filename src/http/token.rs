@@ -1,10 +1,10 @@
-//! The bearer token: known by its digest alone, compared in constant time.
+//! The tokens of `http.token_file` and `http.internal_token_file`: known by its digest alone, compared in constant time.
 
 use actix_web::http::header::{self, HeaderMap};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The digest of the token that opens the door. Debug tells nothing.
+/// The digest of a token that opens a door. Debug tells nothing.
 #[derive(Clone)]
 pub struct TokenDigest([u8; 32]);
 
@@ -23,8 +23,13 @@ impl TokenDigest {
         let Some((scheme, token)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
             return false;
         };
-        let shown = Self::of(token.trim_matches(' '));
-        scheme.eq_ignore_ascii_case("bearer") && bool::from(self.0.ct_eq(&shown.0))
+        scheme.eq_ignore_ascii_case("bearer") && self.is(token.trim_matches(' '))
+    }
+
+    /// Whether a text is this token.
+    #[must_use]
+    pub fn is(&self, shown: &str) -> bool {
+        self.0.ct_eq(&Self::of(shown).0).into()
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     api_key::{ApiKey, KeyText},
     keyring::Keyring,
     nonces::Nonces,
-    people::{People, PersonFault},
+    people::{People, PersonFault, Standing},
     principal::{Means, Principal},
     reception::{Reception, ReceptionFault},
     signature::{SKEW_S_MAX, Signable, is_nonce, timestamp_s},
@@ -85,11 +85,17 @@ pub enum Unknown {
     TokenExpired,
     /// An access token that opens nothing any more by somebody's decision.
     TokenRevoked,
+    /// Nobody who is a gateway, at the listener for gateways.
+    NotAGateway,
+    /// A gateway with another `X-Internal-Token` than the house's.
+    WrongInternalToken,
+    /// A gateway brings somebody who is not in the register, or is kept out.
+    NoSuchPerson,
 }
 
 impl Unknown {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Nothing,
         Self::Malformed,
         Self::NoSuchKey,
@@ -105,6 +111,9 @@ impl Unknown {
         Self::TokenNotOurs,
         Self::TokenExpired,
         Self::TokenRevoked,
+        Self::NotAGateway,
+        Self::WrongInternalToken,
+        Self::NoSuchPerson,
     ];
 
     /// Its word in metrics and logs.
@@ -126,6 +135,9 @@ impl Unknown {
             Self::TokenNotOurs => "token_not_ours",
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",
+            Self::NotAGateway => "not_a_gateway",
+            Self::WrongInternalToken => "wrong_internal_token",
+            Self::NoSuchPerson => "no_such_person",
         }
     }
 }
@@ -147,6 +159,12 @@ pub enum Refused {
     Vault(VaultError),
 }
 
+impl From<StoreFault> for Refused {
+    fn from(fault: StoreFault) -> Self {
+        Self::Store(fault)
+    }
+}
+
 impl From<Unknown> for Refused {
     fn from(why: Unknown) -> Self {
         Self::Unknown(why)
@@ -158,6 +176,7 @@ pub struct Gatekeeper {
     keyring: Arc<Keyring>,
     people: Arc<People>,
     reception: Option<Arc<Reception>>,
+    pub(super) register: Arc<dyn Register>,
     nonces: Nonces,
     clock: Arc<dyn Clock>,
     settings: GatekeeperSettings,
@@ -188,7 +207,8 @@ impl Gatekeeper {
         clock: Arc<dyn Clock>,
         settings: GatekeeperSettings,
     ) -> Self {
-        Self { keyring, people, reception: None, nonces: Nonces::new(register), clock, settings }
+        let nonces = Nonces::new(register.clone());
+        Self { keyring, people, reception: None, register, nonces, clock, settings }
     }
 
     /// The keyring.
@@ -328,6 +348,10 @@ impl Gatekeeper {
             Means::ApiKey { key_id, .. } => {
                 let key = self.keyring.find(key_id).await?;
                 Ok(key.is_some_and(|key| self.must_be_good(&key).is_ok()))
+            }
+            Means::Gateway { .. } => {
+                let person = self.people.known(principal.person_id().unwrap_or_default()).await?;
+                Ok(person.is_some_and(|person| person.standing() == Standing::Active))
             }
             Means::Token { .. } => {
                 let Some(reception) = self.reception() else { return Ok(false) };

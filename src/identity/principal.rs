@@ -44,6 +44,13 @@ pub enum Means {
         /// When a second factor was shown last in this session, unix ms.
         second_factor_at_ms: Option<i64>,
     },
+    /// Nothing of their own: a gateway has brought them (F000-05).
+    Gateway {
+        /// Which, by its name in the journal.
+        gateway: String,
+        /// The API key with which it has signed the request.
+        key_id: Option<String>,
+    },
 }
 
 /// Whoever was let in: whose money they spend, what they may do, and how they proved who they are.
@@ -76,7 +83,7 @@ impl Principal {
         }
     }
 
-    /// A person who has signed in.
+    /// A person who has signed in, here or at a gateway.
     pub(super) fn person(person_id: &str, account: AccountId, grants: Grants, means: Means) -> Self {
         Self { name: format!("{PERSON}{person_id}"), account, grants, means }
     }
@@ -84,7 +91,24 @@ impl Principal {
     /// The id of the person that they are; `None` for a program.
     #[must_use]
     pub fn person_id(&self) -> Option<&str> {
-        self.name.strip_prefix(PERSON).filter(|_| matches!(self.means, Means::Token { .. }))
+        self.name
+            .strip_prefix(PERSON)
+            .filter(|_| matches!(self.means, Means::Token { .. } | Means::Gateway { .. }))
+    }
+
+    /// Whom a gateway has brought, with its key's signature under the request: they may do what both may. `None` where the key spends
+    /// another account's money.
+    #[must_use]
+    pub fn brought_with(self, key: &Self) -> Option<Self> {
+        match (self.means, &key.means) {
+            (Means::Gateway { gateway, .. }, Means::ApiKey { key_id, signed: true, .. })
+                if self.account == key.account =>
+            {
+                let means = Means::Gateway { gateway, key_id: Some(key_id.clone()) };
+                Some(Self { grants: self.grants.shared_with(&key.grants), means, ..self })
+            }
+            _ => None,
+        }
     }
 
     /// What the journal, the logs and the rates call them.

@@ -107,7 +107,7 @@ pub const HOUSE: &[Metric] = &[
     metric(
         AUTHENTICATION_FAILURES_TOTAL,
         Kind::Counter,
-        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature, no_such_invitation, no_such_sign_in, no_such_session, token_reused, wrong_code, token_not_ours, token_expired, token_revoked)",
+        "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature, no_such_invitation, no_such_sign_in, no_such_session, token_reused, wrong_code, token_not_ours, token_expired, token_revoked, not_a_gateway, wrong_internal_token, no_such_person)",
     ),
     metric(FAILED_LOGIN_ATTEMPTS_TOTAL, Kind::Counter, "sign-ins that failed, whatever the reason"),
     metric(

@@ -455,6 +455,7 @@ fn every_default_in_the_explained_file_is_the_default() {
         "tls_certificate_file",
         "tls_key_file",
         "unix_socket =",
+        "internal_",
         "token_file_per_minute",
     ];
     let uncommented: Vec<&str> = explained

@@ -28,6 +28,7 @@ mod events_at_the_door;
 mod events_commands;
 mod fleet;
 mod front_door;
+mod gateways;
 mod heavy_bodies;
 mod journal_export;
 mod journald;

@@ -141,7 +141,7 @@ impl Town {
             tracing::error!(actor, why, "an actor failed too often");
             std::process::exit(Exit::GaveUp as i32);
         });
-        let house = wiring::open(config, secrets, metrics, give_up).await.map_err(failure)?;
+        let house = Box::pin(wiring::open(config, secrets, metrics, give_up)).await.map_err(failure)?;
         let base = format!("http://{}", house.address);
         terminal.note(format_args!("payoutd is open at {base}; a block every {} ms", self.block_ms));
         let door = FrontDoor { base, token, client: reqwest::Client::new() };

@@ -2,6 +2,7 @@
 
 mod amqp;
 mod chain;
+mod gateways;
 mod networks;
 mod origins;
 mod place;
@@ -14,12 +15,14 @@ use super::key::{Form, Written, Wrong};
 
 pub use self::{
     amqp::AmqpUrl,
+    gateways::InternalPlace,
     place::{ProviderUrl, StoreUrl},
     postgres::PostgresUrl,
 };
 pub(crate) use self::{
     amqp::{AmqpForm, AmqpName},
     chain::{TronAddress, Trx, Usdt},
+    gateways::{GatewayNames, InternalListen},
     networks::Networks,
     origins::Origins,
     place::{Listen, Place, SecretPath, SecretPaths, StoreForm, UrlOfProvider},

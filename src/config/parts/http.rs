@@ -1,9 +1,14 @@
 //! `[http]`: the front door.
 
-use std::{net::SocketAddr, os::unix::ffi::OsStrExt as _, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use ipnet::IpNet;
 
+use super::internal::{self, Internal};
 use crate::config::{
     forms::{Count, Listen, Networks, OneOf, Origins, Place, SecretPath},
     key::{Fallback, Key, Wrong},
@@ -19,9 +24,15 @@ pub struct Http {
     /// Where to listen for plaintext, on loopback.
     pub listen: SocketAddr,
     /// The listener for whoever is not on this machine.
-    pub tls: Option<Tls>,
+    pub tls_listen: Option<SocketAddr>,
+    /// The certificate of the listeners that speak TLS, and its key.
+    pub tls_files: Option<TlsFiles>,
     /// The listener for who has the right to a file.
     pub unix_socket: Option<UnixSocket>,
+    /// The mode of the sockets.
+    pub unix_socket_mode: u32,
+    /// The listener for gateways.
+    pub internal: Option<Internal>,
     /// The bearer token of the one account.
     pub token_file: SecretFile,
     /// Threads that read requests.
@@ -32,15 +43,6 @@ pub struct Http {
     pub cors_origins: Vec<String>,
     /// Whose word about a caller's address is taken.
     pub trusted_proxies: Vec<IpNet>,
-}
-
-/// The listener for whoever is not on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Its certificate and key.
-    pub files: TlsFiles,
 }
 
 /// The listener for who has the right to a file.
@@ -74,7 +76,7 @@ const TLS_CERTIFICATE_FILE: Key<Place> = Key {
     name: "http.tls_certificate_file",
     form: Place,
     fallback: Fallback::Absent { example: "\"tls.pem\"", without: "there is no TLS listener" },
-    about: "The certificates of http.tls_listen in PEM, the server's own first, then those that lead to its issuer. The files are \
+    about: "The certificates of http.tls_listen, and of http.internal_listen over TLS, in PEM, the server's own first, then those that lead to its issuer. The files are \
             looked at every two seconds and at SIGHUP (systemctl reload): a new pair is served without a restart, one that does not \
             fit together is refused in the log and the one before stays.",
 };
@@ -98,7 +100,7 @@ const UNIX_SOCKET_MODE: Key<OneOf<u32>> = Key {
     name: "http.unix_socket_mode",
     form: OneOf { words: &[("0600", 0o600), ("0660", 0o660), ("0666", 0o666)], not_yet: &[] },
     fallback: Fallback::Is("\"0660\""),
-    about: "Who may connect to the socket: payoutd's user, its group too, or everybody on this machine.",
+    about: "Who may connect to the sockets: payoutd's user, its group too, or everybody on this machine.",
 };
 
 const TOKEN_FILE: Key<SecretPath> = Key {
@@ -151,17 +153,30 @@ impl Http {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section("http", "The front door.");
         let listen = reader.ask(&LISTEN).filter(|listen| keep_at_home(reader, *listen));
-        let tls = read_tls(reader);
-        let unix_socket = read_unix_socket(reader);
+        let tls_listen = reader.ask_maybe(&TLS_LISTEN);
+        let certificate = reader.ask_maybe(&TLS_CERTIFICATE_FILE);
+        let key = reader.ask_maybe(&TLS_KEY_FILE);
+        let unix_socket = reader.ask_maybe(&UNIX_SOCKET);
+        let unix_socket_mode = reader.ask(&UNIX_SOCKET_MODE);
+        let internal = internal::read(reader);
         let token_file = reader.ask(&TOKEN_FILE);
         let workers = reader.ask(&WORKERS);
         let body_bytes_max = reader.ask(&BODY_BYTES_MAX);
         let cors_origins = reader.ask_maybe(&CORS_ORIGINS);
         let trusted_proxies = reader.ask_maybe(&TRUSTED_PROXIES);
+        let is_tls_spoken = internal.as_ref().map(|internal| internal.as_ref().is_some_and(Internal::is_tls));
+        let tls_files = tls_listen
+            .zip(is_tls_spoken)
+            .and_then(|(listen, internally)| tls_files(reader, (listen, internally), certificate?, key?));
+        let unix_socket =
+            unix_socket.zip(unix_socket_mode).and_then(|(path, mode)| socket_at(reader, path, mode));
         Some(Self {
             listen: listen?,
-            tls: tls?,
+            tls_listen: tls_listen?,
+            tls_files: tls_files?,
             unix_socket: unix_socket?,
+            unix_socket_mode: unix_socket_mode?,
+            internal: internal?,
             token_file: token_file?,
             workers: workers?,
             body_bytes_max: body_bytes_max?,
@@ -182,20 +197,26 @@ fn keep_at_home(reader: &mut Reader<'_>, listen: SocketAddr) -> bool {
     is_loopback(listen)
 }
 
-/// The three keys stand together or not at all. The outer `None`: there is a mistake, and it is written down.
-fn read_tls(reader: &mut Reader<'_>) -> Option<Option<Tls>> {
-    let listen = reader.ask_maybe(&TLS_LISTEN);
-    let certificate = reader.ask_maybe(&TLS_CERTIFICATE_FILE);
-    let key = reader.ask_maybe(&TLS_KEY_FILE);
-    match (listen?, certificate?, key?) {
-        (None, None, None) => Some(None),
-        (Some(listen), Some(certificate), Some(key)) => {
-            Some(Some(Tls { listen, files: TlsFiles { certificate, key } }))
-        }
-        (listen, certificate, key) => {
+/// The certificate and its key: both beside a listener that speaks TLS, none without. The outer `None`: there is a mistake, and it is
+/// written down.
+fn tls_files(
+    reader: &mut Reader<'_>,
+    (listen, internally): (Option<SocketAddr>, bool),
+    certificate: Option<PathBuf>,
+    key: Option<SecretFile>,
+) -> Option<Option<TlsFiles>> {
+    let is_spoken = listen.is_some() || internally;
+    match (is_spoken, certificate, key) {
+        (false, None, None) => Some(None),
+        (true, Some(certificate), Some(key)) => Some(Some(TlsFiles { certificate, key })),
+        (_, certificate, key) => {
             let missing = [
-                (TLS_LISTEN.name, listen.is_none(), "write, for example, tls_listen = \"0.0.0.0:8443\""),
-                (TLS_CERTIFICATE_FILE.name, certificate.is_none(), "name the certificate of http.tls_listen"),
+                (TLS_LISTEN.name, !is_spoken, "write, for example, tls_listen = \"0.0.0.0:8443\""),
+                (
+                    TLS_CERTIFICATE_FILE.name,
+                    certificate.is_none(),
+                    "name the certificate of the TLS listener",
+                ),
                 (TLS_KEY_FILE.name, key.is_none(), "name the private key of http.tls_certificate_file"),
             ];
             for (name, _, right) in missing.into_iter().filter(|(_, missing, _)| *missing) {
@@ -208,21 +229,20 @@ fn read_tls(reader: &mut Reader<'_>) -> Option<Option<Tls>> {
 }
 
 /// The outer `None`: there is a mistake, and it is written down.
-fn read_unix_socket(reader: &mut Reader<'_>) -> Option<Option<UnixSocket>> {
-    let path = reader.ask_maybe(&UNIX_SOCKET);
-    let mode = reader.ask(&UNIX_SOCKET_MODE);
-    let (Some(path), mode) = (path?, mode?) else { return Some(None) };
+fn socket_at(reader: &mut Reader<'_>, path: Option<PathBuf>, mode: u32) -> Option<Option<UnixSocket>> {
+    let Some(path) = path else { return Some(None) };
+    fits_an_address(reader, UNIX_SOCKET.name, &path).then_some(Some(UnixSocket { path, mode }))
+}
+
+/// Whether a socket's path is short enough; a longer one is written down.
+pub(super) fn fits_an_address(reader: &mut Reader<'_>, name: &str, path: &Path) -> bool {
     let length = path.as_os_str().as_bytes().len();
     if length > SOCKET_PATH_BYTES_MAX {
         let wrong = format!(
             "{} is {length} bytes long, and a socket's address holds {SOCKET_PATH_BYTES_MAX}",
             path.display()
         );
-        reader.mistake(
-            UNIX_SOCKET.name,
-            Wrong::new(wrong, "name a shorter path, like /run/payoutd/payoutd.sock"),
-        );
-        return None;
+        reader.mistake(name, Wrong::new(wrong, "name a shorter path, like /run/payoutd/payoutd.sock"));
     }
-    Some(Some(UnixSocket { path, mode }))
+    length <= SOCKET_PATH_BYTES_MAX
 }

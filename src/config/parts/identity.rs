@@ -43,8 +43,8 @@ const REQUIRE_SIGNED_REQUESTS: Key<Flag> = Key {
     name: "identity.require_signed_requests",
     form: Flag,
     fallback: Fallback::Is("true"),
-    about: "Whether a request by an API key that moves money, or decides about it, must be signed. A key that leaks from a log \
-            or a proxy then moves nothing by itself.",
+    about: "Whether a request by an API key, or through a gateway, that moves money, or decides about it, must be signed. A key that leaks \
+            from a log or a proxy then moves nothing by itself.",
 };
 
 const REQUIRE_SIGNED_JOBS: Key<Flag> = Key {
@@ -111,7 +111,7 @@ impl Identity {
         if master_key_file.as_ref().is_some_and(Option::is_some) {
             if require_signed_requests == Some(false) {
                 reader.warn(
-                    "identity.require_signed_requests is false: an API key that leaks moves money by itself"
+                    "identity.require_signed_requests is false: an API key that leaks moves money by itself, and so does a gateway"
                         .to_owned(),
                 );
             }

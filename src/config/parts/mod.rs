@@ -6,6 +6,7 @@ mod confirmations;
 mod egress;
 mod http;
 mod identity;
+mod internal;
 mod journal;
 mod limits;
 mod log;
@@ -23,8 +24,9 @@ pub use self::{
     breaker::Breaker,
     confirmations::Confirmations,
     egress::Egress,
-    http::{Http, Tls, UnixSocket},
+    http::{Http, UnixSocket},
     identity::Identity,
+    internal::Internal,
     journal::Journal,
     limits::Limits,
     log::{Log, LogFormat},

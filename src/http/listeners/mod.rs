@@ -1,4 +1,4 @@
-//! The listeners: a plain one on loopback, a unix socket where one is named, and TLS for everybody else.
+//! The listeners: a plain one on loopback, a unix socket where one is named, TLS for everybody else, and one for gateways alone.
 //!
 //! Promises: plaintext is spoken on this machine alone; what comes from elsewhere comes over TLS 1.3; how a request arrived is told
 //! by the listener that took it and by nothing that a caller sends. Who is on this machine and who is elsewhere have servers of
@@ -6,12 +6,13 @@
 
 mod certificates;
 mod handshake;
+mod internal;
 mod tls;
 mod unix_socket;
 
 use std::{
     any::Any,
-    io,
+    fmt, io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
@@ -34,7 +35,11 @@ use super::{
     settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER, Settings},
 };
 
-pub use self::{certificates::Certificates, unix_socket::SocketFile};
+pub use self::{
+    certificates::Certificates,
+    internal::{InternalListener, InternalSettings, OpenedInternal, gateway_of, visitor_of},
+    unix_socket::SocketFile,
+};
 
 /// The listener for whoever is not on this machine.
 #[derive(Debug, Clone)]
@@ -63,6 +68,8 @@ pub enum Arrival {
     UnixSocket,
     /// Over TLS, from anywhere.
     Tls,
+    /// Over the listener for gateways, which brings people of anywhere.
+    Internal,
 }
 
 impl Arrival {
@@ -77,7 +84,7 @@ impl Arrival {
     pub const fn is_local(self) -> bool {
         match self {
             Self::Loopback | Self::UnixSocket => true,
-            Self::Tls => false,
+            Self::Tls | Self::Internal => false,
         }
     }
 }
@@ -92,6 +99,8 @@ pub struct Opened {
     pub address: SocketAddr,
     /// Where the TLS listener is.
     pub tls_address: Option<SocketAddr>,
+    /// Gateways.
+    pub internal: Option<OpenedInternal>,
     /// The socket's file, which goes when this goes.
     pub socket_file: Option<SocketFile>,
 }
@@ -101,31 +110,37 @@ pub struct Opened {
 /// # Errors
 /// With the place that can not be listened on; and for a plain listener that others could reach (F001-02).
 pub(super) fn open(door: Door) -> Result<Opened, CannotListen> {
-    let Settings { listen, tls, unix_socket, .. } = door.settings.clone();
-    let at = |place: String| move |cause| CannotListen { place, cause };
+    let Settings { listen, tls, unix_socket, internal, .. } = door.settings.clone();
     if !is_loopback(listen) {
         let cause = io::Error::other("plaintext is spoken on loopback alone");
         return Err(CannotListen { place: listen.to_string(), cause });
     }
-    let plain = TcpListener::bind(listen).map_err(at(listen.to_string()))?;
-    let address = plain.local_addr().map_err(at(listen.to_string()))?;
+    let plain = TcpListener::bind(listen).map_err(at(listen))?;
+    let address = plain.local_addr().map_err(at(listen))?;
     let outside = tls.map(|tls| {
-        let place = tls.listen.to_string();
-        let listener = TcpListener::bind(tls.listen).map_err(at(place.clone()))?;
-        let address = listener.local_addr().map_err(at(place))?;
+        let listener = TcpListener::bind(tls.listen).map_err(at(tls.listen))?;
+        let address = listener.local_addr().map_err(at(tls.listen))?;
         Ok((tls, listener, address))
     });
     let outside = outside.transpose()?;
     let socket = unix_socket
         .map(|socket| unix_socket::bind(&socket).map_err(at(format!("unix:{}", socket.path.display()))));
     let (socket, socket_file) = socket.transpose()?.unzip();
+    let gateways = internal.as_ref().map(internal::bind).transpose()?;
     let data = Data::new(door);
-    let local = serve_local(&data, plain, socket).map_err(at(address.to_string()))?;
+    let local = serve_local(&data, plain, socket).map_err(at(address))?;
     let tls_address = outside.as_ref().map(|(.., address)| *address);
-    let tls = outside.map(|(tls, listener, address)| {
-        tls::serve(&data, &tls.certificates, listener).map_err(at(address.to_string()))
-    });
-    Ok(Opened { local, tls: tls.transpose()?, address, tls_address, socket_file })
+    let tls = outside
+        .map(|(tls, listener, address)| tls::serve(&data, &tls.certificates, listener).map_err(at(address)));
+    let internal = internal.zip(gateways).map(|(settings, bound)| internal::serve(&data, &settings, bound));
+    let (tls, internal) = (tls.transpose()?, internal.transpose()?);
+    Ok(Opened { local, tls, address, tls_address, internal, socket_file })
+}
+
+/// That a place can not be listened on.
+fn at(place: impl fmt::Display) -> impl FnOnce(io::Error) -> CannotListen {
+    let place = place.to_string();
+    move |cause| CannotListen { place, cause }
 }
 
 /// A place at which nobody can listen.
@@ -143,7 +158,8 @@ impl Opened {
     /// What stops the servers.
     #[must_use]
     pub fn handles(&self) -> Vec<ServerHandle> {
-        [Some(&self.local), self.tls.as_ref()].into_iter().flatten().map(Server::handle).collect()
+        let internal = self.internal.as_ref().map(|internal| &internal.server);
+        [Some(&self.local), self.tls.as_ref(), internal].into_iter().flatten().map(Server::handle).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The server for whoever is not on this machine: TLS 1.3 and nothing below it (F001-02).
+//! The servers for whoever is not on this machine: TLS 1.3 and nothing below it (F001-02). Gateways have shown a certificate, too.
 //!
 //! It is put together from the parts that actix-web's own TLS listener is made of, because that one drops what becomes of a
 //! handshake, and a certificate that every client refuses would be seen by nobody.
@@ -12,13 +12,21 @@ use actix_tls::accept::{
     TlsError,
     rustls_0_23::{Acceptor, TlsStream},
 };
-use actix_web::{rt::net::TcpStream, web::Data};
-use rustls::{ServerConfig, crypto::aws_lc_rs, version::TLS13};
+use actix_web::{dev::Extensions, rt::net::TcpStream, web::Data};
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
+    version::TLS13,
+};
 
 use super::{Arrival, Certificates, app, app_config, handshake::NoHandshake, workers};
-use crate::http::{
-    door::Door,
-    settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HANDSHAKE_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER},
+use crate::{
+    http::{
+        door::Door,
+        settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HANDSHAKE_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER},
+    },
+    identity::gateway::Gateways,
 };
 
 /// Serves a listener.
@@ -30,7 +38,42 @@ pub(super) fn serve(
     certificates: &Arc<Certificates>,
     listener: TcpListener,
 ) -> io::Result<Server> {
-    let config = server_config(certificates)?;
+    let config = server_config(certificates, WebPkiClientVerifier::no_client_auth())?;
+    serve_with(door, config, listener, |_, data| {
+        data.insert(Arrival::Tls);
+    })
+}
+
+/// Serves the listener for gateways: who has a certificate of theirs is one.
+///
+/// # Errors
+/// As [`serve`].
+pub(super) fn serve_gateways(
+    door: &Data<Door>,
+    certificates: &Arc<Certificates>,
+    (clients, gateways): (Arc<dyn ClientCertVerifier>, Arc<Gateways>),
+    listener: TcpListener,
+) -> io::Result<Server> {
+    let mut config = server_config(certificates, clients)?;
+    // Each connection shows its certificate anew: a session that goes on would outlive it.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    serve_with(door, config, listener, move |stream, data| {
+        let chain = stream.get_ref().1.peer_certificates();
+        data.insert(gateways.with_certificate(chain.and_then(|chain| chain.first()).map(AsRef::as_ref)));
+        data.insert(Arrival::Internal);
+    })
+}
+
+/// What is kept of a connection for its requests.
+type Stream = TlsStream<TcpStream>;
+
+fn serve_with(
+    door: &Data<Door>,
+    config: ServerConfig,
+    listener: TcpListener,
+    note: impl Fn(&Stream, &mut Extensions) + Clone + Send + 'static,
+) -> io::Result<Server> {
     let workers = workers(door);
     let builder = ServerBuilder::new()
         .workers(workers)
@@ -39,7 +82,7 @@ pub(super) fn serve(
         .disable_signals();
     let (data, closing) = (door.clone(), builder.graceful_shutdown_signal());
     let builder = builder.listen("payoutd-tls", listener, move || {
-        let closing = closing.clone();
+        let (closing, note) = (closing.clone(), note.clone());
         let served = app(&data).into_factory().map_err(|error: actix_web::Error| error.error_response());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -49,13 +92,11 @@ pub(super) fn serve(
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEADERS_WITHIN)
             .client_disconnect_timeout(LINGER)
-            .on_connect_ext(|_: &TlsStream<TcpStream>, data| {
-                data.insert(Arrival::Tls);
-            })
+            .on_connect_ext(note)
             .finish(map_config(served, |()| app_config()));
         acceptor(&config)
             .map_err(count)
-            .and_then(|stream: TlsStream<TcpStream>| async move {
+            .and_then(|stream: Stream| async move {
                 let peer = stream.get_ref().0.peer_addr().ok();
                 Ok((stream, Protocol::Http1, peer))
             })
@@ -64,11 +105,14 @@ pub(super) fn serve(
     Ok(builder.run())
 }
 
-fn server_config(certificates: &Arc<Certificates>) -> io::Result<ServerConfig> {
+fn server_config(
+    certificates: &Arc<Certificates>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> io::Result<ServerConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider);
     let builder = builder.with_protocol_versions(&[&TLS13]).map_err(io::Error::other)?;
-    let mut config = builder.with_no_client_auth().with_cert_resolver(certificates.clone());
+    let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(certificates.clone());
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

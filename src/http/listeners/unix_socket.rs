@@ -33,6 +33,13 @@ impl Made {
     }
 }
 
+impl SocketFile {
+    /// Where it stands.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Another daemon may have put its own there since.

@@ -26,6 +26,7 @@ use crate::identity::{Means, Principal};
 
 use super::{
     door::Door,
+    listeners::gateway_of,
     peer,
     problem::{Kind, Problem},
     routes::Line,
@@ -50,6 +51,8 @@ pub async fn before_identity(
     let wants_identity = line.is_some_and(|line| line.asks(is_at_home).is_some());
     let (verdict, purpose) = match line {
         None => (limiters.address(&peer, class, Purpose::Charge).await, Purpose::Charge),
+        // A gateway brings many: none of them pays for the others. Whom it brings in vain it pays for itself.
+        Some(_) if wants_identity && gateway_of(request.request()).is_some() => return Ok(()),
         Some(_) if !wants_identity => (limiters.public(&peer, class).await, Purpose::Charge),
         Some(_) if !shows_something(request.headers()) => {
             (limiters.anonymous(&peer, class).await, Purpose::Charge)
@@ -80,13 +83,24 @@ pub async fn of_principal(
 
 /// Once it is known that a credential lets nobody in: the address pays for it, whatever the reason was (a key that is not used from
 /// where it may be, a request that came before). The answer to give.
-pub async fn of_unknown(door: &Door, request: &ServiceRequest, line: &Line, refusal: Problem) -> Problem {
+pub async fn of_unknown(
+    door: &Door,
+    request: &ServiceRequest,
+    line: Option<&Line>,
+    refusal: Problem,
+) -> Problem {
+    let class = line.map_or(RateClass::Default, |line| line.rate);
     // Whoever showed nothing has paid; whoever could not be looked up is not to blame.
-    if !refusal.kind.status().is_client_error() || !shows_something(request.headers()) {
+    let gateway = gateway_of(request.request());
+    let has_paid = gateway.is_none() && !shows_something(request.headers());
+    if !refusal.kind.status().is_client_error() || has_paid {
         return refusal;
     }
     let Some(limiters) = door.rates() else { return refusal };
-    let verdict = limiters.address(&whom_of(door, request), line.rate, Purpose::Charge).await;
+    let verdict = match gateway {
+        Some(gateway) => limiters.principal(&asking_as(gateway.name()), class).await,
+        None => limiters.address(&whom_of(door, request), class, Purpose::Charge).await,
+    };
     judged(request, verdict, Purpose::Charge).err().unwrap_or(refusal)
 }
 
@@ -111,10 +125,12 @@ fn asking_of(principal: &Principal) -> Option<Asking> {
             let api_key = rate.per_minute.map(|per_minute| (Arc::from(key_id.as_str()), per_minute));
             Some(Asking { whom: Whom::named(principal.account().as_str()), tier: rate.tier, api_key })
         }
-        Means::Token { .. } => {
-            Some(Asking { whom: Whom::named(principal.name()), tier: Tier::Standard, api_key: None })
-        }
+        Means::Token { .. } | Means::Gateway { .. } => Some(asking_as(principal.name())),
     }
+}
+
+fn asking_as(name: &str) -> Asking {
+    Asking { whom: Whom::named(name), tier: Tier::Standard, api_key: None }
 }
 
 /// The address that pays for a request.

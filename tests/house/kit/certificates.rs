@@ -1,4 +1,4 @@
-//! An authority of a story's own, and what it signs.
+//! Authorities of a story's own, and what they sign.
 
 use std::{
     fs,
@@ -8,7 +8,32 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use reqwest::Identity;
 use tempfile::TempDir;
+
+/// An authority that signs the certificates of gateways.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate (PEM).
+    pub(crate) pem: String,
+}
+
+impl Authority {
+    pub(crate) fn fresh() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// What a client shows that has this name.
+    pub(crate) fn identity(&self, name: &str) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let signed = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer);
+        Identity::from_pem(format!("{}{}", signed.unwrap().pem(), key.serialize_pem()).as_bytes()).unwrap()
+    }
+}
 
 /// An authority, a server's certificate for 127.0.0.1 that it has signed, and the server's key, as files that every user may
 /// come to; the key is its server's alone.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use payoutd::{
-    http::{CursorKey, Door, Settings, TokenDigest, office::SharedOffice},
+    http::{CursorKey, Door, Settings, TokenDigest, listeners::SocketFile, office::SharedOffice},
     telemetry::Metrics,
 };
 use reqwest::{Method, RequestBuilder, Response};
@@ -35,6 +35,9 @@ impl std::ops::Deref for OpenDoor {
 pub(crate) struct Caller {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Where gateways come over TLS.
+    pub(crate) internal: Option<SocketAddr>,
+    _internal_file: Option<SocketFile>,
     client: reqwest::Client,
 }
 
@@ -128,8 +131,12 @@ impl Caller {
         change(&mut settings);
         let door = Door::new(settings, Metrics::detached());
         let opened = door.clone().open().unwrap();
-        let caller = Self::at(opened.address);
+        let mut caller = Self::at(opened.address);
         actix_rt::spawn(opened.local);
+        if let Some(internal) = opened.internal {
+            actix_rt::spawn(internal.server);
+            (caller.internal, caller._internal_file) = (internal.tls_address, internal.socket_file);
+        }
         (caller, door)
     }
 
@@ -138,7 +145,7 @@ impl Caller {
         // reqwest wants a provider even where nothing is encrypted; another test may have installed it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Self { address, client: client.build().unwrap() }
+        Self { address, internal: None, _internal_file: None, client: client.build().unwrap() }
     }
 
     /// A request without a token.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, Identity};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
     crypto::aws_lc_rs,
@@ -43,9 +43,18 @@ impl Pair {
 
     /// A client that trusts this certificate alone, and finds its name at an address.
     pub(crate) fn client(&self, address: SocketAddr) -> Client {
+        self.client_with(address, None)
+    }
+
+    /// The same, with a certificate of the client's own.
+    pub(crate) fn client_with(&self, address: SocketAddr, identity: Option<Identity>) -> Client {
         let _ = aws_lc_rs::default_provider().install_default();
         let root = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
         let client = Client::builder().no_proxy().tls_certs_only([root]).resolve(NAME, address);
+        let client = match identity {
+            Some(identity) => client.identity(identity),
+            None => client,
+        };
         // Each request is a handshake of its own.
         client.pool_max_idle_per_host(0).build().unwrap()
     }

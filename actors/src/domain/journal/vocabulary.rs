@@ -91,6 +91,7 @@ kinds! {
     Warning  true  "login_failed"          "a person's secret was wrong, or there is no such person";
     Info     false "logout"                "a person has signed out";
     Critical true  "token_reuse"           "a refresh token came twice: somebody has a copy, and the sign-in is over";
+    Info     false "gateway_request"       "a gateway has brought a person's request by which money moves, or does not move any more";
     Info     false "mfa_enrolling"         "a person has begun to take a second factor";
     Warning  false "mfa_enabled"           "and has it";
     Info     false "mfa_verified"          "a code of it was right";
