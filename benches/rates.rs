@@ -142,7 +142,7 @@ async fn ask_many(limiters: &RateLimiters, questions: u64, principals: u64) {
 }
 
 fn asking(number: u64) -> Asking {
-    Asking { whom: Whom::named(format!("user {number}")), tier: Tier::Standard, api_key: None }
+    Asking { whom: Whom::named(&format!("user {number}")), tier: Tier::Standard, api_key: None }
 }
 
 /// The 99th percentile of 2,000 answers to somebody who asks a thousand times a second, µs.

@@ -2,6 +2,7 @@
 //! name that nobody has, a wrong password, and somebody who is kept out, after the same work.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
+use payoutd_actors::rate_limiter::Trial;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     identity::{
         Gatekeeper, Means, Principal, Reception, Unknown,
-        people::{PersonFault, name_of},
+        people::PersonFault,
         reception::{ReceptionFault, SignedIn, Tokens, second_factor::INTERIM_MS},
     },
     wire::moment,
@@ -175,10 +176,13 @@ pub async fn sign_in(
         Some(SignInBody { name: name?, password: password? })
     })?;
     let reception = reception(&door)?;
-    // By name, whether anybody has it or not: who exists is not told by a rate either (F004-01).
-    may_try(&door, &wanted.name.trim_matches(' ').to_ascii_lowercase()).await?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
-    match reception.sign_in(&wanted.name, &wanted.password, from).await.map_err(not_done)? {
+    let caller = reception.caller(&wanted.name).await.map_err(not_done)?;
+    // Whether anybody has the name or not: who exists is not told by a rate either (F004-01).
+    if let Some(trial) = reception.trial(&caller, from) {
+        may_try(&door, trial).await?;
+    }
+    match reception.sign_in(caller, &wanted.password, from).await.map_err(not_done)? {
         SignedIn::Done(tokens) => Ok(signed_in(&tokens)),
         SignedIn::SecondFactorWanted(interim) => Ok(HttpResponse::Ok().json(SecondFactorWantedBody {
             requires_2fa: true,
@@ -272,7 +276,6 @@ pub async fn change_password(
         Some(PasswordChangeBody { password: password?, new_password: new_password? })
     })?;
     let id = principal.person_id().unwrap_or_default();
-    may_try(&door, &name_of(id)).await?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let reception = reception(&door)?;
     if reception.myself(&principal).await.map_err(not_done)?.second_factor.is_some() {
@@ -307,10 +310,10 @@ pub(super) fn reception(door: &Door) -> Result<&Reception, Problem> {
     })
 }
 
-/// Before a secret of somebody's is tried, from wherever it comes.
-pub(super) async fn may_try(door: &Door, account: &str) -> Result<(), Problem> {
+/// Before a secret of somebody's is tried by whoever is not known yet.
+pub(super) async fn may_try(door: &Door, trial: Trial<'_>) -> Result<(), Problem> {
     match door.rates() {
-        Some(limiters) => rates::of_account(limiters, account).await,
+        Some(limiters) => rates::of_account(limiters, trial).await,
         None => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 //! never again.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
+use payoutd_actors::rate_limiter::Trial;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -128,7 +129,7 @@ pub async fn finish(request: HttpRequest, door: Data<Door>, body: JsonBody) -> R
     })?;
     let reception = reception(&door)?;
     let who = reception.interim_of(&wanted.interim_token).map_err(not_done)?;
-    may_try(&door, &name_of(&who)).await?;
+    may_try(&door, Trial::Code(&name_of(&who))).await?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let tokens = reception.finish_sign_in(&wanted.interim_token, &wanted.code, from).await;
     Ok(signed_in(&tokens.map_err(not_done)?))
@@ -150,7 +151,7 @@ pub async fn step_up(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let code = code_of(&body)?;
-    let reception = tried(&door, &principal).await?;
+    let reception = reception(&door)?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let until_ms = reception.step_up(&principal, &code, from).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(SteppedUpBody { fresh_until: moment::write(until_ms) }))
@@ -185,7 +186,7 @@ pub async fn enrol(
         }
         Some(_) => return Err(Problem::new(Kind::MfaMethodUnsupported, "the method is `totp`")),
     }
-    let reception = tried(&door, &principal).await?;
+    let reception = reception(&door)?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let enrolment = reception.enrol(&principal, &wanted.password, from).await.map_err(not_done)?;
     let picture = qr::svg(&enrolment.uri);
@@ -214,7 +215,7 @@ pub async fn verify(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let code = code_of(&body)?;
-    let reception = tried(&door, &principal).await?;
+    let reception = reception(&door)?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let codes = reception.confirm(&principal, &code, from).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(shown_once(&codes)))
@@ -240,7 +241,7 @@ pub async fn disable(
         let code = fields.text("code", "a string like \"123456\"").unwrap_or_default();
         Some(GivingUpBody { password: password?, code })
     })?;
-    let reception = tried(&door, &principal).await?;
+    let reception = reception(&door)?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let done = reception.give_up(&principal, &wanted.password, &wanted.code, from).await;
     done.map_err(not_done)?;
@@ -263,7 +264,7 @@ pub async fn backup_codes(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let code = code_of(&body)?;
-    let reception = tried(&door, &principal).await?;
+    let reception = reception(&door)?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let codes = reception.renew_backup_codes(&principal, &code, from).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(shown_once(&codes)))
@@ -289,12 +290,6 @@ pub async fn status(door: Data<Door>, principal: Principal) -> Result<HttpRespon
 
 fn code_of(body: &JsonBody) -> Result<String, Problem> {
     read_object(&body.0, |fields| fields.required_text("code", "a string like \"123456\""))
-}
-
-/// The reception, once it is counted that somebody tries a secret of theirs.
-async fn tried<'a>(door: &'a Door, principal: &Principal) -> Result<&'a crate::identity::Reception, Problem> {
-    may_try(door, &name_of(principal.person_id().unwrap_or_default())).await?;
-    reception(door)
 }
 
 fn shown_once(codes: &BackupCodes) -> BackupCodesBody {

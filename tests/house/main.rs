@@ -61,6 +61,7 @@ mod store_killed;
 mod systemd_units;
 mod tampered_journal;
 mod tokens;
+mod trials;
 mod tron_commands;
 mod tron_vectors;
 mod vocabulary;

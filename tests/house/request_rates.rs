@@ -30,12 +30,13 @@ use crate::kit::{
     door::{Answer, OpenDoor, order, send},
     network::Network,
 };
+use crate::people::Peopled;
 
 const ANN: &str = "203.0.113.7";
 const BOB: &str = "203.0.113.8";
 
 /// A door that measures, and whoever measures.
-struct Measured {
+pub(crate) struct Measured {
     door: OpenDoor,
     roster: Roster,
 }
@@ -46,7 +47,7 @@ impl Measured {
     }
 
     /// A door behind a proxy on this machine, so that a story's callers have addresses.
-    async fn behind_a_proxy(policies: RatePolicies) -> Self {
+    pub(crate) async fn behind_a_proxy(policies: RatePolicies) -> Self {
         Self::open_with(policies, |settings| {
             settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
         })
@@ -54,7 +55,11 @@ impl Measured {
     }
 
     async fn open_with(policies: RatePolicies, change: impl FnOnce(&mut Settings)) -> Self {
-        let door = OpenDoor::open_with(change).await;
+        let door = OpenDoor::open_with(|settings| {
+            settings.takes_keys = true;
+            change(settings);
+        })
+        .await;
         let give_up = Arc::new(|name: &'static str, why: &str| panic!("{name}: {why}"));
         let clock = Arc::new(TestClock::default());
         let hiring = Hiring { rules: HiringRules::default(), clock: clock.clone(), give_up };
@@ -70,6 +75,14 @@ impl Measured {
     /// A request as a proxy passes it on that saw this address.
     fn from(&self, address: &str, method: Method, path: &str) -> RequestBuilder {
         self.door.stranger(method, path).header("X-Forwarded-For", address)
+    }
+
+    /// The same door, with people who come to it.
+    pub(crate) fn with_people(self, gatekeeper: fn(&MemoryStore) -> Arc<Gatekeeper>) -> (Peopled, Roster) {
+        let store = MemoryStore::new("s");
+        let gatekeeper = gatekeeper(&store);
+        self.door.within.take_keys(gatekeeper.clone());
+        (Peopled { door: self.door, store, gatekeeper }, self.roster)
     }
 
     async fn health(&self, address: &str) -> Answer {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Somebody's app, which shows no code twice.
-struct Phone {
+pub(crate) struct Phone {
     secret: TotpSecret,
     shown: BTreeSet<i64>,
 }
@@ -35,7 +35,7 @@ impl Phone {
         Self { secret: TotpSecret::of_hex(&hex::encode(bytes)).unwrap(), shown: BTreeSet::new() }
     }
 
-    fn code(&mut self) -> String {
+    pub(crate) fn code(&mut self) -> String {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let now = i64::try_from(now).unwrap() / STEP_S;
         let step = [now, now + 1, now - 1].into_iter().find(|step| self.shown.insert(*step));
@@ -44,18 +44,18 @@ impl Phone {
 }
 
 /// Somebody with a second factor.
-struct Careful {
-    id: String,
-    phone: Phone,
+pub(crate) struct Careful {
+    pub(crate) id: String,
+    pub(crate) phone: Phone,
     backup_codes: Vec<String>,
 }
 
 impl Peopled {
-    async fn ask(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, token: &str, path: &str, body: Value) -> Answer {
         send(self.door.stranger(Method::POST, path).bearer_auth(token).json(&body)).await
     }
 
-    async fn careful(&self, name: &str, role: &str) -> Careful {
+    pub(crate) async fn careful(&self, name: &str, role: &str) -> Careful {
         let id = self.person(name, role).await;
         let held = Held::of(&self.sign_in(name, PASSWORD).await);
         let pending = self.ask(&held.access, "/v1/2fa/enroll", json!({ "password": PASSWORD })).await;

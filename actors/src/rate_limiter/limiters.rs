@@ -32,6 +32,17 @@ pub struct Asking {
     pub api_key: Option<(Arc<str>, u16)>,
 }
 
+/// A secret that somebody tries who is not known yet. Each has a counter of its own: whoever knows a name alone slows no code down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trial<'a> {
+    /// The password of somebody, by their principal's name.
+    Password(&'a str),
+    /// A password for a name that nobody has. It may be an e-mail address, or a password in the wrong field: the journal never has it.
+    PasswordOfNobody(&'a str),
+    /// The code of somebody who has shown their password, by their principal's name.
+    Code(&'a str),
+}
+
 /// What was decided, and by which policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -83,7 +94,7 @@ impl RateLimiters {
         let mut charges = self.charges(&asking.whom, own);
         if let Some((id, per_minute)) = &asking.api_key {
             let measure = Measure::Minute((*per_minute).min(QUOTA_MAX));
-            let key = Whom::named(format!("api key {id}"));
+            let key = Whom::named(&format!("api key {id}"));
             charges.extend(self.charges(&key, vec![Policy { name: PolicyName::ApiKey, measure }]));
         }
         self.ask(asking.whom.clone(), class, charges, Purpose::Charge).await
@@ -131,14 +142,23 @@ impl RateLimiters {
         self.ask(peer.clone(), class, charges, purpose).await
     }
 
-    /// A trial of an account's secret, from wherever it comes (F004-01): whoever is known by the account's name asks before the
-    /// secret is compared. It slows down, and it locks nobody out for longer than a minute.
+    /// A trial of an account's secret (F004-01), before it is compared. It slows down, and it locks nobody out for longer than a
+    /// minute.
     ///
     /// # Errors
     /// When there is no answer: the secret is not compared then.
-    pub async fn account(&self, account: &str) -> Result<Option<Verdict>, Gone> {
-        let whom = Whom::named(format!("account {account}"));
-        let charges = self.charges(&whom, self.policies.of_account());
+    pub async fn account(&self, trial: Trial<'_>) -> Result<Option<Verdict>, Gone> {
+        let counted = match trial {
+            Trial::Password(person) => format!("password of {person}"),
+            Trial::PasswordOfNobody(name) => format!("password of the name {name}"),
+            Trial::Code(person) => format!("code of {person}"),
+        };
+        let counted = Whom::named(&counted);
+        let whom = match trial {
+            Trial::Password(person) | Trial::Code(person) => Whom::named(person),
+            Trial::PasswordOfNobody(_) => Whom::named(&self.key.principal(&counted).pseudonym()),
+        };
+        let charges = self.charges(&counted, self.policies.of_account());
         self.ask(whom, RateClass::Auth, charges, Purpose::Charge).await
     }
 

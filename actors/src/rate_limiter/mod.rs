@@ -10,7 +10,7 @@ mod limiters;
 #[cfg(test)]
 mod tests;
 
-pub use limiters::{ANSWER_WITHIN, Asking, Factory, RateLimiters, SHARDS, Verdict};
+pub use limiters::{ANSWER_WITHIN, Asking, Factory, RateLimiters, SHARDS, Trial, Verdict};
 
 use crate::domain::journal::{Body, BodyError};
 use crate::domain::rates::{Book, BookLimits, Breach, Breaches, Charge, Decision, Purpose, RateClass, Whom};
@@ -132,24 +132,20 @@ impl Desk {
         if due.is_empty() {
             return Found::Nothing;
         }
-        let changes: Result<Vec<_>, BodyError> =
-            due.iter().map(|breach| body_of(breach).map(HouseChange::RateExceeded)).collect();
-        let written = match changes {
-            Ok(changes) => self.tools.house.change(changes, self.tools.clock.now_ms()).await,
-            Err(why) => return drop_unwritable(&why),
-        };
-        match written {
+        // One that can not be written takes no other along.
+        let changes = due.iter().filter_map(|breach| match body_of(breach) {
+            Ok(body) => Some(HouseChange::RateExceeded(body)),
+            Err(why) => {
+                warn!(%why, "refusals can not be written down, and are dropped");
+                None
+            }
+        });
+        match self.tools.house.change(changes.collect(), self.tools.clock.now_ms()).await {
             Ok(()) => self.breaches.borrow_mut().written(&due, millis(self.began)),
             Err(fault) => warn!(%fault, breaches = due.len(), "refusals can not be written down yet"),
         }
         Found::Nothing
     }
-}
-
-/// Names are bounded texts and counts are whole numbers: there is nothing in a breach that JSON can not hold.
-fn drop_unwritable(why: &BodyError) -> Found {
-    warn!(%why, "refusals can not be written down");
-    Found::Nothing
 }
 
 fn body_of(breach: &Breach) -> Result<Body, BodyError> {

@@ -1,7 +1,7 @@
 //! Stories of limiters at work, on paused time.
 
 use super::*;
-use crate::domain::rates::{PolicyName, RatePolicies, Tier};
+use crate::domain::rates::{NAME_BYTES_MAX, PolicyName, RatePolicies, Tier};
 use crate::fakes::TestClock;
 use crate::guardian::{Gone, Hiring, HiringRules};
 use crate::ports::{HouseFacts, StoreFault};
@@ -125,6 +125,38 @@ async fn ten_thousand_refusals_are_at_most_one_record_a_minute() {
     assert_eq!((records.len(), &records[1]["count"]), (2, &Value::from(1)));
 }
 
+/// F004-05: what somebody is called can not be made so long that the journal takes nobody's refusals any more.
+#[actix::test]
+async fn a_name_that_fits_in_no_record_silences_nobody() {
+    let town = Town::open(RatePolicies::default(), BookLimits::default());
+    let long = "x".repeat(70 * 1024);
+    for name in [long.as_str(), "ann"] {
+        assert_eq!(town.passes(name, RateClass::PayoutBatch, 6).await, 5);
+    }
+    pass(62).await;
+    let records = town.records();
+    assert_eq!(records.len(), 2);
+    let names: Vec<_> = records.iter().map(|record| record["principal"].as_str().unwrap()).collect();
+    assert!(names.contains(&"ann") && names.iter().all(|name| name.len() <= NAME_BYTES_MAX), "{names:?}");
+}
+
+/// ASVS 16.2.5: a name that is nobody's may be an e-mail address or a password: the journal has a pseudonym of it.
+#[actix::test]
+async fn what_nobody_is_called_stays_out_of_the_journal() {
+    let town = Town::open(RatePolicies::default(), BookLimits::default());
+    for trial in [Trial::PasswordOfNobody("alice@example.com"), Trial::Code("user:1")] {
+        for _ in 0..21 {
+            town.limiters.account(trial).await.unwrap();
+        }
+    }
+    pass(62).await;
+    let mut names: Vec<_> =
+        town.records().iter().map(|record| record["principal"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names[1], "user:1");
+    assert!(names[0].starts_with("name ") && names[0].len() == 21, "{names:?}");
+}
+
 #[actix::test]
 async fn what_the_store_does_not_take_is_written_when_it_is_back() {
     let town = Town::open(RatePolicies::default(), BookLimits::default());
@@ -217,11 +249,22 @@ async fn each_way_of_asking_has_its_policies() {
         limiters.token_file(&Whom::named("house"), RateClass::Stats).await.unwrap().unwrap().decision;
     assert_eq!((fourth.allowed, fourth.policy.name), (false, PolicyName::TokenFile));
     for _ in 0..5 {
-        assert!(limiters.account("ann").await.unwrap().unwrap().decision.allowed);
+        assert!(limiters.public(&peer, RateClass::Auth).await.unwrap().unwrap().decision.allowed);
     }
-    let sixth = limiters.account("ann").await.unwrap().unwrap().decision;
-    assert_eq!((sixth.allowed, sixth.policy.name), (false, PolicyName::AuthAccount));
-    assert!(limiters.account("bob").await.unwrap().unwrap().decision.allowed);
+    let sixth = limiters.public(&peer, RateClass::Auth).await.unwrap().unwrap().decision;
+    assert_eq!((sixth.allowed, sixth.policy.name), (false, PolicyName::Auth));
+    let tried = async |trial| limiters.account(trial).await.unwrap().unwrap().decision;
+    for _ in 0..20 {
+        assert!(tried(Trial::PasswordOfNobody("user:1")).await.allowed);
+    }
+    let too_many = tried(Trial::PasswordOfNobody("user:1")).await;
+    assert_eq!((too_many.allowed, too_many.policy.name), (false, PolicyName::AuthAccount));
+    for other in [Trial::Password("user:1"), Trial::Code("user:1"), Trial::PasswordOfNobody("bob")] {
+        assert!(
+            tried(other).await.allowed,
+            "whoever writes an id as their name slows nobody down: {other:?}"
+        );
+    }
     for _ in 0..10 {
         assert!(limiters.anonymous(&peer, RateClass::Default).await.unwrap().unwrap().decision.allowed);
     }
@@ -229,8 +272,8 @@ async fn each_way_of_asking_has_its_policies() {
     assert_eq!((eleventh.allowed, eleventh.policy.name), (false, PolicyName::Anonymous));
     let look =
         async || limiters.address(&peer, RateClass::Default, Purpose::Look).await.unwrap().unwrap().decision;
-    assert_eq!((look().await.allowed, look().await.remaining), (true, 90));
-    for _ in 0..90 {
+    assert_eq!((look().await.allowed, look().await.remaining), (true, 85));
+    for _ in 0..85 {
         limiters.address(&peer, RateClass::Default, Purpose::Charge).await.unwrap();
     }
     assert_eq!((look().await.allowed, look().await.policy.name), (false, PolicyName::IpDefault));

@@ -17,7 +17,7 @@ use actix_web::{
 use payoutd_actors::{
     domain::rates::{Measure, Policy, Purpose, RateClass, Tier, Whom},
     guardian::Gone,
-    rate_limiter::{Asking, RateLimiters, Verdict},
+    rate_limiter::{Asking, RateLimiters, Trial, Verdict},
 };
 
 use std::sync::Arc;
@@ -108,8 +108,8 @@ pub async fn of_unknown(
 ///
 /// # Errors
 /// When it was tried too often within the minute, or nobody answers for it.
-pub async fn of_account(limiters: &RateLimiters, account: &str) -> Result<(), Problem> {
-    match limiters.account(account).await {
+pub async fn of_account(limiters: &RateLimiters, trial: Trial<'_>) -> Result<(), Problem> {
+    match limiters.account(trial).await {
         Ok(Some(verdict)) if !verdict.decision.allowed => Err(used_up(&verdict)),
         Ok(_) => Ok(()),
         Err(gone) => Err(away(gone)),

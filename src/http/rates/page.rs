@@ -117,12 +117,17 @@ Written from the tables in the program (`actors/src/domain/rates/policy.rs`, `sr
 - **A good credential costs its address nothing**, so that many services may stand behind one. Wrong credentials do; while an address
   has used up `ip-default`, no credential from it is looked at. On this machine good ones are looked at all the same: a program that
   shows nothing can not lock out the operator.
+- **A person's secret** is tried 5 times a minute from one address (`auth`), and 20 times from all addresses together that its owner has
+  not signed in from (`auth-account`, four times `auth`): who attacks a name slows down neither its owner where they have been before,
+  nor, from fewer than four addresses, anywhere. Nobody is locked out (F004-01 has 5 for an account, by which one address locks out all
+  others). Codes count apart from passwords, and for whoever has signed in as everything else does: by who they are.
 - **The token of `http.token_file`** is measured by `token-file` alone, and by nothing where `rates.token_file_per_minute` is not set.
 - **Every answer to a request that was measured says how it stands**: `RateLimit-Policy` names what measured it, `RateLimit` how many
   the strictest lets pass from now (`r`) and in how many seconds more (`t`), as structured fields
   (draft-ietf-httpapi-ratelimit-headers-10). `X-RateLimit-Limit`, `-Remaining` and `-Reset` say the same; the reset is in seconds
   from now. On a 429, `Retry-After` is that same number.
-- **Refusals reach the journal** as `rate_limit_exceeded`: one record for each principal and policy in a minute, with how often.
+- **Refusals reach the journal** as `rate_limit_exceeded`: one record for each principal and policy in a minute, with how often. A name
+  that nobody has stands there as a keyed digest: it may be a password that was typed into the wrong field.
   Of refusals beyond 64 principals and policies at a time there is one record for all others together.
 - **What is known is bounded**: a million principals and addresses, under 200 MB. Whoever asks for nothing for ten minutes is
   forgotten; where there are more, whoever was idle longest (`payoutd_rate_limit_forgotten_total{reason=\"full\"}`).
@@ -171,7 +176,7 @@ mod tests {
             ("burst", "100 at once, then 10/s"),
             ("ip-default", "100/min"),
             ("auth", "5/min"),
-            ("auth-account", "5/min"),
+            ("auth-account", "20/min"),
             ("auth-refresh", "20/min"),
             ("token-file", "not measured"),
             ("api-key", "as the key says"),

@@ -280,9 +280,8 @@ impl People {
         Ok(entries.iter().filter_map(Person::of_entry).collect())
     }
 
-    /// Whoever signs in with a name; nobody, where it is none.
-    pub(super) async fn named(&self, name: &str) -> Result<Option<Person>, StoreFault> {
-        let Ok(name) = SignInName::new(name) else { return Ok(None) };
+    /// Whoever signs in with a name.
+    pub(super) async fn named(&self, name: &SignInName) -> Result<Option<Person>, StoreFault> {
         let entry = self.register.entry_named(EntryKind::Person, name.as_str()).await?;
         Ok(entry.as_ref().and_then(Person::of_entry))
     }

@@ -7,6 +7,7 @@
 //!
 //! Each change is one change of the register, with its word in the journal.
 
+mod familiar;
 pub mod second_factor;
 pub mod session;
 pub mod token_keys;
@@ -19,6 +20,7 @@ use payoutd_actors::{
         journal::{Body, JournalDraft},
     },
     ports::{Clock, Entry, EntryKind, Register, RegisterChange, Registered, StoreFault},
+    rate_limiter::Trial,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,6 +28,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use self::{
+    familiar::Familiar,
     session::{Refresh, RefreshToken, SESSION_MS_MAX, Session},
     token_keys::{ISSUER, TokenKeys, TokenKind},
 };
@@ -33,7 +36,7 @@ use super::{
     api_key::is_key_id,
     gatekeeper::Unknown,
     known::Known,
-    people::{HashFault, People, Person, PersonFault, Standing, Verified},
+    people::{HashFault, People, Person, PersonFault, SignInName, Standing, Verified, name_of},
     principal::{Means, Principal},
     slip::fresh_id,
     vault::{Vault, VaultError},
@@ -180,6 +183,20 @@ pub struct Reception {
     skew_steps: i64,
     sessions: Known<Session>,
     revoked: Known<Revocation>,
+    familiar: Familiar,
+}
+
+/// Whoever a sign-in names: somebody, or nobody. Debug tells neither.
+pub struct Caller {
+    person: Option<Person>,
+    /// What tries of this name are counted by; `None` for a text that is no name.
+    counted: Option<Counted>,
+}
+
+/// What tries of a name are counted by.
+enum Counted {
+    Somebody(String),
+    Nobody(SignInName),
 }
 
 impl Reception {
@@ -203,6 +220,7 @@ impl Reception {
             skew_steps,
             sessions: Known::new(EntryKind::Session, Session::of_entry),
             revoked: Known::new(EntryKind::Revocation, revocation),
+            familiar: Familiar::default(),
         }
     }
 
@@ -218,17 +236,42 @@ impl Reception {
         &self.keys
     }
 
+    /// Whoever is meant by a name, whether anybody has it or not.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn caller(&self, name: &str) -> Result<Caller, ReceptionFault> {
+        let Ok(name) = SignInName::new(name) else { return Ok(Caller { person: None, counted: None }) };
+        let person = self.people.named(&name).await?;
+        let counted = match &person {
+            Some(person) => Counted::Somebody(name_of(&person.id)),
+            None => Counted::Nobody(name),
+        };
+        Ok(Caller { person, counted: Some(counted) })
+    }
+
+    /// What a sign-in is counted as beside its address: nothing where its owner has signed in from there before, and nothing
+    /// for what is no name.
+    #[must_use]
+    pub fn trial<'a>(&self, caller: &'a Caller, from: Option<IpAddr>) -> Option<Trial<'a>> {
+        let is_familiar = caller.person.as_ref().is_some_and(|person| self.familiar.has(&person.id, from));
+        match caller.counted.as_ref().filter(|_| !is_familiar)? {
+            Counted::Somebody(name) => Some(Trial::Password(name)),
+            Counted::Nobody(name) => Some(Trial::PasswordOfNobody(name.as_str())),
+        }
+    }
+
     /// Somebody signs in.
     ///
     /// # Errors
     /// See [`ReceptionFault`]: one reason for a name that nobody has, another password, and somebody who is kept out.
     pub async fn sign_in(
         &self,
-        name: &str,
+        caller: Caller,
         password: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, ReceptionFault> {
-        let person = self.people.named(name).await?;
+        let person = caller.person;
         let verified = self.people.verify(person.as_ref(), password).await?;
         let person = person.filter(|person| person.standing() == Standing::Active);
         let (Some(person), Verified::Yes | Verified::YesMadeAnew(_)) = (&person, &verified) else {
@@ -443,6 +486,7 @@ impl Reception {
         match self.register.register(change, now_ms).await? {
             Registered::Done => {
                 self.people.forget(&person.id);
+                self.familiar.note(&person.id, from, now_ms);
                 self.tokens(person.clone(), session, &token, now_ms).map(Some)
             }
             Registered::Outdated | Registered::UsedBefore => Ok(None),

@@ -137,7 +137,10 @@ impl Reception {
                 ..RegisterChange::default()
             };
             match self.change(change, &proof.person.id, now_ms).await? {
-                Registered::Done => return self.tokens(proof.person, session, &token, now_ms),
+                Registered::Done => {
+                    self.familiar.note(&proof.person.id, from, now_ms);
+                    return self.tokens(proof.person, session, &token, now_ms);
+                }
                 Registered::UsedBefore => return self.refuse_code(&proof.person, "login_failed", from).await,
                 Registered::Outdated => {}
             }

@@ -17,8 +17,10 @@ mod window;
 
 pub use book::{Book, BookLimits, Charge, Decision, KEY_BYTES_MAX, Purpose};
 pub use breaches::{Breach, Breaches, OPEN_BREACHES_MAX};
-pub use policy::{Measure, Policy, PolicyName, QUOTA_MAX, RateClass, RatePolicies, Tier};
-pub use whom::{Principal, PrincipalKey, Whom};
+pub use policy::{
+    ADDRESSES_PER_ACCOUNT, Measure, Policy, PolicyName, QUOTA_MAX, RateClass, RatePolicies, Tier,
+};
+pub use whom::{NAME_BYTES_MAX, Name, Principal, PrincipalKey, Whom};
 pub use window::WINDOW_MS;
 
 /// How a counter stands against its policy.

@@ -3,6 +3,9 @@
 /// The largest quota of a minute, and the largest burst: what a bucket's counter holds.
 pub const QUOTA_MAX: u16 = 60_000;
 
+/// So many addresses may use up their tries of one account's secret before anybody else is slowed down (F004-01).
+pub const ADDRESSES_PER_ACCOUNT: u16 = 4;
+
 /// What kind of route a request is for: using one up leaves the others alone (D-05).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateClass {
@@ -152,7 +155,7 @@ policies! {
     IpDefault = "ip-default";
     /// one address' sign-ins and other trials of a person's secret
     Auth = "auth";
-    /// the same for one account, from wherever they come
+    /// the same for one account, from addresses that it has not signed in from
     AuthAccount = "auth-account";
     /// one address' renewals of sign-ins
     AuthRefresh = "auth-refresh";
@@ -240,7 +243,7 @@ pub struct RatePolicies {
     pub anonymous: u16,
     /// Requests of an address that nobody known stands behind.
     pub ip_default: u16,
-    /// Sign-ins, by address and by account.
+    /// Sign-ins, by address; by account, [`ADDRESSES_PER_ACCOUNT`] times as many.
     pub auth: u16,
     /// Renewals of sign-ins, by address.
     pub auth_refresh: u16,
@@ -287,7 +290,10 @@ impl RatePolicies {
             PolicyName::TokenFile => Measure::Minute(self.token_file?),
             PolicyName::Anonymous => Measure::Minute(self.anonymous),
             PolicyName::IpDefault => Measure::Minute(self.ip_default),
-            PolicyName::Auth | PolicyName::AuthAccount => Measure::Minute(self.auth),
+            PolicyName::Auth => Measure::Minute(self.auth),
+            PolicyName::AuthAccount => {
+                Measure::Minute(self.auth.saturating_mul(ADDRESSES_PER_ACCOUNT).min(QUOTA_MAX))
+            }
             PolicyName::AuthRefresh => Measure::Minute(self.auth_refresh),
         };
         Some(Policy { name, measure })
@@ -331,7 +337,7 @@ impl RatePolicies {
         }
     }
 
-    /// What a trial of one account's secret is measured by, from wherever it comes (F004-01).
+    /// What a trial of one account's secret is measured by, beside its address (F004-01).
     #[must_use]
     pub fn of_account(&self) -> Vec<Policy> {
         self.each([Some(PolicyName::AuthAccount)])

@@ -1,17 +1,34 @@
 //! Whom a rate is counted for: a known principal by its name, a stranger by the address that it comes from.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// Bytes that a name has at most, so that nobody makes what is remembered of them long.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// A principal's name, of [`NAME_BYTES_MAX`] bytes at most: for a longer one its SHA-256 stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        if text.len() <= NAME_BYTES_MAX {
+            return Self(text.into());
+        }
+        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("sha256:{digest}").into())
+    }
+}
+
 /// Whom a rate is counted for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whom {
     /// Somebody who is known, by name.
-    Named(Arc<str>),
+    Named(Name),
     /// A stranger, by address. Of IPv6 the first 64 bits: whoever has one address of such a network has all of them.
     Peer(IpAddr),
     /// Strangers from this very machine: loopback and local sockets say nothing about who they are, so they share (D-60).
@@ -20,7 +37,8 @@ pub enum Whom {
 
 impl Whom {
     /// Somebody who is known.
-    pub fn named(name: impl Into<Arc<str>>) -> Self {
+    #[must_use]
+    pub fn named(name: &str) -> Self {
         Self::Named(name.into())
     }
 
@@ -44,7 +62,7 @@ impl Whom {
 impl fmt::Display for Whom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Named(name) => f.write_str(name),
+            Self::Named(Name(name)) => f.write_str(name),
             Self::Peer(network @ IpAddr::V6(_)) => write!(f, "address {network}/64"),
             Self::Peer(address) => write!(f, "address {address}"),
             Self::Nearby => f.write_str("this machine"),
@@ -63,6 +81,11 @@ impl Principal {
         // The upper half: the lower one chooses the place within a share's own map.
         let upper = usize::try_from(self.0 >> 64 & u128::from(u32::MAX)).unwrap_or(0);
         upper % shares.max(1)
+    }
+
+    /// What the journal calls a name that must not stand there: nobody without the key finds out whose this is.
+    pub(crate) fn pseudonym(self) -> String {
+        format!("name {:016x}", self.0 >> 64)
     }
 }
 
@@ -85,7 +108,7 @@ impl PrincipalKey {
     pub fn principal(&self, whom: &Whom) -> Principal {
         let mut mac = self.0.clone();
         match whom {
-            Whom::Named(name) => {
+            Whom::Named(Name(name)) => {
                 mac.update(b"n");
                 mac.update(name.as_bytes());
             }
