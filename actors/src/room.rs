@@ -6,11 +6,9 @@
 //! let those who wait keep one another there for ever.) Never here: new reservations, which the store makes within its own
 //! transaction, and beside everything that is set aside.
 
-use crate::domain::identity::AccountId;
-use crate::domain::limits::{LimitBook, LimitBroken, LimitRules};
+use crate::domain::limits::{LimitBook, LimitBroken, LimitRules, SpenderRef};
 use crate::domain::payout::{Payout, Reservation};
 use crate::ports::{Payouts, StoreFault};
-use std::collections::BTreeSet;
 
 /// The room that there is at one moment, as it is given away.
 pub(crate) struct Room {
@@ -24,13 +22,12 @@ impl Room {
     /// For those who move. Only where the limits were made tighter than what is set aside does it matter who stands still.
     pub(crate) async fn of_those_who_move<'a>(
         payouts: &dyn Payouts,
-        accounts: impl Iterator<Item = &'a AccountId>,
+        mut spenders: impl Iterator<Item = SpenderRef<'a>>,
         rules: LimitRules,
         now_ms: i64,
     ) -> Result<Self, StoreFault> {
         let set_aside = payouts.limit_book(now_ms).await?;
-        let accounts: BTreeSet<&AccountId> = accounts.collect();
-        let fits = accounts.into_iter().all(|account| set_aside.holds(account, &rules, now_ms).is_ok());
+        let fits = spenders.all(|spender| set_aside.holds(spender, &rules, now_ms).is_ok());
         let moving = match fits {
             true => set_aside.clone(),
             false => set_aside.clone().without(&payouts.waiting_for_room().await?),
@@ -52,20 +49,22 @@ impl Room {
 
     /// Whether one who moves may go on moving. Who may not is to be held, and stands still from here on.
     pub(crate) fn keep(&mut self, payout: &Payout) -> Result<(), LimitBroken> {
-        self.moving.holds(&payout.account, &self.rules, self.now_ms).inspect_err(|_| {
-            self.moving.release(&payout.account, payout.order.amount);
+        let (spender, amount) = (payout.spender(), payout.order.amount);
+        let allowed = self.moving.allows(spender, amount, &self.rules, self.now_ms);
+        allowed.and_then(|()| self.moving.holds(spender, &self.rules, self.now_ms)).inspect_err(|_| {
+            self.moving.release(spender, amount);
         })
     }
 
     /// Whether one who waits may move on, beside those who do and those who were let go on before.
     pub(crate) fn let_go_on(&mut self, payout: &Payout) -> bool {
-        let (account, amount, rules) = (&payout.account, payout.order.amount, &self.rules);
+        let (spender, amount, rules) = (payout.spender(), payout.order.amount, &self.rules);
         if payout.reservation == Reservation::Reserved {
-            return self.moving.reserve(account, amount, rules, self.now_ms).is_ok();
+            return self.moving.reserve(spender, amount, rules, self.now_ms).is_ok();
         }
-        let fits = self.set_aside.reserve(account, amount, rules, self.now_ms).is_ok();
+        let fits = self.set_aside.reserve(spender, amount, rules, self.now_ms).is_ok();
         if fits {
-            self.moving.set_aside(account, amount);
+            self.moving.set_aside(spender, amount);
         }
         fits
     }

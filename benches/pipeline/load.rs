@@ -2,6 +2,7 @@
 
 use crate::common::house::House;
 use payoutd_actors::admission::{Admission, AdmitPayouts};
+use payoutd_actors::domain::access::Orderer;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use payoutd_actors::domain::money::MicroUsdt;
@@ -55,6 +56,7 @@ impl Load {
         let received_at = Instant::now();
         let request = AdmitPayouts {
             account: AccountId::house(),
+            ordered_by: Orderer::house(),
             key: IdempotencyKey::parse(&format!("{:032x}", fastrand::u128(..))).unwrap(),
             orders: vec![self.order(number)],
             batch: false,

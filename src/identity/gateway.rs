@@ -189,7 +189,7 @@ impl Gatekeeper {
         let all = person.role.grants();
         let grants = who.role.map_or_else(|| all.clone(), |role| all.shared_with(&role.grants()));
         let means = Means::Gateway { gateway: who.gateway.name().to_owned(), key_id: None };
-        Ok(Principal::person(&person.id, person.account, grants, means))
+        Ok(Principal::person(&person.id, person.account, person.role, grants, means))
     }
 
     /// The journal's word of a request that a gateway has brought, before anything is done.

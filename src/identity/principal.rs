@@ -1,7 +1,7 @@
 //! Whoever was let in.
 
 use payoutd_actors::domain::{
-    access::{Detail, Grant, Grants, Permission, Reach, Role},
+    access::{Detail, Grant, Grants, Orderer, Permission, Reach, Role},
     identity::AccountId,
     order::Order,
     rates::Tier,
@@ -58,6 +58,7 @@ pub enum Means {
 pub struct Principal {
     name: String,
     account: AccountId,
+    role: Role,
     grants: Grants,
     means: Means,
 }
@@ -68,6 +69,7 @@ impl Principal {
         Self {
             name: "house".to_owned(),
             account: AccountId::house(),
+            role: Role::Admin,
             grants: Role::Admin.grants(),
             means: Means::HouseToken,
         }
@@ -78,14 +80,21 @@ impl Principal {
         Self {
             name: format!("key:{key_id}"),
             account,
+            role: Role::Service,
             grants,
             means: Means::ApiKey { key_id: key_id.to_owned(), signed, rate },
         }
     }
 
-    /// A person who has signed in, here or at a gateway.
-    pub(super) fn person(person_id: &str, account: AccountId, grants: Grants, means: Means) -> Self {
-        Self { name: format!("{PERSON}{person_id}"), account, grants, means }
+    /// A person who has signed in, here or at a gateway, and what of their role's grants they were left.
+    pub(super) fn person(
+        person_id: &str,
+        account: AccountId,
+        role: Role,
+        grants: Grants,
+        means: Means,
+    ) -> Self {
+        Self { name: format!("{PERSON}{person_id}"), account, role, grants, means }
     }
 
     /// The id of the person that they are; `None` for a program.
@@ -121,6 +130,18 @@ impl Principal {
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// What they are.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whom a payout is counted for that they order.
+    #[must_use]
+    pub fn orderer(&self) -> Orderer {
+        Orderer { principal: self.name.clone(), role: self.role }
     }
 
     /// How they proved who they are.

@@ -3,11 +3,16 @@
 //! Each batch adds up what it moves and writes it once, in its own transaction (F-P05, F002-03); how it is written is each
 //! engine's matter. The books can always be counted anew from the payouts; the exam does.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use payoutd_actors::{
     domain::{
-        limits::{DAY_MS, minute_of},
+        access::Role,
+        limits::{DAY_MS, SpenderRef, minute_of},
+        order::Route,
         payout::{Payout, Reservation, Stage},
     },
     ports::Step,
@@ -26,6 +31,10 @@ pub(in crate::store) struct Books<'a> {
     pub(in crate::store) reserved: BTreeMap<&'a str, i128>,
     /// What was settled, by scope and minute, micro-USDT.
     pub(in crate::store) settled: BTreeMap<(&'a str, i64), i128>,
+    /// What is set aside more, or less, by principal, role and route, micro-USDT.
+    pub(in crate::store) more_reserved: BTreeMap<MoreScope<'a>, i128>,
+    /// What was settled, by principal, role and route, and by minute, micro-USDT.
+    pub(in crate::store) more_settled: BTreeMap<(MoreScope<'a>, i64), i128>,
     /// How many payouts more, or fewer, stand in a stage.
     pub(in crate::store) tally: BTreeMap<Stage, Tally>,
 }
@@ -39,6 +48,59 @@ pub(in crate::store) struct Tally {
     pub(in crate::store) amount_micro_usdt: i128,
     /// The fee limits of their live transfers.
     pub(in crate::store) fee_limit_sun: i128,
+}
+
+/// A scope besides house and account. Their books are tables of their own: a daemon of an earlier version, which may be at work
+/// on the same store, knows nothing of them and need not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) enum MoreScope<'a> {
+    /// Of a principal.
+    Principal(&'a str),
+    /// Of a role.
+    Role(Role),
+    /// Of a route.
+    Route(Route),
+}
+
+impl<'a> MoreScope<'a> {
+    /// Those that a payout's money is counted under; none where nobody knows who ordered it.
+    pub(in crate::store) fn of(spender: SpenderRef<'a>) -> Option<[Self; 3]> {
+        let by = spender.ordered_by?;
+        Some([Self::Principal(&by.principal), Self::Role(by.role), Self::Route(spender.route)])
+    }
+}
+
+/// As [`Scope`](payoutd_actors::domain::limits::Scope) has it.
+impl fmt::Display for MoreScope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal(name) => write!(f, "principal:{name}"),
+            Self::Role(role) => write!(f, "role:{}", role.word()),
+            Self::Route(route) => write!(f, "route:{}", route.word()),
+        }
+    }
+}
+
+/// Whose books are asked for.
+#[derive(Debug)]
+pub(in crate::store) struct Asked {
+    /// House and accounts, as the books call them.
+    pub(in crate::store) scopes: Vec<String>,
+    /// Principals, roles and routes.
+    pub(in crate::store) more_scopes: Vec<String>,
+}
+
+impl Asked {
+    /// For these.
+    pub(in crate::store) fn of<'p>(spenders: impl Iterator<Item = SpenderRef<'p>>) -> Self {
+        let (mut scopes, mut more) = (BTreeSet::from([HOUSE]), BTreeSet::new());
+        for spender in spenders {
+            scopes.insert(spender.account.as_str());
+            more.extend(MoreScope::of(spender).into_iter().flatten());
+        }
+        let texts = scopes.into_iter().map(str::to_owned);
+        Self { scopes: texts.collect(), more_scopes: more.iter().map(MoreScope::to_string).collect() }
+    }
 }
 
 impl<'a> Books<'a> {
@@ -76,12 +138,21 @@ impl<'a> Books<'a> {
         };
         let settled = before != Reservation::Settled && payout.reservation == Reservation::Settled;
         let amount = i128::from(payout.order.amount.micro());
+        let minute_ms = minute_of(payout.updated_at_ms);
         for scope in [HOUSE, payout.account.as_str()] {
             if reserved != 0 {
                 *self.reserved.entry(scope).or_default() += reserved * amount;
             }
             if settled {
-                *self.settled.entry((scope, minute_of(payout.updated_at_ms))).or_default() += amount;
+                *self.settled.entry((scope, minute_ms)).or_default() += amount;
+            }
+        }
+        for scope in MoreScope::of(payout.spender()).into_iter().flatten() {
+            if reserved != 0 {
+                *self.more_reserved.entry(scope).or_default() += reserved * amount;
+            }
+            if settled {
+                *self.more_settled.entry((scope, minute_ms)).or_default() += amount;
             }
         }
     }

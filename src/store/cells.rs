@@ -6,9 +6,11 @@ use std::{collections::BTreeSet, str::FromStr};
 
 use payoutd_actors::{
     domain::{
+        access::{NoSuchRole, Orderer},
         address::Address,
         identity::{AccountId, IdempotencyKey, PayoutId},
         journal::{Hash, JournalRecord, Seal, SignatureBytes},
+        limits::Spender,
         money::MicroUsdt,
         order::{Order, Route},
         payout::{Attempt, AttemptOutcome, BlockRef, Payout, Reason, Reservation, Stage},
@@ -97,6 +99,7 @@ fn corrupt(what: &str, found: impl std::fmt::Display) -> StoreFault {
 pub(super) fn payout(cells: &mut Cells<'_>) -> Result<(Payout, u32), StoreFault> {
     let id: PayoutId = cells.parsed()?;
     let account = AccountId::new(cells.take::<String>()?).map_err(|why| corrupt("an account", why))?;
+    let ordered_by = orderer(cells)?;
     let idempotency_key = IdempotencyKey::restored(cells.take()?);
     let request_digest = cells.hash()?;
     let order = order(cells)?;
@@ -119,6 +122,7 @@ pub(super) fn payout(cells: &mut Cells<'_>) -> Result<(Payout, u32), StoreFault>
     let payout = Payout {
         id,
         account,
+        ordered_by,
         idempotency_key,
         request_digest,
         order,
@@ -133,6 +137,27 @@ pub(super) fn payout(cells: &mut Cells<'_>) -> Result<(Payout, u32), StoreFault>
         settled_at_ms,
     };
     Ok((payout, buried))
+}
+
+/// Who ordered it and as what, or nobody that is known.
+fn orderer(cells: &mut Cells<'_>) -> Result<Option<Orderer>, StoreFault> {
+    let (principal, role): (Option<String>, Option<&str>) = (cells.take()?, cells.take()?);
+    match (principal, role) {
+        (Some(principal), Some(role)) => {
+            let role = role.parse().map_err(|why: NoSuchRole| corrupt("a role", why))?;
+            Ok(Some(Orderer { principal, role }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Who waits for room, and what is set aside for them, micro-USDT.
+pub(super) fn waiting(row: &EngineRow) -> Result<(Spender, MicroUsdt), StoreFault> {
+    let mut cells = Cells::of(row);
+    let account = AccountId::new(cells.take::<String>()?).map_err(|why| corrupt("an account", why))?;
+    let ordered_by = orderer(&mut cells)?;
+    let route = cells.word(Route::from_word)?;
+    Ok((Spender { account, ordered_by, route }, MicroUsdt::new(cells.whole()?)))
 }
 
 fn order(cells: &mut Cells<'_>) -> Result<Order, StoreFault> {

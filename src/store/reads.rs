@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 
 use payoutd_actors::{
     domain::{
-        identity::{AccountId, PayoutId},
-        limits::{DAY_MS, HOUR_MS, LimitBook, MINUTE_MS, Spending, minute_of},
+        identity::PayoutId,
+        limits::{DAY_MS, HOUR_MS, LimitBook, MINUTE_MS, NotAScope, SetLimit, Spending, minute_of},
         payout::{Attempt, Payout},
     },
     ports::{InFlight, LiveTransfer, StoreFault},
 };
 use sqlx::{Executor, query::Query};
+
+use crate::store::books::Asked;
 
 use super::{
     cells,
@@ -97,35 +99,34 @@ pub(super) async fn live_transfers(
     rows.iter().map(|row| cells::live_transfer(&mut Cells::of(row))).collect()
 }
 
-/// The book of the limits at a moment: of the whole house and of some accounts, or of all.
+/// The book of the limits at a moment: of whom it is asked for, or of all.
 pub(super) async fn limit_book(
     connection: &mut EngineConnection,
-    accounts: Option<&[&AccountId]>,
+    asked: Option<&Asked>,
     now_ms: i64,
 ) -> Result<LimitBook, StoreFault> {
     // As `Spending::used_micro_usdt` counts: a minute leaves a window when all of it has.
     let leaves = |window_ms: i64| now_ms.saturating_sub(window_ms).saturating_sub(MINUTE_MS);
     let (day, hour) = (leaves(DAY_MS), leaves(HOUR_MS));
-    let question = match accounts {
+    let question = match asked {
         None => sqlx::query(sql::LIMIT_BOOK).bind(day).bind(hour),
-        Some(accounts) => {
-            let scopes =
-                rows::texts(std::iter::once("").chain(accounts.iter().map(|account| account.as_str())));
-            sqlx::query(sql::LIMIT_BOOK_OF).bind(day).bind(hour).bind(scopes)
-        }
+        Some(Asked { scopes, more_scopes }) => sqlx::query(sql::LIMIT_BOOK_OF)
+            .bind(day)
+            .bind(hour)
+            .bind(rows::texts(scopes))
+            .bind(rows::texts(more_scopes)),
     };
     let rows = connection.fetch_all(question).await.map_err(fault::of)?;
     let mut book = LimitBook::default();
+    let corrupt = |why: NotAScope| StoreFault::Corrupt(why.to_string());
     for row in &rows {
         let mut cells = Cells::of(row);
-        let scope: String = cells.take()?;
-        let spending = spending(&mut cells, hour, now_ms)?;
-        if scope.is_empty() {
-            book.house = spending;
-        } else {
-            let account = AccountId::new(scope).map_err(|why| StoreFault::Corrupt(why.to_string()))?;
-            book.accounts.insert(account, spending);
-        }
+        let text: &str = cells.take()?;
+        let mut spending = spending(&mut cells, hour, now_ms)?;
+        let says: Option<&str> = cells.take()?;
+        let read = says.map(|says| SetLimit::read(text, says)).transpose().map_err(StoreFault::Corrupt)?;
+        spending.set = read.map(|(_, set)| set);
+        *book.page_mut(text.parse().map_err(corrupt)?) = spending;
     }
     Ok(book)
 }
@@ -136,7 +137,7 @@ fn spending(cells: &mut Cells<'_>, hour_leaves_ms: i64, now_ms: i64) -> Result<S
     let (reserved_micro_usdt, within_hour, rest_of_day) = (cells.whole()?, cells.whole()?, cells.whole()?);
     let lumps = [(minute_of(now_ms), within_hour), (hour_leaves_ms, rest_of_day)];
     let settled_by_minute = lumps.into_iter().filter(|(_, amount)| *amount > 0).collect();
-    Ok(Spending { reserved_micro_usdt, settled_by_minute })
+    Ok(Spending { reserved_micro_usdt, settled_by_minute, set: None })
 }
 
 /// The one row of an answer, if there is one.

@@ -150,6 +150,6 @@ async fn own(desk: &Desk, request: &DecidePayout) -> Result<Option<Payout>, Stor
 async fn room(desk: &Desk, payout: &Payout) -> Result<(), DecisionRefusal> {
     let now_ms = desk.tools.clock.now_ms();
     let book = desk.tools.ledger.payouts().limit_book(now_ms).await?;
-    book.room_for(&payout.account, payout.order.amount, &desk.tools.limits, now_ms)
+    book.room_for(payout.spender(), payout.order.amount, &desk.tools.limits, now_ms)
         .map_err(DecisionRefusal::NoRoom)
 }

@@ -3,6 +3,7 @@
 use super::Desk;
 use super::digest::request_digests;
 use super::line::Waiting;
+use crate::domain::access::Orderer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::order::{Order, OrderProblem};
 use crate::domain::payout::{EventName, Payout, Reservation, Stage, order_digest};
@@ -21,6 +22,8 @@ use tracing::warn;
 pub struct AdmitPayouts {
     /// Whose money it is: the scope of the key.
     pub account: AccountId,
+    /// Who orders, for the limits of principals and roles.
+    pub ordered_by: Orderer,
     /// The sender's name for the request (F-P01).
     pub key: IdempotencyKey,
     /// The orders; one, unless it is a batch.
@@ -133,7 +136,8 @@ fn prepare(desk: &Desk, request: &AdmitPayouts) -> Result<Prepared, StoreFault> 
         .map_err(|why| StoreFault::Corrupt(format!("an order can not be written down: {why}")))?;
     let new = |(index, (order, digest)): (usize, (&Order, [u8; 32]))| {
         let key = if request.batch { request.key.of_item(index) } else { request.key.clone() };
-        new_payout(desk, &request.account, key, order, digest, now_ms)
+        let payout = new_payout(desk, &request.account, key, order, digest, now_ms);
+        Payout { ordered_by: Some(request.ordered_by.clone()), ..payout }
     };
     let payouts = request.orders.iter().zip(digests).enumerate().map(new).collect();
     Ok(Prepared { payouts, problems })
@@ -151,6 +155,7 @@ fn new_payout(
     Payout {
         id,
         account: account.clone(),
+        ordered_by: None,
         idempotency_key: key,
         request_digest,
         order: order.clone(),

@@ -84,9 +84,14 @@ async fn release_what_is_covered(desk: &Desk, now_ms: i64) -> Result<u64, StoreF
     release(desk, covered.collect(), BY_FUNDS, now_ms).await
 }
 
-/// Held payouts, the most urgent and then the oldest first. They are read reason by reason, so that what waits for one account's
-/// limit can not fill the page of what waits for the house's.
+/// Held payouts, the most urgent and then the oldest first. Where they fill a page, they are read reason by reason, so that
+/// what waits for one account's limit can not fill the page of what waits for the house's.
 async fn held_for(desk: &Desk, reasons: &[Reason]) -> Result<Vec<Payout>, StoreFault> {
+    let (payouts, page) = (desk.tools.ledger.payouts(), desk.tools.settings.release_max);
+    let all = payouts.held_for(reasons, None, page).await?;
+    if all.len() < page as usize {
+        return Ok(all);
+    }
     let mut held = Vec::new();
     for reason in reasons {
         held.extend(most_urgent_and_next_in_turn(desk, *reason).await?);

@@ -1,9 +1,10 @@
 //! Stories of orders that come in, on paused time.
 
 use super::*;
+use crate::domain::access::Orderer;
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use crate::domain::limits::{HOUR_MS, LimitBroken, MINUTE_MS};
+use crate::domain::limits::{HOUR_MS, LimitBroken, MINUTE_MS, Whose, Window};
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage, order_digest};
@@ -98,7 +99,8 @@ fn order(amount: MicroUsdt) -> Order {
 
 fn request(account: &str, key: &str, orders: Vec<Order>, batch: bool) -> AdmitPayouts {
     let account = AccountId::new(account).unwrap();
-    AdmitPayouts { account, key: IdempotencyKey::parse(key).unwrap(), orders, batch }
+    let ordered_by = Orderer::house();
+    AdmitPayouts { account, ordered_by, key: IdempotencyKey::parse(key).unwrap(), orders, batch }
 }
 
 impl Town {
@@ -488,7 +490,13 @@ async fn a_person_can_not_release_above_a_limit() {
     let held = town.admit("house", "held", usdt(10)).await;
     let release = Decision::Release { by: "ada".to_owned() };
     let refused = town.decide(&held, release.clone()).await;
-    assert!(matches!(refused, Err(DecisionRefusal::NoRoom(LimitBroken::LimitAccountHourly))), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(DecisionRefusal::NoRoom(LimitBroken { whose: Whose::Account, window: Window::Hourly }))
+        ),
+        "{refused:?}"
+    );
     town.decide(&first, Decision::Cancel).await.unwrap();
     let nudged = town.nudges();
     assert_eq!(town.decide(&held, release).await.unwrap().stage, Stage::Admitted);

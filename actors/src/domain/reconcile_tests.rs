@@ -69,6 +69,7 @@ fn payout(stage: Stage, attempts: Vec<Attempt>) -> Payout {
     Payout {
         id: PayoutId::new(NOW_MS, [1; 10]),
         account: AccountId::house(),
+        ordered_by: None,
         idempotency_key: IdempotencyKey::parse("order-1").unwrap(),
         request_digest: [0; 32],
         order: Order {

@@ -27,6 +27,7 @@ fn payout(key: &str, micro_usdt: u64) -> Payout {
     Payout {
         id: PayoutId::new(NOW_MS, [1; 10]),
         account: AccountId::house(),
+        ordered_by: None,
         idempotency_key: IdempotencyKey::parse(key).unwrap(),
         request_digest: [0; 32],
         order: Order {

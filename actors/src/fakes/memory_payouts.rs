@@ -3,7 +3,7 @@
 use super::memory_reads as reads;
 use super::memory_store::{Cabinet, Kept, MemoryStore};
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use crate::domain::limits::{LimitBook, LimitRules};
+use crate::domain::limits::{LimitBook, LimitRules, Spender};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Event, Payout, Reason, Reservation, Settlement, Stage};
 use crate::domain::tron::{BlockId, TransferKey};
@@ -29,6 +29,7 @@ impl Payouts for MemoryStore {
 
     async fn commit(&self, steps: &[Step], gate: Gate) -> Result<Vec<StepResult>, StoreFault> {
         self.write(|cabinet| {
+            cabinet.limits = cabinet.limit_book()?;
             let results: Vec<StepResult> =
                 steps.iter().map(|step| take(cabinet, step.clone(), gate)).collect();
             let changed = results.contains(&StepResult::Taken);
@@ -112,7 +113,7 @@ impl Payouts for MemoryStore {
         self.read(|cabinet| reads::overdue(cabinet, now_ms, limit)).await
     }
 
-    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+    async fn waiting_for_room(&self) -> Result<BTreeMap<Spender, MicroUsdt>, StoreFault> {
         self.read(reads::waiting_for_room).await
     }
 
@@ -121,7 +122,7 @@ impl Payouts for MemoryStore {
     }
 
     async fn limit_book(&self, _now_ms: i64) -> Result<LimitBook, StoreFault> {
-        self.read(|cabinet| cabinet.limits.clone()).await
+        self.read(Cabinet::limit_book).await?
     }
 
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {
@@ -148,7 +149,7 @@ fn admit(
 ) -> Result<(Vec<Admitted>, bool), StoreFault> {
     // Worked out on copies of what it changes, so that a fault halfway leaves nothing behind.
     let at_ms = now_ms.max(cabinet.facts.latest_ms);
-    let (mut keys, mut limits) = (BTreeMap::new(), cabinet.limits.clone());
+    let (mut keys, mut limits) = (BTreeMap::new(), cabinet.limit_book()?);
     let (mut births, mut answers) = (BTreeMap::new(), Vec::with_capacity(batch.len()));
     for new in batch {
         let find = |key: &IdempotencyKey| {
@@ -164,7 +165,7 @@ fn admit(
             });
             continue;
         }
-        let room = limits.reserve(&new.account, new.order.amount, rules, at_ms);
+        let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
         let birth = born(new, room, at_ms)?;
         let payout = birth.payout;
         keys.insert((payout.account.clone(), payout.idempotency_key.clone()), payout.id);
@@ -214,10 +215,10 @@ fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
             return StepResult::Lost;
         }
     }
-    let (account, amount) = (&step.after.account, step.after.order.amount);
+    let (spender, amount) = (step.after.spender(), step.after.order.amount);
     match gate {
         Gate::RoomUnder(rules) if gains => {
-            if cabinet.limits.reserve(account, amount, &rules, at_ms).is_err() {
+            if cabinet.limits.reserve(spender, amount, &rules, at_ms).is_err() {
                 return StepResult::Lost;
             }
         }
@@ -253,13 +254,13 @@ fn stands(cabinet: &Cabinet, step: &Step) -> bool {
 }
 
 fn move_money(cabinet: &mut Cabinet, step: &Step) {
-    let (account, amount) = (&step.after.account, step.after.order.amount);
+    let (spender, amount) = (step.after.spender(), step.after.order.amount);
     match (step.before.reservation, step.after.reservation) {
-        (Reservation::None, Reservation::Reserved) => cabinet.limits.set_aside(account, amount),
+        (Reservation::None, Reservation::Reserved) => cabinet.limits.set_aside(spender, amount),
         (Reservation::Reserved, Reservation::Settled) => {
-            cabinet.limits.settle(account, amount, step.after.updated_at_ms);
+            cabinet.limits.settle(spender, amount, step.after.updated_at_ms);
         }
-        (Reservation::Reserved, Reservation::Released) => cabinet.limits.release(account, amount),
+        (Reservation::Reserved, Reservation::Released) => cabinet.limits.release(spender, amount),
         _ => {}
     }
 }

@@ -2,7 +2,8 @@
 
 use super::memory_journal::count;
 use super::memory_store::{Cabinet, Kept};
-use crate::domain::identity::{AccountId, PayoutId};
+use crate::domain::identity::PayoutId;
+use crate::domain::limits::Spender;
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{
     Attempt, AttemptOutcome, EventName, Payout, Reason, Reservation, Settlement, Stage,
@@ -146,12 +147,12 @@ pub(super) fn overdue(cabinet: &Cabinet, now_ms: i64, limit: u32) -> Vec<Payout>
     found.into_iter().take(count(limit)).map(|(_, payout)| payout.clone()).collect()
 }
 
-pub(super) fn waiting_for_room(cabinet: &Cabinet) -> BTreeMap<AccountId, MicroUsdt> {
-    let mut waiting: BTreeMap<AccountId, MicroUsdt> = BTreeMap::new();
+pub(super) fn waiting_for_room(cabinet: &Cabinet) -> BTreeMap<Spender, MicroUsdt> {
+    let mut waiting: BTreeMap<Spender, MicroUsdt> = BTreeMap::new();
     for Kept { payout, .. } in in_stage(cabinet, Stage::Held) {
         let waits = payout.reason.is_some_and(|reason| Reason::WANT_OF_ROOM.contains(&reason));
         if waits && payout.reservation == Reservation::Reserved {
-            let sum = waiting.entry(payout.account.clone()).or_default();
+            let sum = waiting.entry(payout.spender().kept()).or_default();
             *sum = MicroUsdt::new(sum.micro().saturating_add(payout.order.amount.micro()));
         }
     }

@@ -26,6 +26,12 @@ struct Counted {
 }
 
 impl Drawer {
+    /// The limits that were set: texts of their scopes, and what they say.
+    pub(super) fn limits(&self) -> impl Iterator<Item = (&str, &str)> {
+        let limits = self.entries.values().filter(|entry| entry.kind == EntryKind::Limit);
+        limits.map(|entry| (entry.id.as_str(), entry.body.as_str()))
+    }
+
     /// Whether a change finds everything as it was read.
     fn takes(&self, change: &RegisterChange) -> Registered {
         let version = |kind: EntryKind, id: &str| {

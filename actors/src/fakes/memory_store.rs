@@ -47,6 +47,13 @@ impl Cabinet {
         seq
     }
 
+    /// The book, with the limits that are set now.
+    pub(super) fn limit_book(&self) -> Result<LimitBook, StoreFault> {
+        let mut book = self.limits.clone();
+        book.put_up(self.register.limits()).map_err(StoreFault::Corrupt)?;
+        Ok(book)
+    }
+
     /// The journal's last place; 0 for none.
     pub(super) fn last_seq(&self) -> i64 {
         self.journal.last().map_or(0, |record| record.seq)

@@ -81,8 +81,8 @@ async fn advance(
         now_ms,
     };
     let (payable, known_again) = adopt::known_again(desk, payable, &basis).await.map_err(said)?;
-    let accounts = payable.iter().map(|(payout, _)| &payout.account);
-    let room = Room::of_those_who_move(tools.ledger.payouts(), accounts, tools.limits, now_ms);
+    let spenders = payable.iter().map(|(payout, _)| payout.spender());
+    let room = Room::of_those_who_move(tools.ledger.payouts(), spenders, tools.limits, now_ms);
     let mut room = room.await.map_err(said)?;
     let mut aside: Vec<(Payout, Command)> = Vec::new();
     let mut clear = Vec::with_capacity(payable.len());

@@ -6,7 +6,7 @@
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::JournalDraft;
-use crate::domain::limits::{LimitBook, LimitRules};
+use crate::domain::limits::{LimitBook, LimitRules, Spender};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{Event, Payout, Reason, Settlement, Stage, Standing};
 use crate::domain::tron::{BlockId, RefBlock, TransferKey, TxId};
@@ -185,7 +185,11 @@ pub const CLAIM_LEASE_MS: u32 = 15_000;
 /// The store of payouts.
 #[async_trait]
 pub trait Payouts: Send + Sync {
-    /// Takes in a batch, each payout by itself: admitted if the limits leave room, else held with the limit's name.
+    /// Takes in a batch, each payout by itself: admitted if the limits leave room, else held with the limit's name. The limits are
+    /// those of `rules` and, over them, those that stand in the register at that moment ([`SetLimit`]).
+    ///
+    /// [`SetLimit`]: crate::domain::limits::SetLimit
+    ///
     /// `all_or_none` writes nothing unless every one is new or repeated. The answers keep the batch's order.
     async fn admit(
         &self,
@@ -264,13 +268,14 @@ pub trait Payouts: Send + Sync {
     /// Held payouts whose `not_after` has come, the longest overdue first.
     async fn overdue(&self, now_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
-    /// What is set aside for payouts that are held for want of room ([`Reason::WANT_OF_ROOM`]), by account.
-    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault>;
+    /// What is set aside for payouts that are held for want of room ([`Reason::WANT_OF_ROOM`]), by who spends.
+    async fn waiting_for_room(&self) -> Result<BTreeMap<Spender, MicroUsdt>, StoreFault>;
 
     /// The sum of live transfers' amounts, micro-USDT, and their fee limits, sun.
     async fn in_flight(&self) -> Result<InFlight, StoreFault>;
 
-    /// What the limits have reserved and settled, windows ending now.
+    /// What the limits have reserved and settled, windows ending now, and which are set: of house and accounts all, of principals,
+    /// roles and routes at least those for which somebody has set a limit.
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault>;
 
     /// How many payouts stand where.

@@ -2,12 +2,14 @@
 //! today's limits, and nobody waits for ever.
 
 use super::*;
-use crate::domain::identity::PayoutId;
-use crate::domain::limits::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::domain::access::{Orderer, Role};
+use crate::domain::identity::{AccountId, PayoutId};
+use crate::domain::limits::{Ceilings, DAY_MS, HOUR_MS, MINUTE_MS, Scope};
 use crate::domain::payout::{Command, Reason, Stage};
 use crate::fakes::MemoryStore;
 use crate::ledger::{Ledger, Outcome};
 use crate::ports::exam::kit::{MORNING_MS, all, bury, payout_of, settle, sign, usdt};
+use crate::ports::exam::set_limits::set;
 use crate::ports::{Admitted, Gate, NewPayout};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ struct House {
     /// How often what was set aside for a payout has ended.
     ended: BTreeMap<PayoutId, u32>,
     /// What was settled, and when.
-    settled: Vec<(i64, AccountId, u64)>,
+    settled: Vec<(i64, Payout)>,
 }
 
 impl House {
@@ -40,13 +42,14 @@ impl House {
     }
 
     async fn step(&mut self) {
-        match self.dice.u8(..12) {
+        match self.dice.u8(..13) {
             0..=2 => self.order().await,
             3..=4 => self.work().await,
             5..=6 => self.watch().await,
             7..=8 => self.let_go_on().await,
             9 => self.call_off().await,
             10 => self.rules = self.some_rules(),
+            11 => self.set_some_limit().await,
             _ => self.now_ms += self.dice.i64(1..3 * HOUR_MS),
         }
         self.assert_books().await;
@@ -57,11 +60,26 @@ impl House {
         LimitRules { hourly: limit(6), daily: limit(24), account_hourly: limit(4), account_daily: limit(12) }
     }
 
+    /// A person: a limit for somebody or for a role, for good or for a while.
+    async fn set_some_limit(&mut self) {
+        let mut limit = |times: u64| Some(usdt(LARGEST_USDT * self.dice.u64(1..times)));
+        let ceilings = Ceilings { hourly: limit(4), daily: limit(12), per_payout: None };
+        let scope = match self.dice.u8(..4) {
+            0 => Scope::Role(Role::Service),
+            1 => Scope::House,
+            n => Scope::Principal(format!("key:{n}")),
+        };
+        let until_ms = self.dice.bool().then(|| self.now_ms + self.dice.i64(..12 * HOUR_MS));
+        set(&self.store, &scope, ceilings, until_ms).await.unwrap();
+    }
+
     /// Admission: what is newly set aside fits under the rules of this moment, beside everything else.
     async fn order(&mut self) {
         self.orders += 1;
         let account = AccountId::new(["loud", "quiet", "small"][self.dice.usize(..3)]).unwrap();
-        let new = NewPayout { account, ..payout_of(self.orders, self.dice.u64(1..=LARGEST_USDT)) };
+        let ordered_by = Orderer { principal: format!("key:{}", self.dice.u8(..4)), role: Role::Service };
+        let new = payout_of(self.orders, self.dice.u64(1..=LARGEST_USDT));
+        let new = NewPayout { account, ordered_by: Some(ordered_by), ..new };
         let answer = self.store.admit(vec![new], &self.rules, self.now_ms, false).await.unwrap();
         let [Admitted::New(payout)] = answer.as_slice() else { panic!("{answer:?}") };
         if payout.reservation == Reservation::Reserved {
@@ -71,15 +89,15 @@ impl House {
 
     async fn assert_within(&self, payout: &Payout, how: &str) {
         let book = self.store.limit_book(self.now_ms).await.unwrap();
-        assert_eq!(book.holds(&payout.account, &self.rules, self.now_ms), Ok(()), "{how}");
+        assert_eq!(book.holds(payout.spender(), &self.rules, self.now_ms), Ok(()), "{how}");
     }
 
     /// The worker: signs what still has room, and nothing beyond today's rules.
     async fn work(&mut self) {
         let payable = self.store.payable(self.now_ms, 5).await.unwrap();
         let payable: Vec<Payout> = payable.into_iter().map(|(payout, _)| payout).collect();
-        let accounts = payable.iter().map(|payout| &payout.account);
-        let room = Room::of_those_who_move(&self.store, accounts, self.rules, self.now_ms).await;
+        let spenders = payable.iter().map(Payout::spender);
+        let room = Room::of_those_who_move(&self.store, spenders, self.rules, self.now_ms).await;
         let mut room = room.unwrap();
         for payout in payable.into_iter().rev() {
             let command = match room.keep(&payout) {
@@ -89,29 +107,29 @@ impl House {
             let signs = matches!(command, Command::Sign(_));
             self.carry_out(payout.clone(), command, Gate::Open).await;
             if signs {
-                self.assert_moving_within(&payout.account).await;
+                self.assert_moving_within(&payout).await;
             }
         }
     }
 
-    /// Counted by hand: what is settled within a window and what is on its way.
-    async fn assert_moving_within(&self, account: &AccountId) {
+    /// Counted by hand, for every scope of a payout: what is settled within a window and what is on its way.
+    async fn assert_moving_within(&self, payout: &Payout) {
         let payouts = all(&self.store).await.unwrap();
-        let rules = &self.rules;
-        let limits = [
-            (None, HOUR_MS, rules.hourly),
-            (None, DAY_MS, rules.daily),
-            (Some(account), HOUR_MS, rules.account_hourly),
-            (Some(account), DAY_MS, rules.account_daily),
-        ];
-        for (whose, window_ms, limit) in limits {
-            let is_theirs = |account: &AccountId| whose.is_none_or(|whose| whose == account);
-            let under_way = payouts.iter().filter(|one| one.stage.is_in_flight() && is_theirs(&one.account));
-            let settled = self.settled.iter();
-            let settled = settled.filter(|(at, whose, _)| *at > self.now_ms - window_ms && is_theirs(whose));
-            let sum = under_way.map(|one| one.order.amount.micro()).sum::<u64>()
-                + settled.map(|(_, _, amount)| amount).sum::<u64>();
-            assert!(sum <= limit.micro(), "{sum} is on its way or settled, and {limit} may be");
+        let book = self.store.limit_book(self.now_ms).await.unwrap();
+        for scope in payout.spender().scopes() {
+            let page = book.page(&scope).unwrap();
+            let limits = page.ceilings(self.rules.of(scope.whose()), self.now_ms);
+            let is_theirs = |one: &Payout| one.spender().scopes().contains(&scope);
+            for (window_ms, limit) in [(HOUR_MS, limits.hourly), (DAY_MS, limits.daily)] {
+                let Some(limit) = limit else { continue };
+                let under_way = payouts.iter().filter(|one| one.stage.is_in_flight() && is_theirs(one));
+                let settled = self.settled.iter().map(|(at_ms, one)| (*at_ms, one));
+                let settled =
+                    settled.filter(|(at_ms, one)| *at_ms > self.now_ms - window_ms && is_theirs(one));
+                let sum = under_way.chain(settled.map(|(_, one)| one));
+                let sum = sum.map(|one| one.order.amount.micro()).sum::<u64>();
+                assert!(sum <= limit.micro(), "{sum} is on its way or settled, and {limit} may be: {scope}");
+            }
         }
     }
 
@@ -166,7 +184,7 @@ impl House {
                 *self.ended.entry(after.id).or_default() += 1;
             }
             if after.reservation == Reservation::Settled {
-                self.settled.push((self.now_ms, after.account.clone(), after.order.amount.micro()));
+                self.settled.push((self.now_ms, (*after).clone()));
             }
         }
         *after

@@ -83,6 +83,7 @@ impl Row {
         Payout {
             id: PayoutId::new(0, [0; 10]),
             account: AccountId::house(),
+            ordered_by: None,
             idempotency_key: IdempotencyKey::restored("k".to_owned()),
             request_digest: [0; 32],
             order,

@@ -4,7 +4,7 @@
 use crate::simulation::run_all;
 use async_trait::async_trait;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use payoutd_actors::domain::limits::{LimitBook, LimitRules};
+use payoutd_actors::domain::limits::{LimitBook, LimitRules, Spender};
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::payout::{
     AbsenceProof, BlockRef, Event, Payout, Reason, Settlement, Stage, apply, journal_draft,
@@ -268,7 +268,7 @@ impl Payouts for ShortSighted {
         self.0.overdue(now_ms, limit).await
     }
 
-    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+    async fn waiting_for_room(&self) -> Result<BTreeMap<Spender, MicroUsdt>, StoreFault> {
         self.0.waiting_for_room().await
     }
 

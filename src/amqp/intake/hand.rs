@@ -3,10 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use lapin::{BasicProperties, message::Delivery, types::ShortString};
-use payoutd_actors::{
-    admission::AdmitPayouts,
-    domain::{identity::AccountId, payout::Payout},
-};
+use payoutd_actors::{admission::AdmitPayouts, domain::payout::Payout};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -65,7 +62,7 @@ pub(super) async fn work(desk: Rc<Desk>, outlets: Rc<Outlets>, delivery: Deliver
     };
     let done = match job::read(&message, received_ms, desk.tools.body_bytes_max) {
         Ok(job) => match must_be_let_order(&sender, &job.order) {
-            Ok(()) => hand.bring(job, sender.account(), &message.body).await,
+            Ok(()) => hand.bring(job, &sender, &message.body).await,
             Err(problem) => hand.bury(problem, &message.body).await,
         },
         Err(NotAJob::Problem(problem)) => hand.bury(problem, &message.body).await,
@@ -99,10 +96,10 @@ impl Hand<'_> {
         }
     }
 
-    async fn bring(&self, job: Job, account: &AccountId, body: &[u8]) -> Done {
+    async fn bring(&self, job: Job, sender: &Principal, body: &[u8]) -> Done {
         let mut broken = 0;
         loop {
-            match self.ask(&job, account).await {
+            match self.ask(&job, sender).await {
                 Verdict::Admitted(payout) => {
                     self.desk.count().admitted += 1;
                     self.reply(&Outcome::Admitted(&payout));
@@ -130,9 +127,11 @@ impl Hand<'_> {
         }
     }
 
-    async fn ask(&self, job: &Job, account: &AccountId) -> Verdict {
+    async fn ask(&self, job: &Job, sender: &Principal) -> Verdict {
+        let account = sender.account();
         let request = AdmitPayouts {
             account: account.clone(),
+            ordered_by: sender.orderer(),
             key: job.key.clone(),
             orders: vec![job.order.clone()],
             batch: false,

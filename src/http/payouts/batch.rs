@@ -41,7 +41,8 @@ pub async fn create_batch(
     };
     let count = orders.len();
     principal.must_be_let_order(&orders)?;
-    let request = AdmitPayouts { account: principal.account().clone(), key, orders, batch: true };
+    let (account, ordered_by) = (principal.account().clone(), principal.orderer());
+    let request = AdmitPayouts { account, ordered_by, key, orders, batch: true };
     let admitted = door.office()?.admit(request).await;
     let admitted = admitted.map_err(|why| not_admitted(why, |place| format!("/payouts/{place}")))?;
     let taken = taken(admitted)?;

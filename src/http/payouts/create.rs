@@ -64,8 +64,8 @@ pub async fn create(
         Err(why) => return Err(not_an_order(door.office().ok(), why).await),
     };
     principal.must_be_let_order(std::slice::from_ref(&order))?;
-    let request =
-        AdmitPayouts { account: principal.account().clone(), key, orders: vec![order], batch: false };
+    let (account, ordered_by) = (principal.account().clone(), principal.orderer());
+    let request = AdmitPayouts { account, ordered_by, key, orders: vec![order], batch: false };
     let admitted = door.office()?.admit(request).await.map_err(|why| not_admitted(why, |_| String::new()))?;
     let [(payout, replayed)] = <[_; 1]>::try_from(taken(admitted)?).map_err(|_| miscounted())?;
     let mut response = HttpResponse::Accepted();

@@ -612,8 +612,8 @@ impl Reception {
 impl Holder {
     /// Whoever was let in by a token: what they may do is what they are now, whatever the token says.
     pub(super) fn principal(&self, means: Means) -> Principal {
-        let grants = self.person.role.grants();
-        Principal::person(&self.person.id, self.person.account.clone(), grants, means)
+        let Person { id, account, role, .. } = &self.person;
+        Principal::person(id, account.clone(), *role, role.grants(), means)
     }
 
     /// What they may do.

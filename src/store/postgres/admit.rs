@@ -3,7 +3,7 @@
 //! Which keys are known is looked up before the pen is taken, so that repeated orders keep nobody waiting. Whoever takes a key
 //! in between makes the batch begin again: the key is then known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use payoutd_actors::{
     domain::{
@@ -28,7 +28,7 @@ use super::{
     writer::Write,
 };
 use crate::store::{
-    books::Books,
+    books::{Asked, Books},
     verdicts::{Keys, Known, Verdict, answers, judge, repeated},
 };
 
@@ -36,17 +36,18 @@ pub(super) const KNOWN_KEYS: &str = "SELECT p.account, p.idempotency_key, p.id, 
      FROM unnest($1::text[], $2::text[]) AS asked (account, key) \
      JOIN payout AS p ON p.account = asked.account AND p.idempotency_key = asked.key";
 
-const TAKE_IN: &str = "INSERT INTO payout (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, \
+const TAKE_IN: &str = "INSERT INTO payout (id, account, ordered_by, ordered_as, idempotency_key, request_digest, recipient, amount_micro_usdt, route, \
      reference, memo, kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, \
      reason, reservation, attempts, version, created_at_ms, updated_at_ms) \
-     SELECT id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, kyc, \
+     SELECT id, account, ordered_by, ordered_as, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, kyc, \
      not_before_ms, not_after_ms, priority, metadata, order_digest, seq, seq, stage, reason, reservation, 0, version, \
      created_at_ms, updated_at_ms FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], \
      $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], \
-     $15::bytea[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::bigint[]) \
+     $15::bytea[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], \
+     $23::text[], $24::text[]) \
      AS new (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, kyc, \
      not_before_ms, not_after_ms, priority, metadata, order_digest, seq, stage, reason, reservation, version, \
-     created_at_ms, updated_at_ms)";
+     created_at_ms, updated_at_ms, ordered_by, ordered_as)";
 
 /// How often a batch begins again because somebody was faster with one of its keys.
 const TRIES_MAX: u32 = 5;
@@ -97,13 +98,16 @@ impl PostgresStore {
     ) -> Result<Option<BTreeMap<PayoutId, Payout>>, StoreFault> {
         let pen = self.take_pen(&mut write).await?;
         let at_ms = pen.latest_ms.max(now_ms);
-        let accounts: BTreeSet<&AccountId> = fresh.iter().map(|new| &new.account).collect();
-        let accounts: Vec<&AccountId> = accounts.into_iter().collect();
-        let mut limits = reads::limit_book(write.connection()?, Some(&accounts), at_ms).await?;
+        let mut limits = reads::limit_book(
+            write.connection()?,
+            Some(&Asked::of(fresh.iter().map(Payout::spender))),
+            at_ms,
+        )
+        .await?;
         let mut chapter = Chapter::after(pen.last_seq);
         let mut rows = Vec::with_capacity(fresh.len());
         for new in fresh {
-            let room = limits.reserve(&new.account, new.order.amount, rules, at_ms);
+            let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
             let birth = born(new, room, at_ms)?;
             rows.push(NewRow::of(birth.payout, chapter.add(birth.draft))?);
         }
@@ -194,4 +198,6 @@ fn take_in<'q>(rows: &[NewRow]) -> Question<'q> {
         .bind(column(rows, |row| whole(row.payout.version)))
         .bind(column(rows, |row| row.payout.created_at_ms))
         .bind(column(rows, |row| row.payout.updated_at_ms))
+        .bind(column(rows, |row| row.payout.ordered_by.as_ref().map(|by| by.principal.as_str())))
+        .bind(column(rows, |row| row.payout.ordered_by.as_ref().map(|by| by.role.word())))
 }

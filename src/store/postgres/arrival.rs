@@ -15,15 +15,17 @@ const IS_USED: &str = "SELECT EXISTS (SELECT 1 FROM payout) OR EXISTS (SELECT 1 
      OR EXISTS (SELECT 1 FROM house WHERE fact = 'latest_ms' AND value <> '0')";
 
 /// How a page of each table comes in. What a store has from its birth on is written over; a row that names nothing known fails.
-const TAKE_UP: [(&str, &str); 12] = [
+const TAKE_UP: [(&str, &str); 14] = [
     (
         "payout",
         "INSERT INTO payout (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, \
          kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, reason, reservation, \
-         attempts, version, created_at_ms, updated_at_ms, settled_at_ms, claimed_by, claimed_until_ms) \
+         attempts, version, created_at_ms, updated_at_ms, settled_at_ms, claimed_by, claimed_until_ms, \
+         ordered_by, ordered_as) \
          SELECT id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, \
          kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, reason, reservation, \
-         attempts, version, created_at_ms, updated_at_ms, settled_at_ms, claimed_by, claimed_until_ms \
+         attempts, version, created_at_ms, updated_at_ms, settled_at_ms, claimed_by, claimed_until_ms, \
+         ordered_by, ordered_as \
          FROM json_populate_recordset(NULL::payout, $1::json)",
     ),
     ("transfer", "INSERT INTO transfer SELECT * FROM json_populate_recordset(NULL::transfer, $1::json)"),
@@ -31,6 +33,14 @@ const TAKE_UP: [(&str, &str); 12] = [
     ("seal", "INSERT INTO seal SELECT * FROM json_populate_recordset(NULL::seal, $1::json)"),
     ("reserved", "INSERT INTO reserved SELECT * FROM json_populate_recordset(NULL::reserved, $1::json)"),
     ("spending", "INSERT INTO spending SELECT * FROM json_populate_recordset(NULL::spending, $1::json)"),
+    (
+        "scope_reserved",
+        "INSERT INTO scope_reserved SELECT * FROM json_populate_recordset(NULL::scope_reserved, $1::json)",
+    ),
+    (
+        "scope_spending",
+        "INSERT INTO scope_spending SELECT * FROM json_populate_recordset(NULL::scope_spending, $1::json)",
+    ),
     (
         "tally",
         "INSERT INTO tally SELECT * FROM json_populate_recordset(NULL::tally, $1::json) \

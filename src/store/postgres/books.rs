@@ -9,7 +9,7 @@ use super::{
 };
 use crate::store::books::{Books, MINUTES_KEPT_MS};
 
-/// Four tables, no two parts of the statement touch the same row. A scope is opened by the first money that it sets aside. (An
+/// Six tables, no two parts of the statement touch the same row. A scope is opened by the first money that it sets aside. (An
 /// upsert would hold what is given back, a negative number, against the CHECK before it finds the row.)
 const KEEP: &str = "WITH \
      moving AS (SELECT * FROM unnest($1::text[], $2::bigint[]) AS moving (scope, moved)), \
@@ -19,6 +19,15 @@ const KEEP: &str = "WITH \
         WHERE NOT EXISTS (SELECT 1 FROM reserved AS r WHERE r.scope = moving.scope)), \
      spent AS (INSERT INTO spending AS s (scope, minute_ms, settled_micro_usdt) \
         SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[]) \
+        ON CONFLICT (scope, minute_ms) \
+        DO UPDATE SET settled_micro_usdt = s.settled_micro_usdt + excluded.settled_micro_usdt), \
+     more_moving AS (SELECT * FROM unnest($11::text[], $12::bigint[]) AS moving (scope, moved)), \
+     more_reserving AS (UPDATE scope_reserved AS r SET reserved_micro_usdt = r.reserved_micro_usdt + more_moving.moved \
+        FROM more_moving WHERE r.scope = more_moving.scope), \
+     more_opening AS (INSERT INTO scope_reserved (scope, reserved_micro_usdt) SELECT scope, moved FROM more_moving \
+        WHERE NOT EXISTS (SELECT 1 FROM scope_reserved AS r WHERE r.scope = more_moving.scope)), \
+     more_spent AS (INSERT INTO scope_spending AS s (scope, minute_ms, settled_micro_usdt) \
+        SELECT * FROM unnest($13::text[], $14::bigint[], $15::bigint[]) \
         ON CONFLICT (scope, minute_ms) \
         DO UPDATE SET settled_micro_usdt = s.settled_micro_usdt + excluded.settled_micro_usdt), \
      counted AS (UPDATE tally AS c SET payouts = c.payouts + moved.payouts, \
@@ -36,6 +45,8 @@ pub(super) async fn keep(
 ) -> Result<(), StoreFault> {
     let reserved: Vec<_> = books.reserved.into_iter().collect();
     let settled: Vec<_> = books.settled.into_iter().collect();
+    let more_reserved: Vec<_> = books.more_reserved.into_iter().collect();
+    let more_settled: Vec<_> = books.more_settled.into_iter().collect();
     let tally: Vec<_> = books.tally.into_iter().collect();
     let keep = sqlx::query(KEEP)
         .bind(column(&reserved, |(scope, _)| *scope))
@@ -47,7 +58,12 @@ pub(super) async fn keep(
         .bind(column(&tally, |(_, moved)| whole(moved.payouts)))
         .bind(column(&tally, |(_, moved)| whole(moved.amount_micro_usdt)))
         .bind(column(&tally, |(_, moved)| whole(moved.fee_limit_sun)))
-        .bind(latest_ms.to_string());
+        .bind(latest_ms.to_string())
+        .bind(column(&more_reserved, |(scope, _)| scope.to_string()))
+        .bind(column(&more_reserved, |(_, moved)| whole(*moved)))
+        .bind(column(&more_settled, |((scope, _), _)| scope.to_string()))
+        .bind(column(&more_settled, |((_, minute_ms), _)| *minute_ms))
+        .bind(column(&more_settled, |(_, amount)| whole(*amount)));
     connection.execute(keep).await.map(|_| ()).map_err(fault::of)
 }
 
@@ -56,7 +72,11 @@ pub(super) async fn forget_old_minutes(
     connection: &mut PgConnection,
     latest_ms: i64,
 ) -> Result<(), StoreFault> {
-    let forget = sqlx::query("DELETE FROM spending WHERE minute_ms < $1")
-        .bind(latest_ms.saturating_sub(MINUTES_KEPT_MS));
-    connection.execute(forget).await.map(|_| ()).map_err(fault::of)
+    for forget in
+        ["DELETE FROM spending WHERE minute_ms < $1", "DELETE FROM scope_spending WHERE minute_ms < $1"]
+    {
+        let forget = sqlx::query(forget).bind(latest_ms.saturating_sub(MINUTES_KEPT_MS));
+        (&mut *connection).execute(forget).await.map_err(fault::of)?;
+    }
+    Ok(())
 }

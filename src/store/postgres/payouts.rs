@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{PostgresStore, cells::Cells, reads, reads::Question, rows, rows::column, sql};
+use super::{PostgresStore, cells, cells::Cells, reads, reads::Question, rows, rows::column, sql};
 use async_trait::async_trait;
 use payoutd_actors::{
     domain::{
         identity::{AccountId, IdempotencyKey, PayoutId},
         journal::Body,
-        limits::{LimitBook, LimitRules},
+        limits::{LimitBook, LimitRules, Spender},
         money::MicroUsdt,
         payout::{Payout, Reason, Settlement, Stage},
         tron::{BlockId, TransferKey},
@@ -206,17 +206,11 @@ impl Payouts for PostgresStore {
         self.whole(sqlx::query(sql::OVERDUE).bind(now_ms).bind(i64::from(limit))).await
     }
 
-    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+    async fn waiting_for_room(&self) -> Result<BTreeMap<Spender, MicroUsdt>, StoreFault> {
         let words = rows::texts(Reason::WANT_OF_ROOM.iter().map(|reason| reason.word()));
         let question = sqlx::query(sql::WAITING_FOR_ROOM).bind(words);
         let rows = self.rows(question).await?;
-        let sum = |row| {
-            let mut cells = Cells::of(row);
-            let account = AccountId::new(cells.take::<String>()?);
-            let account = account.map_err(|why| StoreFault::Corrupt(why.to_string()))?;
-            Ok((account, MicroUsdt::new(cells.whole()?)))
-        };
-        rows.iter().map(sum).collect()
+        rows.iter().map(cells::waiting).collect()
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {

@@ -52,7 +52,7 @@ macro_rules! payouts {
     };
     ($more_columns:expr, $more_tables:expr, $from:expr, $rest:expr) => {
         concat!(
-            "SELECT p.id, p.account, p.idempotency_key, p.request_digest, p.recipient, p.amount_micro_usdt, p.route, ",
+            "SELECT p.id, p.account, p.ordered_by, p.ordered_as, p.idempotency_key, p.request_digest, p.recipient, p.amount_micro_usdt, p.route, ",
             "p.reference, p.memo, p.kyc, p.not_before_ms, p.not_after_ms, p.priority, p.metadata, p.order_digest, ",
             "p.stage, p.reason, p.reservation, p.attempts, p.version, p.created_at_ms, p.updated_at_ms, ",
             "p.settled_at_ms, ", transfer_columns!("t"), $more_columns, " FROM ", $from,
@@ -159,8 +159,10 @@ pub(super) const OVERDUE: &str = payouts!(
     "WHERE p.resting_stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= $1 \
      ORDER BY p.not_after_ms, p.id LIMIT $2"
 );
-pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, sum(p.amount_micro_usdt)::bigint FROM payout AS p \
-     WHERE p.resting_stage = 'held' AND p.reservation = 'reserved' AND coalesce(p.reason, '') = ANY ($1::text[]) GROUP BY p.account";
+pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, p.ordered_by, p.ordered_as, p.route, \
+     sum(p.amount_micro_usdt)::bigint FROM payout AS p \
+     WHERE p.resting_stage = 'held' AND p.reservation = 'reserved' AND coalesce(p.reason, '') = ANY ($1::text[]) \
+     GROUP BY p.account, p.ordered_by, p.ordered_as, p.route";
 
 pub(super) const EXPIRED: &str = live_transfers!(
     "t.expires_at_ms <= $1 AND (t.expires_at_ms, t.payout_id) > ($2, $3) ORDER BY t.expires_at_ms, t.payout_id LIMIT $4"
@@ -202,21 +204,36 @@ pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts) FILTER (WHERE s
      coalesce(sum(fee_limit_sun) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0)::bigint, \
      coalesce(sum(amount_micro_usdt) FILTER (WHERE stage IN ('settled', 'mismatched')), 0)::bigint FROM tally";
 
-/// What each scope has reserved, has settled within the hour, and within the rest of the day. Minutes later than `$2` are in
-/// the hour's window, later than `$1` in the day's.
+/// What each scope has reserved, has settled within the hour, and within the rest of the day, and the limit that is set for it.
+/// Minutes later than `$2` are in the hour's window, later than `$1` in the day's. House and accounts first: those that are asked for.
+/// Then those of principals, roles and routes that have a limit: where none is set, this is one look into an empty index.
 macro_rules! limit_book {
-    ($from:expr) => {
+    ($asked:expr, $set:expr) => {
         concat!(
-            "SELECT r.scope, r.reserved_micro_usdt, ",
+            "SELECT asked.limit_id, coalesce(r.reserved_micro_usdt, 0), ",
             "(SELECT coalesce(sum(s.settled_micro_usdt), 0)::bigint FROM spending AS s ",
-            " WHERE s.scope = r.scope AND s.minute_ms > $2), ",
+            " WHERE s.scope = asked.scope AND s.minute_ms > $2), ",
             "(SELECT coalesce(sum(s.settled_micro_usdt), 0)::bigint FROM spending AS s ",
-            " WHERE s.scope = r.scope AND s.minute_ms > $1 AND s.minute_ms <= $2) FROM ",
-            $from
+            " WHERE s.scope = asked.scope AND s.minute_ms > $1 AND s.minute_ms <= $2), l.body ",
+            "FROM (SELECT scope, CASE scope WHEN '' THEN 'house' ELSE 'account:' || scope END AS limit_id FROM ",
+            $asked,
+            ") AS asked LEFT JOIN reserved AS r ON r.scope = asked.scope ",
+            "LEFT JOIN register AS l ON l.kind = 'limit' AND l.id = asked.limit_id ",
+            "UNION ALL SELECT l.id, coalesce(r.reserved_micro_usdt, 0), ",
+            "(SELECT coalesce(sum(s.settled_micro_usdt), 0)::bigint FROM scope_spending AS s ",
+            " WHERE s.scope = l.id AND s.minute_ms > $2), ",
+            "(SELECT coalesce(sum(s.settled_micro_usdt), 0)::bigint FROM scope_spending AS s ",
+            " WHERE s.scope = l.id AND s.minute_ms > $1 AND s.minute_ms <= $2), l.body ",
+            "FROM register AS l LEFT JOIN scope_reserved AS r ON r.scope = l.id WHERE l.kind = 'limit' AND ",
+            $set
         )
     };
 }
 
-pub(super) const LIMIT_BOOK: &str = limit_book!("reserved AS r");
+pub(super) const LIMIT_BOOK: &str = limit_book!(
+    "(SELECT scope FROM reserved UNION SELECT CASE l.id WHEN 'house' THEN '' ELSE substr(l.id, 9) END FROM register AS l \
+      WHERE l.kind = 'limit' AND (l.id = 'house' OR l.id LIKE 'account:%')) AS known",
+    "NOT (l.id = 'house' OR l.id LIKE 'account:%')"
+);
 pub(super) const LIMIT_BOOK_OF: &str =
-    limit_book!("unnest($3::text[]) AS asked (scope) JOIN reserved AS r ON r.scope = asked.scope");
+    limit_book!("unnest($3::text[]) AS asked (scope)", "l.id = ANY ($4::text[])");

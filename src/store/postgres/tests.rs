@@ -103,7 +103,7 @@ async fn an_older_store_is_brought_forward() {
     super::migrations::migrator(1).run_direct(None, &mut connection, false).await.unwrap();
     connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
     let store = PostgresStore::open(database.options(), "s", PostgresSettings::default()).await.unwrap();
-    assert_eq!((store.versions().found, store.versions().now), (1, 4));
+    assert_eq!((store.versions().found, store.versions().now), (1, 5));
     use payoutd_actors::ports::{ROLE_LEASE_MS, Role, Roles};
     assert_eq!(store.take_role(Role::AuditWriter, ROLE_LEASE_MS).await.unwrap(), Some(8));
     assert_eq!(store.take_role(Role::EventPublisher, ROLE_LEASE_MS).await.unwrap(), Some(1));
@@ -114,7 +114,7 @@ async fn an_older_store_is_brought_forward() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (database, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 4));
+    assert_eq!((store.versions().found, store.versions().now), (0, 5));
     store.close().await;
     let mut other = beside(&database).await;
     other
@@ -126,7 +126,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
         PostgresStore::open(database.options(), "s", settings).await.err().unwrap(),
         PostgresStore::look(database.options(), "s", settings).await.err().unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 4, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 5, .. }), "{refusal:?}");
     }
 
     let database = Database::make().await;
@@ -148,7 +148,7 @@ async fn many_who_start_at_once_make_one_store() {
     let opening = (0..20).map(|_| open(&database));
     let stores = futures_util::future::join_all(opening).await;
     assert!(stores.iter().all(|store| store.store_id() == stores[0].store_id()));
-    assert!(stores.iter().all(|store| store.versions().now == 4));
+    assert!(stores.iter().all(|store| store.versions().now == 5));
     kit::admit(&stores[19], payout(1)).await.unwrap();
     assert!(stores[0].find(payout(1).id).await.unwrap().is_some());
 }

@@ -1,6 +1,6 @@
 //! Taking payouts in: which are new, which were there, and whether the limits have room, all in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use payoutd_actors::{
     domain::{
@@ -17,7 +17,7 @@ use super::{
     writer::Write,
 };
 use crate::store::{
-    books::Books,
+    books::{Asked, Books},
     verdicts::{Keys, Known, Verdict, answers, judge, repeated},
 };
 
@@ -26,10 +26,11 @@ const KNOWN_KEYS: &str = "SELECT p.account, p.idempotency_key, p.id, p.request_d
 
 const TAKE_IN: &str = "INSERT INTO payout (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, \
      reference, memo, kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, \
-     reason, reservation, attempts, version, created_at_ms, updated_at_ms, settled_at_ms) \
+     reason, reservation, attempts, version, created_at_ms, updated_at_ms, settled_at_ms, ordered_by, ordered_as) \
      SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
      value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> 15, \
-     value ->> 15, value ->> 16, value ->> 17, value ->> 18, 0, value ->> 19, value ->> 20, value ->> 21, NULL \
+     value ->> 15, value ->> 16, value ->> 17, value ->> 18, 0, value ->> 19, value ->> 20, value ->> 21, NULL, \
+     value ->> 22, value ->> 23 \
      FROM jsonb_each(?1)";
 
 impl SqliteStore {
@@ -66,14 +67,13 @@ impl SqliteStore {
         at_ms: i64,
     ) -> Result<BTreeMap<PayoutId, Payout>, StoreFault> {
         let connection = write.connection();
-        let accounts: BTreeSet<&AccountId> = fresh.iter().map(|new| &new.account).collect();
-        let accounts: Vec<&AccountId> = accounts.into_iter().collect();
-        let mut limits = reads::limit_book(connection, Some(&accounts), at_ms).await?;
+        let mut limits =
+            reads::limit_book(connection, Some(&Asked::of(fresh.iter().map(Payout::spender))), at_ms).await?;
         let mut chapter = Chapter::after(journal::last_seq(connection).await?);
         let mut payouts = Vec::with_capacity(fresh.len());
         let mut rows = Rows::with_room_for(fresh.len(), 600);
         for new in fresh {
-            let room = limits.reserve(&new.account, new.order.amount, rules, at_ms);
+            let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
             let birth = born(new, room, at_ms)?;
             let seq = chapter.add(birth.draft);
             push(&mut rows, &birth.payout, seq)?;
@@ -155,6 +155,8 @@ fn push(rows: &mut Rows, payout: &Payout, seq: i64) -> Result<(), StoreFault> {
         .whole(payout.version)
         .whole(payout.created_at_ms)
         .whole(payout.updated_at_ms)
+        .maybe_text(payout.ordered_by.as_ref().map(|by| by.principal.as_str()))
+        .maybe_text(payout.ordered_by.as_ref().map(|by| by.role.word()))
         .end();
     Ok(())
 }

@@ -6,13 +6,20 @@ use sqlx::{Executor, SqliteConnection};
 use super::{fault, rows::Rows};
 use crate::store::books::{Books, MINUTES_KEPT_MS};
 
-/// Five statements in one go, each with the next of the arguments.
+/// Eight statements in one go, each with the next of the arguments.
 const KEEP: &str = "\
     INSERT INTO reserved (scope, reserved_micro_usdt) \
         SELECT value ->> 0, 0 FROM jsonb_each(?) WHERE TRUE ON CONFLICT DO NOTHING; \
     UPDATE reserved SET reserved_micro_usdt = reserved_micro_usdt + (moved.value ->> 1) \
         FROM jsonb_each(?) AS moved WHERE scope = moved.value ->> 0; \
     INSERT INTO spending (scope, minute_ms, settled_micro_usdt) \
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?) WHERE TRUE \
+        ON CONFLICT (scope, minute_ms) DO UPDATE SET settled_micro_usdt = settled_micro_usdt + excluded.settled_micro_usdt; \
+    INSERT INTO scope_reserved (scope, reserved_micro_usdt) \
+        SELECT value ->> 0, 0 FROM jsonb_each(?) WHERE TRUE ON CONFLICT DO NOTHING; \
+    UPDATE scope_reserved SET reserved_micro_usdt = reserved_micro_usdt + (moved.value ->> 1) \
+        FROM jsonb_each(?) AS moved WHERE scope = moved.value ->> 0; \
+    INSERT INTO scope_spending (scope, minute_ms, settled_micro_usdt) \
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(?) WHERE TRUE \
         ON CONFLICT (scope, minute_ms) DO UPDATE SET settled_micro_usdt = settled_micro_usdt + excluded.settled_micro_usdt; \
     UPDATE tally SET payouts = payouts + (moved.value ->> 1), \
@@ -27,6 +34,7 @@ pub(super) async fn keep(
     latest_ms: i64,
 ) -> Result<(), StoreFault> {
     let (mut reserved, mut settled) = (Rows::with_room_for(2, 60), Rows::with_room_for(2, 80));
+    let (mut more_reserved, mut more_settled) = (Rows::with_room_for(3, 60), Rows::with_room_for(3, 80));
     let mut tally = Rows::with_room_for(books.tally.len(), 80);
     for (scope, moved) in books.reserved {
         reserved.row().text(scope).whole(moved).end();
@@ -34,15 +42,24 @@ pub(super) async fn keep(
     for ((scope, minute_ms), amount) in books.settled {
         settled.row().text(scope).whole(minute_ms).whole(amount).end();
     }
+    for (scope, moved) in books.more_reserved {
+        more_reserved.row().display(scope).whole(moved).end();
+    }
+    for ((scope, minute_ms), amount) in books.more_settled {
+        more_settled.row().display(scope).whole(minute_ms).whole(amount).end();
+    }
     for (stage, moved) in books.tally {
         let row = tally.row().text(stage.word()).whole(moved.payouts);
         row.whole(moved.amount_micro_usdt).whole(moved.fee_limit_sun).end();
     }
-    let reserved = reserved.into_json();
+    let (reserved, more_reserved) = (reserved.into_json(), more_reserved.into_json());
     let keep = sqlx::query(KEEP)
         .bind(reserved.clone())
         .bind(reserved)
         .bind(settled.into_json())
+        .bind(more_reserved.clone())
+        .bind(more_reserved)
+        .bind(more_settled.into_json())
         .bind(tally.into_json())
         .bind(latest_ms.to_string());
     connection.execute(keep).await.map(|_| ()).map_err(fault::of)
@@ -53,7 +70,11 @@ pub(super) async fn forget_old_minutes(
     connection: &mut SqliteConnection,
     latest_ms: i64,
 ) -> Result<(), StoreFault> {
-    let forget = sqlx::query("DELETE FROM spending WHERE minute_ms < ?1")
-        .bind(latest_ms.saturating_sub(MINUTES_KEPT_MS));
-    connection.execute(forget).await.map(|_| ()).map_err(fault::of)
+    for forget in
+        ["DELETE FROM spending WHERE minute_ms < ?1", "DELETE FROM scope_spending WHERE minute_ms < ?1"]
+    {
+        let forget = sqlx::query(forget).bind(latest_ms.saturating_sub(MINUTES_KEPT_MS));
+        (&mut *connection).execute(forget).await.map_err(fault::of)?;
+    }
+    Ok(())
 }

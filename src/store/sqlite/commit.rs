@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use payoutd_actors::{
     domain::{
-        identity::AccountId,
         limits::LimitRules,
         payout::{Attempt, Reservation},
     },
@@ -17,7 +16,7 @@ use sqlx::{Executor, SqliteConnection};
 
 use super::{SqliteStore, books, cells::Cells, fault, house, journal, journal::Chapter, reads, rows::Rows};
 use crate::store::{
-    books::Books,
+    books::{Asked, Books},
     turns::{covered, filing, judged, rounds},
 };
 
@@ -135,13 +134,12 @@ async fn with_room(
     rules: &LimitRules,
     at_ms: i64,
 ) -> Result<Vec<usize>, StoreFault> {
-    let accounts: BTreeSet<&AccountId> = steps.iter().map(|step| &step.after.account).collect();
-    let accounts: Vec<&AccountId> = accounts.into_iter().collect();
-    let mut limits = reads::limit_book(connection, Some(&accounts), at_ms).await?;
+    let asked = Asked::of(steps.iter().map(|step| step.after.spender()));
+    let mut limits = reads::limit_book(connection, Some(&asked), at_ms).await?;
     let mut finds_room = |step: &Step| {
         let gains =
             step.before.reservation == Reservation::None && step.after.reservation == Reservation::Reserved;
-        !gains || limits.reserve(&step.after.account, step.after.order.amount, rules, at_ms).is_ok()
+        !gains || limits.reserve(step.after.spender(), step.after.order.amount, rules, at_ms).is_ok()
     };
     Ok(steps.iter().enumerate().filter(|(_, step)| finds_room(step)).map(|(place, _)| place).collect())
 }

@@ -13,13 +13,15 @@ use super::{SqliteStore, cells::Cells, fault, reads};
 const PAGE_ROWS: i64 = 500;
 
 /// The tables of a house, each after those that it leans on, and how a page of each is read.
-pub(in crate::store) const TABLES: [(&str, &str); 12] = [
+pub(in crate::store) const TABLES: [(&str, &str); 14] = [
     ("payout", "SELECT rowid, * FROM payout WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("transfer", "SELECT rowid, * FROM transfer WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("journal", "SELECT rowid, * FROM journal WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("seal", "SELECT rowid, * FROM seal WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("reserved", "SELECT rowid, * FROM reserved WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("spending", "SELECT rowid, * FROM spending WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
+    ("scope_reserved", "SELECT rowid, * FROM scope_reserved WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
+    ("scope_spending", "SELECT rowid, * FROM scope_spending WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("tally", "SELECT rowid, * FROM tally WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),
     ("house", "SELECT rowid, * FROM house WHERE rowid > ?1 AND fact <> 'moved_to' ORDER BY rowid LIMIT ?2"),
     ("stranger", "SELECT rowid, * FROM stranger WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"),

@@ -7,7 +7,7 @@ use payoutd_actors::{
     domain::{
         identity::{AccountId, IdempotencyKey, PayoutId},
         journal::Body,
-        limits::{LimitBook, LimitRules},
+        limits::{LimitBook, LimitRules, Spender},
         money::MicroUsdt,
         payout::{Payout, Reason, Settlement, Stage},
         tron::{BlockId, TransferKey},
@@ -20,7 +20,7 @@ use payoutd_actors::{
 use serde::Deserialize;
 use sqlx::{Executor, Sqlite, pool::PoolConnection};
 
-use super::{SqliteStore, cells::Cells, fault, reads, reads::Question, rows, rows::Rows, sql};
+use super::{SqliteStore, cells, cells::Cells, fault, reads, reads::Question, rows, rows::Rows, sql};
 
 /// Below every id, and above: ids are lower-case hex.
 const LOWEST: &str = "";
@@ -176,17 +176,11 @@ impl Payouts for SqliteStore {
         self.whole(sqlx::query(sql::OVERDUE).bind(now_ms).bind(limit)).await
     }
 
-    async fn waiting_for_room(&self) -> Result<BTreeMap<AccountId, MicroUsdt>, StoreFault> {
+    async fn waiting_for_room(&self) -> Result<BTreeMap<Spender, MicroUsdt>, StoreFault> {
         let words = rows::texts(Reason::WANT_OF_ROOM.iter().map(|reason| reason.word()));
         let question = sqlx::query(sql::WAITING_FOR_ROOM).bind(words);
         let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
-        let sum = |row| {
-            let mut cells = Cells::of(row);
-            let account = AccountId::new(cells.take::<String>()?);
-            let account = account.map_err(|why| StoreFault::Corrupt(why.to_string()))?;
-            Ok((account, MicroUsdt::new(cells.whole()?)))
-        };
-        rows.iter().map(sum).collect()
+        rows.iter().map(cells::waiting).collect()
     }
 
     async fn in_flight(&self) -> Result<InFlight, StoreFault> {

@@ -123,7 +123,7 @@ async fn an_older_store_is_brought_forward() {
     connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
     connection.close().await.unwrap();
     let store = open(folder.path(), SqliteSettings::default()).await.unwrap();
-    assert_eq!((store.versions().found, store.versions().now), (1, 3));
+    assert_eq!((store.versions().found, store.versions().now), (1, 4));
     let mut read = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let row = read.fetch_one("SELECT holder, token FROM role").await.unwrap();
     assert_eq!((row.get::<String, _>(0).as_str(), row.get::<i64, _>(1)), ("somebody", 7));
@@ -271,7 +271,7 @@ async fn what_was_written_down_can_not_be_unwritten() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (folder, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 3));
+    assert_eq!((store.versions().found, store.versions().now), (0, 4));
     let mut write = store.begin().await.unwrap();
     write
         .connection()
@@ -288,7 +288,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
             .err()
             .unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 3, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 4, .. }), "{refusal:?}");
         assert!(refusal.to_string().contains("newer payoutd"), "{refusal}");
     }
 

@@ -136,6 +136,7 @@ fn payout(account: &AccountId, key: IdempotencyKey, digest: [u8; 32], order: Ord
     Payout {
         id,
         account: account.clone(),
+        ordered_by: None,
         idempotency_key: key,
         request_digest: digest,
         order,

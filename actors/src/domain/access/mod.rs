@@ -5,9 +5,11 @@
 //! how somebody proves who they are, what a door answers.
 
 mod grant;
+mod orderer;
 mod permission;
 mod role;
 
 pub use grant::{Detail, Grant, Grants, Reach, Routes};
+pub use orderer::Orderer;
 pub use permission::Permission;
 pub use role::{NoSuchRole, Role};

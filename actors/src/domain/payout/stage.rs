@@ -1,6 +1,6 @@
 //! The words of the life cycle: stages, reasons, and what became of the reservation.
 
-use crate::domain::limits::LimitBroken;
+use crate::domain::limits::{LimitBroken, Whose, Window};
 use serde::{Deserialize, Serialize};
 
 /// Where a payout stands. The same words in SQL (a CHECK), JSON, logs and metrics.
@@ -165,8 +165,19 @@ macro_rules! reasons {
 reasons! {
     LimitHourly = "limit_hourly": "the house's hourly limit leaves no room; released by itself when it does",
     LimitDaily = "limit_daily": "the house's daily limit leaves no room; released by itself when it does",
+    LimitPerPayout = "limit_per_payout": "it is more than the house's limit for one payout; released by itself when the limit is raised",
     LimitAccountHourly = "limit_account_hourly": "the account's hourly limit leaves no room; released by itself when it does",
     LimitAccountDaily = "limit_account_daily": "the account's daily limit leaves no room; released by itself when it does",
+    LimitAccountPerPayout = "limit_account_per_payout": "it is more than the account's limit for one payout; released by itself when the limit is raised",
+    LimitPrincipalHourly = "limit_principal_hourly": "the hourly limit of whoever ordered it leaves no room; released by itself when it does",
+    LimitPrincipalDaily = "limit_principal_daily": "the daily limit of whoever ordered it leaves no room; released by itself when it does",
+    LimitPrincipalPerPayout = "limit_principal_per_payout": "it is more than the limit for one payout of whoever ordered it; released by itself when the limit is raised",
+    LimitRoleHourly = "limit_role_hourly": "the hourly limit of the role of whoever ordered it leaves no room; released by itself when it does",
+    LimitRoleDaily = "limit_role_daily": "the daily limit of the role of whoever ordered it leaves no room; released by itself when it does",
+    LimitRolePerPayout = "limit_role_per_payout": "it is more than the limit for one payout of the role of whoever ordered it; released by itself when the limit is raised",
+    LimitRouteHourly = "limit_route_hourly": "the hourly limit of its route leaves no room; released by itself when it does",
+    LimitRouteDaily = "limit_route_daily": "the daily limit of its route leaves no room; released by itself when it does",
+    LimitRoutePerPayout = "limit_route_per_payout": "it is more than the limit for one payout of its route; released by itself when the limit is raised",
     FundsUsdt = "funds_usdt": "the wallet's USDT does not cover it; released by itself when it does",
     FundsTrx = "funds_trx": "the wallet's TRX and energy do not cover its fee; released by itself when they do",
     Allowance = "allowance": "the wallet's allowance to the router does not cover it; released by itself when it does",
@@ -201,8 +212,23 @@ pub type HoldReason = Reason;
 
 impl Reason {
     /// Held for want of room under a limit.
-    pub const WANT_OF_ROOM: [Self; 4] =
-        [Self::LimitHourly, Self::LimitDaily, Self::LimitAccountHourly, Self::LimitAccountDaily];
+    pub const WANT_OF_ROOM: [Self; 15] = [
+        Self::LimitHourly,
+        Self::LimitDaily,
+        Self::LimitPerPayout,
+        Self::LimitAccountHourly,
+        Self::LimitAccountDaily,
+        Self::LimitAccountPerPayout,
+        Self::LimitPrincipalHourly,
+        Self::LimitPrincipalDaily,
+        Self::LimitPrincipalPerPayout,
+        Self::LimitRoleHourly,
+        Self::LimitRoleDaily,
+        Self::LimitRolePerPayout,
+        Self::LimitRouteHourly,
+        Self::LimitRouteDaily,
+        Self::LimitRoutePerPayout,
+    ];
 
     /// Held for want of money in the wallet.
     pub const WANT_OF_FUNDS: [Self; 3] = [Self::FundsUsdt, Self::FundsTrx, Self::Allowance];
@@ -216,11 +242,22 @@ impl Reason {
 
 impl From<LimitBroken> for Reason {
     fn from(broken: LimitBroken) -> Self {
-        match broken {
-            LimitBroken::LimitHourly => Self::LimitHourly,
-            LimitBroken::LimitDaily => Self::LimitDaily,
-            LimitBroken::LimitAccountHourly => Self::LimitAccountHourly,
-            LimitBroken::LimitAccountDaily => Self::LimitAccountDaily,
+        match (broken.whose, broken.window) {
+            (Whose::House, Window::Hourly) => Self::LimitHourly,
+            (Whose::House, Window::Daily) => Self::LimitDaily,
+            (Whose::House, Window::PerPayout) => Self::LimitPerPayout,
+            (Whose::Account, Window::Hourly) => Self::LimitAccountHourly,
+            (Whose::Account, Window::Daily) => Self::LimitAccountDaily,
+            (Whose::Account, Window::PerPayout) => Self::LimitAccountPerPayout,
+            (Whose::Principal, Window::Hourly) => Self::LimitPrincipalHourly,
+            (Whose::Principal, Window::Daily) => Self::LimitPrincipalDaily,
+            (Whose::Principal, Window::PerPayout) => Self::LimitPrincipalPerPayout,
+            (Whose::Role, Window::Hourly) => Self::LimitRoleHourly,
+            (Whose::Role, Window::Daily) => Self::LimitRoleDaily,
+            (Whose::Role, Window::PerPayout) => Self::LimitRolePerPayout,
+            (Whose::Route, Window::Hourly) => Self::LimitRouteHourly,
+            (Whose::Route, Window::Daily) => Self::LimitRouteDaily,
+            (Whose::Route, Window::PerPayout) => Self::LimitRoutePerPayout,
         }
     }
 }

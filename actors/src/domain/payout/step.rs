@@ -2,7 +2,9 @@
 
 use super::event::{Attempt, AttemptOutcome, Event, EventName};
 use super::stage::{Reason, Reservation, Stage};
+use crate::domain::access::Orderer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::limits::SpenderRef;
 use crate::domain::order::Order;
 use thiserror::Error;
 
@@ -13,6 +15,8 @@ pub struct Payout {
     pub id: PayoutId,
     /// Whose money it spends.
     pub account: AccountId,
+    /// Who ordered it; `None` for what was taken in before that was written down.
+    pub ordered_by: Option<Orderer>,
     /// Its sender's name for it.
     pub idempotency_key: IdempotencyKey,
     /// sha256 over what the sender asked for: the same key with another digest is refused (F-P01).
@@ -63,6 +67,12 @@ impl Payout {
     #[must_use]
     pub const fn standing(&self) -> Standing {
         Standing { stage: self.stage, reservation: self.reservation }
+    }
+
+    /// Who spends by it, as far as limits ask.
+    #[must_use]
+    pub fn spender(&self) -> SpenderRef<'_> {
+        SpenderRef { account: &self.account, ordered_by: self.ordered_by.as_ref(), route: self.order.route }
     }
 
     /// The transfer that may still be, or become, part of the chain.

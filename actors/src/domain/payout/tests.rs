@@ -54,6 +54,7 @@ fn new_payout() -> Payout {
     Payout {
         id: PayoutId::new(0, [0; 10]),
         account: AccountId::house(),
+        ordered_by: None,
         idempotency_key: IdempotencyKey::restored("k".to_owned()),
         request_digest: [0; 32],
         order,

@@ -1,6 +1,7 @@
 //! What the stories share: orders, transfers and proofs that are in order, and the steps that they make.
 
 use super::{Examinee, Trouble};
+use crate::domain::access::{Orderer, Role};
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::limits::LimitRules;
@@ -50,6 +51,7 @@ pub fn payout_at(n: u32, now_ms: i64) -> NewPayout {
     Payout {
         id: PayoutId::new(now_ms, random),
         account: AccountId::house(),
+        ordered_by: Some(Orderer { principal: "key:1".to_owned(), role: Role::Service }),
         idempotency_key: IdempotencyKey::restored(format!("key-{n}")),
         request_digest: sha256(&n.to_be_bytes()),
         order: Order {

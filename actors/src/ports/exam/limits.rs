@@ -4,7 +4,7 @@ use super::kit::{
     AMPLE, MORNING_MS, all, block, bury, found, go, payout, payout_at, payout_of, rules, settle, sign, step,
     usdt,
 };
-use super::{Examinee, Hall, Told, Trouble};
+use super::{Examinee, Hall, Told, Trouble, set_limits};
 use crate::domain::identity::AccountId;
 use crate::domain::limits::{DAY_MS, HOUR_MS, LimitBook, LimitRules, MINUTE_MS};
 use crate::domain::money::MicroUsdt;
@@ -211,6 +211,9 @@ pub async fn every_reservation_ends_once_and_the_books_can_be_counted_anew(hall:
     let mut store = hall.fresh().await?;
     let (mut dice, mut now_ms) = (fastrand::Rng::with_seed(20), MORNING_MS);
     let mut settled = BTreeMap::new();
+    for scope in payout(1).spender().scopes().iter().skip(2) {
+        set_limits::set(&store, scope, set_limits::hourly(1_000_000), None).await?;
+    }
     for round in 0..12 {
         let batch = (0..6).map(|n| payout_of(round * 6 + n, 1 + dice.u64(..40))).collect();
         store.admit(batch, &rules(900, 9_000), now_ms, false).await?;
@@ -297,13 +300,13 @@ async fn compare_books(
     let mut counts: BTreeMap<Stage, StageCount> =
         Stage::ALL.map(|stage| (stage, StageCount::default())).into();
     for payout in &payouts {
-        let (account, amount) = (&payout.account, payout.order.amount);
+        let (spender, amount) = (payout.spender(), payout.order.amount);
         match payout.reservation {
-            Reservation::Reserved => book.set_aside(account, amount),
+            Reservation::Reserved => book.set_aside(spender, amount),
             Reservation::Settled => {
-                book.set_aside(account, amount);
+                book.set_aside(spender, amount);
                 let at_ms = settled.get(&payout.id).ok_or("settled, and nobody saw it")?;
-                book.settle(account, amount, *at_ms);
+                book.settle(spender, amount, *at_ms);
             }
             Reservation::None | Reservation::Released => {}
         }
@@ -336,6 +339,10 @@ async fn compare_books(
         let counted = book.house.used_micro_usdt(window_ms, now_ms);
         assert_eq!(kept.house.used_micro_usdt(window_ms, now_ms), counted);
         assert_eq!(own(&kept).used_micro_usdt(window_ms, now_ms), counted);
+        for scope in payouts.first().map(|one| one.spender().scopes()).unwrap_or_default() {
+            let kept = kept.page(&scope).ok_or_else(|| format!("{scope} has no page"))?;
+            assert_eq!(kept.used_micro_usdt(window_ms, now_ms), counted, "{scope}");
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod reads;
 pub mod register;
 pub mod roles;
+pub mod set_limits;
 pub mod steps;
 pub mod strangers;
 
@@ -68,6 +69,13 @@ macro_rules! store_exam {
             limits::what_is_held_is_released_only_into_room,
             limits::a_clock_that_is_set_back_opens_no_window_twice,
             limits::every_reservation_ends_once_and_the_books_can_be_counted_anew,
+            set_limits::one_principals_excess_holds_its_own_however_many_come_at_once,
+            set_limits::what_a_principal_spent_counts_after_a_restart_and_across_midnight,
+            set_limits::what_a_role_spent_counts_after_a_restart_and_across_midnight,
+            set_limits::what_went_by_a_route_counts_after_a_restart_and_across_midnight,
+            set_limits::a_raised_limit_lets_what_is_held_go_on_and_no_more,
+            set_limits::an_override_passes_away_by_itself,
+            set_limits::one_that_is_too_large_by_itself_stops_nobody_behind_it,
             house::a_paused_house_files_no_transfer,
             house::what_the_house_remembers_survives_its_process,
             house::another_chain_is_never_pinned,
@@ -85,7 +93,7 @@ macro_rules! store_exam {
             reads::a_stage_is_as_old_as_what_stands_there_longest,
             reads::what_time_may_release_is_found_by_its_reason,
             reads::what_is_held_past_its_time_is_found_among_many,
-            reads::what_is_set_aside_for_those_who_wait_for_room_is_told_by_account,
+            reads::what_is_set_aside_for_those_who_wait_for_room_is_told_by_who_spends,
             reads::live_transfers_are_found_by_their_expiry,
             reads::transfers_are_found_by_their_block,
             roles::a_role_is_kept_and_taken_up_again_after_a_restart,

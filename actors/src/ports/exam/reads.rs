@@ -5,6 +5,7 @@ use super::kit::{
 };
 use super::{Examinee, Hall, Told, Trouble};
 use crate::domain::identity::{AccountId, PayoutId};
+use crate::domain::limits::Spender;
 use crate::domain::payout::{Command, Payout, Reason, Stage};
 use crate::domain::tron::TransferKey;
 use crate::ports::{NewPayout, PayoutFilter, Payouts, Urgency};
@@ -202,21 +203,26 @@ pub async fn what_is_held_past_its_time_is_found_among_many(hall: &impl Hall) ->
     Ok(())
 }
 
-/// What is set aside for those who wait for room is told by account: not what waits with nothing set aside, and not what
+/// What is set aside for those who wait for room is told by who spends: not what waits with nothing set aside, and not what
 /// waits for something else.
-pub async fn what_is_set_aside_for_those_who_wait_for_room_is_told_by_account(hall: &impl Hall) -> Told {
+pub async fn what_is_set_aside_for_those_who_wait_for_room_is_told_by_who_spends(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     assert_eq!(store.waiting_for_room().await?, BTreeMap::new());
     let reasons = [Reason::LimitHourly, Reason::LimitAccountDaily, Reason::FundsUsdt, Reason::LimitDaily];
     for (n, reason) in (0..).zip(reasons) {
-        let account = if n == 1 { AccountId::new("other")? } else { AccountId::house() };
-        let taken = admit(&store, NewPayout { account, ..kit::payout_of(n, 10 + u64::from(n)) }).await?;
+        let mut new = kit::payout_of(n, 10 + u64::from(n));
+        if n == 1 {
+            new.ordered_by = None;
+        }
+        let taken = admit(&store, new).await?;
         go(&store, &taken, Command::Hold(reason), MORNING_MS).await?;
     }
     // At the door for want of room: nothing is set aside for it.
     store.admit(vec![kit::payout_of(9, 50)], &kit::rules(10, 10), MORNING_MS, false).await?;
     let expected = |house: u64, other: u64| -> Result<BTreeMap<_, _>, Trouble> {
-        Ok([(AccountId::house(), kit::usdt(house)), (AccountId::new("other")?, kit::usdt(other))].into())
+        let known = payout(0).spender().kept();
+        let unknown = Spender { ordered_by: None, ..known.clone() };
+        Ok([(known, kit::usdt(house)), (unknown, kit::usdt(other))].into())
     };
     assert_eq!(store.waiting_for_room().await?, expected(10 + 13, 11)?);
     let first = kit::found(&store, payout(0).id).await?;

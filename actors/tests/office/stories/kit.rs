@@ -2,6 +2,7 @@
 
 use crate::town::{Life, Town, judge, order_to, somebody};
 use payoutd_actors::admission::{AdmitPayouts, DecidePayout, Decision, DecisionRefusal};
+use payoutd_actors::domain::access::Orderer;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use payoutd_actors::domain::order::Order;
@@ -104,6 +105,7 @@ pub(super) async fn pay(life: &Life, n: u64) -> Payout {
 pub(super) async fn pay_for(life: &Life, account: &str, key: &str, order: Order) -> Payout {
     let request = AdmitPayouts {
         account: AccountId::new(account).unwrap(),
+        ordered_by: Orderer::house(),
         key: IdempotencyKey::parse(key).unwrap(),
         orders: vec![order],
         batch: false,

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use payoutd_actors::admission::{AdmissionSettings, AdmitPayouts};
 use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
+use payoutd_actors::domain::access::Orderer;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::breaker::BreakerRules;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
@@ -246,6 +247,7 @@ impl Life {
         loop {
             let request = AdmitPayouts {
                 account: AccountId::house(),
+                ordered_by: Orderer::house(),
                 key: IdempotencyKey::parse(key).unwrap(),
                 orders: vec![order.clone()],
                 batch: false,

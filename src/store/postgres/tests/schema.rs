@@ -18,12 +18,14 @@ const POSTGRES: &str = concat!(
     include_str!("../../../../migrations/postgres/0001_payouts.sql"),
     include_str!("../../../../migrations/postgres/0002_events.sql"),
     include_str!("../../../../migrations/postgres/0003_register.sql"),
-    include_str!("../../../../migrations/postgres/0004_in_place.sql")
+    include_str!("../../../../migrations/postgres/0004_in_place.sql"),
+    include_str!("../../../../migrations/postgres/0005_limits.sql")
 );
 const SQLITE: &str = concat!(
     include_str!("../../../../migrations/sqlite/0001_payouts.sql"),
     include_str!("../../../../migrations/sqlite/0002_events.sql"),
-    include_str!("../../../../migrations/sqlite/0003_register.sql")
+    include_str!("../../../../migrations/sqlite/0003_register.sql"),
+    include_str!("../../../../migrations/sqlite/0004_limits.sql")
 );
 
 /// A column: its name, its type in one word for both, whether it may be NULL, its place in the primary key (0: none).
