@@ -37,7 +37,7 @@ use common::{
 use payoutd::{
     http::{CursorKey, Door, Settings, TokenDigest, office::Staffed},
     identity::{
-        Gatekeeper, GatekeeperSettings, Issue, Keyring, People,
+        By, Gatekeeper, GatekeeperSettings, Issue, Keyring, People,
         people::{Hasher, PasswordPolicy},
         signature::Signable,
         vault::Vault,
@@ -146,7 +146,8 @@ async fn issue(gatekeeper: &Gatekeeper) -> Vec<Held> {
             rate_per_minute: Some(QUOTA_MAX),
             expires_at_ms: None,
         };
-        let issued = gatekeeper.keyring().issue(&issue, "bench").await.unwrap();
+        let issued =
+            gatekeeper.keyring().issue(&issue, &By { name: "bench".to_owned(), from: None }).await.unwrap();
         let secret = issued.text.rsplit('_').next().unwrap().to_owned();
         keys.push(Held { id: issued.key.key.id, secret });
     }

@@ -393,6 +393,7 @@ async fn behind(
         house: store.clone(),
         journal: store.clone(),
         strangers: store.clone(),
+        register: store.clone(),
         roles: store.clone(),
         keeper: Arc::new(CheckpointFile::of(config)),
         nodes: nodes.clone(),

@@ -25,6 +25,7 @@ pub mod restore;
 mod room;
 pub mod roster;
 pub mod rounds;
+pub mod sessions;
 pub mod treasurer;
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use crate::journal_tail::pause_where_broken;
 use crate::ledger::Ledger;
 use crate::payout_worker::{self, PayoutWorker, WorkerSettings, WorkerTools};
 use crate::ports::{
-    ChainNode, CheckpointKeeper, Clock, Entropy, EventBus, House, HouseFacts, Journal, Payouts, Roles,
-    SecondOpinion, Signer, StoreFault, Strangers,
+    ChainNode, CheckpointKeeper, Clock, Entropy, EventBus, House, HouseFacts, Journal, Payouts, Register,
+    Roles, SecondOpinion, Signer, StoreFault, Strangers,
 };
 use crate::restore::shut_the_gate_where_due;
 use crate::roster::{Roster, Staff};
@@ -39,6 +39,8 @@ pub struct World {
     pub journal: Arc<dyn Journal>,
     /// Transfers of the wallet that no payout knows.
     pub strangers: Arc<dyn Strangers>,
+    /// Who may come in.
+    pub register: Arc<dyn Register>,
     /// Who of a fleet does what one process does at a time.
     pub roles: Arc<dyn Roles>,
     /// Where the newest checkpoint is kept, outside of the store.
@@ -114,7 +116,8 @@ impl Office {
         let facts = world.house.facts().await?;
         let house_clock: Arc<dyn Clock> = Arc::new(HouseClock::new(world.clock.clone(), facts.latest_ms));
         let (house, journal) = (world.house.as_ref(), world.journal.as_ref());
-        shut_the_gate_where_due(house, journal, world.keeper.as_ref(), house_clock.now_ms()).await?;
+        let (register, keeper) = (world.register.as_ref(), world.keeper.as_ref());
+        shut_the_gate_where_due(house, journal, register, keeper, house_clock.now_ms()).await?;
         pause_where_broken(house, journal, &world.journal_key, house_clock.now_ms()).await?;
         let (world, breakers) = behind_breakers(world, &rules, &facts);
         let ledger = Ledger::new(world.payouts.clone());

@@ -1,25 +1,37 @@
 //! The restore gate's first question (F-N06): is this an older copy of the store?
 //!
 //! Whoever is about to seal the journal asks it first: sealing keeps a new checkpoint in place of the one that tells. The answer
-//! is durable; what follows from it is the watcher's. Never here: the chain.
+//! is durable; what follows from it is the watcher's. An older copy also knows as good what was revoked since: every session ends,
+//! and the house is paused until a person has revoked again what else was (docs/restore.md). Never here: the chain.
 
 use crate::domain::journal::Checkpoint;
-use crate::ports::{CheckpointKeeper, House, HouseChange, Journal, StoreFault};
+use crate::ports::{CheckpointKeeper, House, HouseChange, Journal, Pause, Register, StoreFault};
+use crate::sessions::end_every_session;
+use serde_json::json;
 use tracing::warn;
 
-/// Shuts the restore gate where something tells that the store is an older copy; answers what told it.
+/// Shuts the restore gate where something tells that the store is an older copy, pauses the house and ends every session; answers
+/// what told it.
 ///
 /// # Errors
 /// When the store does not answer: nothing may be sealed then.
 pub async fn shut_the_gate_where_due(
     house: &dyn House,
     journal: &dyn Journal,
+    register: &dyn Register,
     keeper: &dyn CheckpointKeeper,
     now_ms: i64,
 ) -> Result<Option<String>, StoreFault> {
     let Some(why) = sign_of_a_restore(journal, keeper).await? else { return Ok(None) };
     warn!(why, "this store is an older copy, or may be one: the restore gate is shut");
-    house.change(vec![HouseChange::ShutGate { since_ms: now_ms, why: why.clone() }], now_ms).await?;
+    end_every_session(register, &json!({ "everything": true, "by": "restore gate" }), now_ms).await?;
+    let mut changes = vec![HouseChange::ShutGate { since_ms: now_ms, why: why.clone() }];
+    if house.facts().await?.pause.is_none() {
+        let reason =
+            format!("restore gate: {why}; what was revoked since is good again, see docs/restore.md");
+        changes.push(HouseChange::Pause(Pause { reason, since_ms: now_ms }));
+    }
+    house.change(changes, now_ms).await?;
     Ok(Some(why))
 }
 

@@ -74,6 +74,7 @@ impl House {
             house: store.clone(),
             journal: store.clone(),
             strangers: store.clone(),
+            register: store.clone(),
             roles: store.clone(),
             keeper: Arc::new(keeper),
             nodes,

@@ -1,17 +1,22 @@
 //! What the gate and the handlers ask of whoever was let in.
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Data};
 pub use payoutd_actors::domain::access::Permission;
 use payoutd_actors::domain::{access::Grant, order::Order};
 
 use super::{
+    door::Door,
+    peer,
     problem::{Kind, Problem},
     routes::Asked,
 };
-use crate::identity::{Means, Principal, reception::second_factor::FRESH_MS};
+use crate::identity::{By, Means, Principal, reception::second_factor::FRESH_MS};
 
 /// What is said to everybody who is not known, whatever the cause (F000-03).
 const NOT_KNOWN: &str = "show a credential that is good: `Authorization: Bearer …`, or a signed request";
+
+/// What is said to whoever has signed in with a password alone.
+const NO_FACTOR: &str = "this wants a second factor: set one up (POST /v1/2fa/enroll), or sign in with it";
 
 /// The one answer to whoever is not known.
 #[must_use]
@@ -20,16 +25,22 @@ pub fn not_known() -> Problem {
 }
 
 impl Principal {
-    /// Whether a person's second factor is fresh enough for what they ask. Programs have none: their requests are signed.
+    /// Whether a person's second factor is fresh enough for what they ask: for what is grave within five minutes, for what moves
+    /// their own money at any time in this session. Programs have none: their requests are signed.
     ///
     /// # Errors
     /// As [`Self::must_have_shown_a_factor`].
     pub fn must_be_fresh(&self, asked: Asked, changes: bool, now_ms: i64) -> Result<(), Problem> {
-        match asked {
-            Asked::Grant(asked) if changes && is_grave(asked.permission) => {
+        match (asked, self.means()) {
+            (Asked::Grant(asked), _) if changes && is_grave(asked.permission) => {
                 self.must_have_shown_a_factor(now_ms)
             }
-            Asked::Grant(_) | Asked::Person | Asked::Somebody => Ok(()),
+            (Asked::Grant(asked), Means::Token { second_factor_at_ms: None, .. })
+                if moves_money(asked.permission) =>
+            {
+                Err(Problem::new(Kind::StepUpRequired, NO_FACTOR))
+            }
+            (Asked::Grant(_) | Asked::Person | Asked::Somebody, _) => Ok(()),
         }
     }
 
@@ -53,7 +64,7 @@ impl Principal {
             Some(_) => {
                 "the second factor was shown more than five minutes ago: show a fresh code (POST /v1/auth/step-up)"
             }
-            None => "this wants a second factor: set one up (POST /v1/2fa/enroll), or sign in with it",
+            None => NO_FACTOR,
         };
         Err(Problem::new(Kind::StepUpRequired, detail))
     }
@@ -116,6 +127,27 @@ impl Principal {
 pub(super) const fn is_grave(permission: Permission) -> bool {
     use Permission::{HousePause, KeyAdmin, PayoutOperate, UserAdmin};
     matches!(permission, HousePause | KeyAdmin | PayoutOperate | UserAdmin)
+}
+
+/// What a password alone must not be enough for.
+const fn moves_money(permission: Permission) -> bool {
+    matches!(permission, Permission::PayoutCreate | Permission::PayoutCancel)
+}
+
+impl FromRequest for By {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    /// The principal whom the gate let in, and from where.
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let trusted = request.app_data::<Data<Door>>().map_or(&[][..], |door| &door.settings.trusted_proxies);
+        let by = |principal: &Principal| Self {
+            name: principal.name().to_owned(),
+            from: peer::address_of(request, trusted),
+        };
+        let by = request.extensions().get::<Principal>().map(by);
+        std::future::ready(by.ok_or_else(not_known))
+    }
 }
 
 impl FromRequest for Principal {

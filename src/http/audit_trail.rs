@@ -95,7 +95,7 @@ pub struct AuditPageBody {
 
 /// Read what the journal says of somebody
 ///
-/// By the id of a person, or by a principal's name (`house`, `key:…`). One's own, or anybody's with `audit:read`.
+/// By the id of a person, or by a principal's name (`house`, `key:…`). One's own, or anybody's with `audit:read` of reach `all`.
 #[utoipa::path(
     get, path = "/v1/audit/users/{id}", tag = "audit", operation_id = "listAuditOfUser",
     params(("id" = String, Path, description = "Who"), AuditQuery),
@@ -111,7 +111,7 @@ pub async fn of_user(
     let about = About::Somebody(id.into_inner());
     let About::Somebody(id) = &about else { return Err(nobody()) };
     let own = principal.name() == id || principal.person_id() == Some(id);
-    if !own && principal.grant(Permission::AuditRead).is_none() {
+    if !own && principal.whose(Permission::AuditRead).is_some() {
         return Err(nobody());
     }
     list(&request, &door, about).await

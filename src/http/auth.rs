@@ -143,13 +143,14 @@ pub struct PublicKeysBody {
     request_body = AcceptanceBody,
     responses((status = 200, description = "The person, who may sign in now", body = UserBody), OnSigningIn)
 )]
-pub async fn accept(door: Data<Door>, body: JsonBody) -> Result<HttpResponse, Problem> {
+pub async fn accept(request: HttpRequest, door: Data<Door>, body: JsonBody) -> Result<HttpResponse, Problem> {
     let wanted = read_object(&body.0, |fields| {
         let invitation = fields.required_text("invitation", "a string like \"payoutd_invitation_…\"");
         let password = fields.required_text("password", "a string");
         Some(AcceptanceBody { invitation: invitation?, password: password? })
     })?;
-    let accepted = people(&door)?.accept(&wanted.invitation, &wanted.password).await;
+    let from = peer::address_of(&request, &door.settings.trusted_proxies);
+    let accepted = people(&door)?.accept(&wanted.invitation, &wanted.password, from).await;
     let person = accepted.map_err(|why| match why {
         PersonFault::NotInvited => credentials::refused(Unknown::NoSuchInvitation.into()),
         why => users::not_done(why),

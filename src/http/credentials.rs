@@ -164,7 +164,7 @@ pub(super) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a s
 }
 
 /// The body, whole; the handler finds it where it would have found it.
-async fn read_whole(request: &mut ServiceRequest) -> Result<Bytes, Problem> {
+pub(super) async fn read_whole(request: &mut ServiceRequest) -> Result<Bytes, Problem> {
     let payload = request.take_payload();
     let bytes = body::read(request.request(), payload).await?;
     request.set_payload(Payload::from(bytes.clone()));

@@ -124,6 +124,12 @@ async fn let_through(
     {
         return Ok(refuse(request, problem));
     }
+    // A place is for work: whoever sends slowly waits with their body before it.
+    if line.has_few_places()
+        && let Err(problem) = credentials::read_whole(&mut request).await
+    {
+        return Ok(refuse(request, problem));
+    }
     let turnstile = door.turnstiles.of(line.lane).map(|places| places.clone().try_acquire_owned());
     match turnstile.transpose() {
         Ok(_place) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),

@@ -21,7 +21,7 @@ use super::{
     query::Parameters,
 };
 use crate::{
-    identity::{Gatekeeper, Issue, Issued, KeyFault, KeyView, Keyring, Principal},
+    identity::{By, Gatekeeper, Issue, Issued, KeyFault, KeyView, Keyring, Principal},
     wire::{fields::Fields, moment},
 };
 
@@ -181,10 +181,10 @@ impl KeyBody {
     responses((status = 201, description = "The key, with its text", body = IssuedKeyBody), OnChanging),
     security(("token" = []))
 )]
-pub async fn create(door: Data<Door>, principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
+pub async fn create(door: Data<Door>, by: By, body: JsonBody) -> Result<HttpResponse, Problem> {
     let issue = read_object(&body.0, wanted)?;
     let keyring = keyring(&door)?;
-    let issued = keyring.issue(&issue, principal.name()).await.map_err(not_done)?;
+    let issued = keyring.issue(&issue, &by).await.map_err(not_done)?;
     Ok(shown_once(&issued, keyring.now_ms()))
 }
 
@@ -245,13 +245,13 @@ pub async fn show(
 )]
 pub async fn rotate(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
     let keyring = keyring(&door)?;
-    let issued = keyring.rotate(&id, principal.name()).await.map_err(not_done)?;
+    let issued = keyring.rotate(&id, &by).await.map_err(not_done)?;
     Ok(shown_once(&issued, keyring.now_ms()))
 }
 
@@ -266,13 +266,13 @@ pub async fn rotate(
 )]
 pub async fn revoke(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
     let keyring = keyring(&door)?;
-    let view = keyring.revoke(&id, principal.name()).await.map_err(not_done)?;
+    let view = keyring.revoke(&id, &by).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(KeyBody::of(&view, keyring.now_ms())))
 }
 
@@ -283,13 +283,13 @@ fn shown_once(issued: &Issued, now_ms: i64) -> HttpResponse {
     HttpResponse::Created().insert_header(("Location", location)).json(body)
 }
 
-fn keyring(door: &Door) -> Result<&Keyring, Problem> {
+pub(super) fn keyring(door: &Door) -> Result<&Keyring, Problem> {
     door.gatekeeper()?.map(Gatekeeper::keyring).ok_or_else(|| {
         Problem::new(Kind::NotFound, "this daemon takes no API keys: identity.master_key_file is not written")
     })
 }
 
-fn not_done(why: KeyFault) -> Problem {
+pub(super) fn not_done(why: KeyFault) -> Problem {
     match why {
         KeyFault::Invalid(mistakes) => {
             let at = |(field, detail): (&str, String)| MistakeBody {

@@ -56,7 +56,7 @@ pub enum Lane {
     Write,
     /// Reading.
     Read,
-    /// Questions that go out to the network, and the kill switch.
+    /// Questions that go out to the network, the kill switch, and the fresh code that it wants.
     Operate,
     /// Secrets of people: each costs a hash. Nobody who floods it keeps the kill switch from whoever runs the house.
     SignIn,
@@ -108,6 +108,12 @@ impl Line {
             Needs::Somebody => Some(Asked::Somebody),
             Needs::Permission(grant) | Needs::PermissionElsewhere(grant) => Some(Asked::Grant(grant)),
         }
+    }
+
+    /// Whether a place in its lane is one of few.
+    #[must_use]
+    pub const fn has_few_places(&self) -> bool {
+        matches!(self.lane, Lane::Operate | Lane::SignIn)
     }
 
     /// Whether its answer comes from the office: probes and documents answer while the house starts, too.
@@ -172,11 +178,11 @@ lines! {
     POST "/v1/auth/accept"          "auth_accept"      Needs::Nothing,      SignIn, Auth             => auth::accept;
     POST "/v1/auth/sign-in"         "auth_sign_in"     Needs::Nothing,      SignIn, Auth             => auth::sign_in;
     POST "/v1/auth/second-factor"   "auth_second_factor" Needs::Nothing,    SignIn, Auth             => second_factor::finish;
-    POST "/v1/auth/step-up"         "auth_step_up"     Needs::Person,       SignIn, Auth             => second_factor::step_up;
+    POST "/v1/auth/step-up"         "auth_step_up"     Needs::Person,       Operate, Auth             => second_factor::step_up;
     POST "/v1/2fa/enroll"           "mfa_enrol"        Needs::Person,       SignIn, Auth             => second_factor::enrol;
-    POST "/v1/2fa/verify"           "mfa_verify"       Needs::Person,       SignIn, Auth             => second_factor::verify;
+    POST "/v1/2fa/verify"           "mfa_verify"       Needs::Person,       Operate, Auth             => second_factor::verify;
     POST "/v1/2fa/disable"          "mfa_disable"      Needs::Person,       SignIn, Auth             => second_factor::disable;
-    POST "/v1/2fa/backup-codes"     "mfa_backup_codes" Needs::Person,       SignIn, Auth             => second_factor::backup_codes;
+    POST "/v1/2fa/backup-codes"     "mfa_backup_codes" Needs::Person,       Operate, Auth             => second_factor::backup_codes;
     GET  "/v1/2fa/status"           "mfa_status"       Needs::Person,       Read, Default            => second_factor::status;
     POST "/v1/auth/refresh"         "auth_refresh"     Needs::Nothing,      SignIn, AuthRefresh      => auth::refresh;
     POST "/v1/auth/sign-out"        "auth_sign_out"    Needs::Person,       Operate, Default         => auth::sign_out;

@@ -13,6 +13,7 @@ use super::{
     auth,
     body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
     door::Door,
+    keys,
     office::Fault,
     openapi::{OnChanging, OnListingKept, OnReadingOne},
     problem::{Kind, MistakeBody, Problem},
@@ -20,8 +21,8 @@ use super::{
 };
 use crate::{
     identity::{
-        Gatekeeper, Principal,
-        people::{HashFault, Invite, Invited, People, Person, PersonFault, Post},
+        By, Gatekeeper, Principal,
+        people::{HashFault, Invite, Invited, People, Person, PersonFault, Post, name_of},
     },
     wire::moment,
 };
@@ -101,6 +102,17 @@ pub struct InvitedUserBody {
     pub invitation: Option<String>,
 }
 
+/// Somebody who was disabled.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = DisabledUser)]
+pub struct DisabledUserBody {
+    /// Who.
+    #[serde(flatten)]
+    pub user: UserBody,
+    /// API keys that they have made and that are good still, by their ids: revoke those that nobody else knows of.
+    pub good_keys: Vec<String>,
+}
+
 /// People, by their ids.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = Users)]
@@ -138,7 +150,7 @@ impl UserBody {
     responses((status = 201, description = "Who was invited, with the invitation", body = InvitedUserBody), OnChanging),
     security(("token" = []))
 )]
-pub async fn invite(door: Data<Door>, principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
+pub async fn invite(door: Data<Door>, by: By, body: JsonBody) -> Result<HttpResponse, Problem> {
     let wanted = read_object(&body.0, |fields| {
         let name = fields.required_text("name", "a string like \"alice@example.com\"");
         let role = fields.required_text("role", "a role like \"approver\"");
@@ -146,7 +158,7 @@ pub async fn invite(door: Data<Door>, principal: Principal, body: JsonBody) -> R
         let password_hash = fields.text("password_hash", "a string like \"$2b$12$…\"");
         Some(Invite { name: name?, role: role?, account: account?, password_hash })
     })?;
-    let invited = people(&door)?.invite(&wanted, principal.name()).await.map_err(not_done)?;
+    let invited = people(&door)?.invite(&wanted, &by).await.map_err(not_done)?;
     let location = format!("/v1/admin/users/{}", invited.person.id);
     Ok(HttpResponse::Created().insert_header(("Location", location)).json(shown_once(&invited)))
 }
@@ -206,33 +218,35 @@ pub async fn show(
 )]
 pub async fn invite_anew(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let invited = people(&door)?.invite_anew(&id, principal.name()).await.map_err(not_done)?;
+    let invited = people(&door)?.invite_anew(&id, &by).await.map_err(not_done)?;
     Ok(HttpResponse::Created().json(shown_once(&invited)))
 }
 
 /// Keep somebody out
 ///
-/// Nothing that they have opens anything any more, on every daemon of the house.
+/// No session and no token of theirs opens anything any more, on every daemon of the house. API keys that they have made are programs',
+/// and good still: the answer names them.
 #[utoipa::path(
     post, path = "/v1/admin/users/{id}/disable", tag = "users", operation_id = "disableUser",
     params(("id" = String, Path, description = "The person's id")),
-    responses((status = 200, description = "The person, disabled", body = UserBody), OnChanging),
+    responses((status = 200, description = "The person, disabled", body = DisabledUserBody), OnChanging),
     security(("token" = []))
 )]
 pub async fn disable(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let person = people(&door)?.disable(&id, principal.name()).await.map_err(not_done)?;
-    Ok(HttpResponse::Ok().json(UserBody::of(&person)))
+    let person = people(&door)?.disable(&id, &by).await.map_err(not_done)?;
+    let good_keys = keys::keyring(&door)?.made_by(&name_of(&person.id)).await.map_err(keys::not_done)?;
+    Ok(HttpResponse::Ok().json(DisabledUserBody { user: UserBody::of(&person), good_keys }))
 }
 
 /// Let somebody in again
@@ -246,12 +260,12 @@ pub async fn disable(
 )]
 pub async fn enable(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let person = people(&door)?.enable(&id, principal.name()).await.map_err(not_done)?;
+    let person = people(&door)?.enable(&id, &by).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
 }
 
@@ -267,7 +281,7 @@ pub async fn enable(
 )]
 pub async fn change_role(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
@@ -279,7 +293,7 @@ pub async fn change_role(
         }
         Some(Post { role, account })
     })?;
-    let person = people(&door)?.post(&id, &post, principal.name()).await.map_err(not_done)?;
+    let person = people(&door)?.post(&id, &post, &by).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
 }
 
@@ -294,13 +308,12 @@ pub async fn change_role(
 )]
 pub async fn revoke(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let person =
-        auth::reception(&door)?.revoke_person(&id, principal.name()).await.map_err(auth::not_done)?;
+    let person = auth::reception(&door)?.revoke_person(&id, &by).await.map_err(auth::not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
 }
 
@@ -315,12 +328,12 @@ pub async fn revoke(
 )]
 pub async fn reset_factor(
     door: Data<Door>,
-    principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let person = auth::reception(&door)?.reset_factor(&id, principal.name()).await.map_err(auth::not_done)?;
+    let person = auth::reception(&door)?.reset_factor(&id, &by).await.map_err(auth::not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
 }
 
@@ -345,11 +358,7 @@ pub struct RevocationBody {
     responses((status = 204, description = "It opens nothing any more"), OnChanging),
     security(("token" = []))
 )]
-pub async fn revoke_tokens(
-    door: Data<Door>,
-    principal: Principal,
-    body: JsonBody,
-) -> Result<HttpResponse, Problem> {
+pub async fn revoke_tokens(door: Data<Door>, by: By, body: JsonBody) -> Result<HttpResponse, Problem> {
     let wanted = read_object(&body.0, |fields| {
         let token_id = fields.text("token_id", "a string: the claim `jti`");
         let everything = fields.take("everything");
@@ -363,8 +372,8 @@ pub async fn revoke_tokens(
     })?;
     let reception = auth::reception(&door)?;
     let done = match &wanted.token_id {
-        Some(token) => reception.revoke_token(token, principal.name()).await,
-        None => reception.revoke_everything(principal.name()).await,
+        Some(token) => reception.revoke_token(token, &by).await,
+        None => reception.revoke_everything(&by).await,
     };
     done.map_err(auth::not_done)?;
     Ok(HttpResponse::NoContent().finish())

@@ -16,7 +16,7 @@ use super::{
     nonces::Nonces,
     people::{People, PersonFault, Standing},
     principal::{Means, Principal},
-    reception::{Reception, ReceptionFault},
+    reception::{Holder, Reception, ReceptionFault},
     signature::{SKEW_S_MAX, Signable, is_nonce, timestamp_s},
     vault::VaultError,
 };
@@ -338,7 +338,8 @@ impl Gatekeeper {
         Ok(Self::principal(&key, true))
     }
 
-    /// Whether somebody who was let in would be let in again: a stream outlives the moment in which its caller was asked.
+    /// Whether somebody who was let in would be let in again, for no less: a stream outlives the moment in which its caller was
+    /// asked.
     ///
     /// # Errors
     /// The store does not say.
@@ -347,16 +348,23 @@ impl Gatekeeper {
             Means::HouseToken => Ok(true),
             Means::ApiKey { key_id, .. } => {
                 let key = self.keyring.find(key_id).await?;
-                Ok(key.is_some_and(|key| self.must_be_good(&key).is_ok()))
+                Ok(key.is_some_and(|key| {
+                    self.must_be_good(&key).is_ok() && principal.is_within(&key.account, &key.grants)
+                }))
             }
             Means::Gateway { .. } => {
                 let person = self.people.known(principal.person_id().unwrap_or_default()).await?;
-                Ok(person.is_some_and(|person| person.standing() == Standing::Active))
+                Ok(person.is_some_and(|person| {
+                    person.standing() == Standing::Active
+                        && principal.is_within(&person.account, &person.role.grants())
+                }))
             }
             Means::Token { .. } => {
                 let Some(reception) = self.reception() else { return Ok(false) };
                 match reception.holder_again(principal).await {
-                    Ok(_) => Ok(true),
+                    Ok(Holder { person, .. }) => {
+                        Ok(principal.is_within(&person.account, &person.role.grants()))
+                    }
                     Err(ReceptionFault::Person(PersonFault::Store(fault))) => Err(fault),
                     Err(_) => Ok(false),
                 }

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::{
     api_key::{ApiKey, KeyText, NAME_CHARS_MAX, Networks, is_key_id},
-    principal::KeyRate,
+    principal::{By, KeyRate},
     vault::{Vault, VaultError},
 };
 
@@ -125,7 +125,7 @@ impl Keyring {
     ///
     /// # Errors
     /// See [`KeyFault`]; nothing was made.
-    pub async fn issue(&self, issue: &Issue, by: &str) -> Result<Issued, KeyFault> {
+    pub async fn issue(&self, issue: &Issue, by: &By) -> Result<Issued, KeyFault> {
         let now_ms = self.clock.now_ms();
         let key = read(issue, now_ms, by)?;
         let (key, text) = self.with_secret(key)?;
@@ -138,7 +138,7 @@ impl Keyring {
     ///
     /// # Errors
     /// See [`KeyFault`]; nothing was made.
-    pub async fn rotate(&self, id: &str, by: &str) -> Result<Issued, KeyFault> {
+    pub async fn rotate(&self, id: &str, by: &By) -> Result<Issued, KeyFault> {
         let now_ms = self.clock.now_ms();
         let old = self.key(id).await?;
         if !old.is_good_at(now_ms) {
@@ -147,7 +147,7 @@ impl Keyring {
         let life_ms = old.expires_at_ms.map_or(LIFE_MS_MAX, |until_ms| until_ms - old.created_at_ms);
         let successor = ApiKey {
             created_at_ms: now_ms,
-            created_by: by.to_owned(),
+            created_by: by.name.clone(),
             expires_at_ms: Some(now_ms.saturating_add(life_ms)),
             successor_of: Some(old.id.clone()),
             version: 0,
@@ -167,7 +167,7 @@ impl Keyring {
     ///
     /// # Errors
     /// See [`KeyFault`].
-    pub async fn revoke(&self, id: &str, by: &str) -> Result<KeyView, KeyFault> {
+    pub async fn revoke(&self, id: &str, by: &By) -> Result<KeyView, KeyFault> {
         let now_ms = self.clock.now_ms();
         let mut key = self.key(id).await?;
         if key.revoked_at_ms.is_none() {
@@ -210,6 +210,23 @@ impl Keyring {
             KeyView { key, usage }
         };
         Ok(keys.into_iter().map(view).collect())
+    }
+
+    /// The good keys that somebody has made, by their ids.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn made_by(&self, name: &str) -> Result<Vec<String>, KeyFault> {
+        let (now_ms, mut after, mut made) = (self.clock.now_ms(), String::new(), Vec::new());
+        loop {
+            let entries = self.register.entries(EntryKind::ApiKey, None, &after, PAGE_MAX).await?;
+            let Some(last) = entries.last() else { return Ok(made) };
+            after.clone_from(&last.id);
+            let keys = entries.iter().filter_map(ApiKey::of_entry);
+            made.extend(
+                keys.filter(|key| key.created_by == name && key.is_good_at(now_ms)).map(|key| key.id),
+            );
+        }
     }
 
     /// A key as it stands, at most 50 ms ago; `None` where there is none.
@@ -323,15 +340,16 @@ impl Keyring {
         &self,
         kind: &'static str,
         key: &ApiKey,
-        by: &str,
+        by: &By,
         more: Value,
         now_ms: i64,
     ) -> Result<JournalDraft, KeyFault> {
         let permissions: Vec<_> = key.grants.iter().map(|grant| grant.permission.word()).collect();
         let mut body = json!({
-            "key_id": key.id, "name": key.name, "account": key.account, "by": by, "permissions": permissions,
+            "key_id": key.id, "name": key.name, "account": key.account, "permissions": permissions,
             "networks": key.networks.words(), "expires_at_ms": key.expires_at_ms,
         });
+        by.sign(&mut body);
         if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
         }
@@ -341,7 +359,7 @@ impl Keyring {
 }
 
 /// What a key shall be, read strictly; every mistake is named.
-fn read(issue: &Issue, now_ms: i64, by: &str) -> Result<ApiKey, KeyFault> {
+fn read(issue: &Issue, now_ms: i64, by: &By) -> Result<ApiKey, KeyFault> {
     let mut mistakes = Vec::new();
     let chars = issue.name.chars().count();
     if !(1..=NAME_CHARS_MAX).contains(&chars) || issue.name.chars().any(char::is_control) {
@@ -413,7 +431,7 @@ fn read(issue: &Issue, now_ms: i64, by: &str) -> Result<ApiKey, KeyFault> {
         networks,
         rate: KeyRate { tier, per_minute: issue.rate_per_minute },
         created_at_ms: now_ms,
-        created_by: by.to_owned(),
+        created_by: by.name.clone(),
         expires_at_ms: Some(expires_at_ms),
         revoked_at_ms: None,
         successor_of: None,

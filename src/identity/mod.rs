@@ -30,5 +30,5 @@ pub use clerk::{CLERK, Clerk};
 pub use gatekeeper::{Gatekeeper, GatekeeperSettings, Presented, Refused, Shown, Signed, Unknown};
 pub use keyring::{Issue, Issued, KeyFault, KeyView, Keyring, LIFE_MS_MAX, OVERLAP_MS, PAGE_MAX};
 pub use people::People;
-pub use principal::{KeyRate, Means, Principal};
+pub use principal::{By, KeyRate, Means, Principal};
 pub use reception::Reception;

@@ -1,14 +1,41 @@
 //! Whoever was let in.
 
+use std::net::IpAddr;
+
 use payoutd_actors::domain::{
     access::{Detail, Grant, Grants, Orderer, Permission, Reach, Role},
     identity::AccountId,
     order::Order,
     rates::Tier,
 };
+use serde_json::Value;
 
 /// What a person's name begins with, before their id.
 pub(super) const PERSON: &str = "user:";
+
+/// Who does something, and from where: as the journal has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// The principal's name.
+    pub name: String,
+    /// The address; `None` on a local socket.
+    pub from: Option<IpAddr>,
+}
+
+impl By {
+    /// Adds who it is to what is told.
+    pub(super) fn sign(&self, facts: &mut Value) {
+        if let Some(facts) = facts.as_object_mut() {
+            facts.insert("by".to_owned(), self.name.as_str().into());
+            facts.insert("from".to_owned(), place(self.from).into());
+        }
+    }
+}
+
+/// From where, for the journal.
+pub(super) fn place(from: Option<IpAddr>) -> String {
+    from.map_or_else(|| "this machine".to_owned(), |address| address.to_string())
+}
 
 /// How often the holder of a key may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +177,11 @@ impl Principal {
         &self.means
     }
 
+    /// Whether whoever has these grants and this account now may do all that they were let in for.
+    pub(super) fn is_within(&self, account: &AccountId, grants: &Grants) -> bool {
+        self.account == *account && grants.cover(&self.grants)
+    }
+
     /// Their grant of a permission.
     #[must_use]
     pub fn grant(&self, permission: Permission) -> Option<&Grant> {
@@ -168,7 +200,7 @@ impl Principal {
         beyond.map_or(Ok(()), |order| Err(format!("the route `{}` is not granted", order.route.word())))
     }
 
-    /// Whose payouts a list shows: `None` for everybody's.
+    /// Whose things a permission shows: `None` for everybody's.
     #[must_use]
     pub fn whose(&self, permission: Permission) -> Option<&AccountId> {
         match self.grant(permission).map(|grant| grant.reach) {

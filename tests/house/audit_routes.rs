@@ -101,7 +101,9 @@ async fn whoever_is_no_auditor_reads_of_themselves_alone() {
     fs::write(&file, format!("{config}\n[identity]\nmaster_key_file = \"master.key\"\n")).unwrap();
     let daemon = Daemon::open(&desk).await;
     let mut keys = Vec::new();
-    for (name, may) in [("reader", "payout:read"), ("auditor", "audit:read")] {
+    for (name, may, reach) in
+        [("reader", "payout:read", "all"), ("auditor", "audit:read", "all"), ("narrow", "audit:read", "own")]
+    {
         let out = format!("{name}.key");
         let issue = [
             "keys",
@@ -112,7 +114,7 @@ async fn whoever_is_no_auditor_reads_of_themselves_alone() {
             "--may",
             may,
             "--reach",
-            "all",
+            reach,
             "--from",
             "any",
             "--out",
@@ -121,7 +123,7 @@ async fn whoever_is_no_auditor_reads_of_themselves_alone() {
         desk.ends(0, &issue);
         keys.push(fs::read_to_string(desk.path(&out)).unwrap().trim().to_owned());
     }
-    let [reader, auditor] = keys.try_into().unwrap();
+    let [reader, auditor, narrow] = keys.try_into().unwrap();
     let name_of = |key: &str| format!("key:{}", key.split('_').nth(1).unwrap());
     let ask = async |daemon: &Daemon, key: &str, path: &str| {
         send(daemon.caller.stranger(Method::GET, path).bearer_auth(key)).await
@@ -145,6 +147,8 @@ async fn whoever_is_no_auditor_reads_of_themselves_alone() {
         let answer = ask(&daemon, &reader, &format!("/v1/audit/users/{id}")).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{id}");
     }
+    let beyond = ask(&daemon, &narrow, &format!("/v1/audit/users/{}", name_of(&reader))).await;
+    assert_eq!((beyond.status, beyond.problem().as_str()), (404, "not-found"), "its reach is its own");
     for path in ["/v1/audit/suspicious", "/v1/audit/alerts"] {
         assert_eq!(ask(&daemon, &reader, path).await.status, 403, "{path}");
         assert_eq!(ask(&daemon, &auditor, path).await.status, 200, "{path}");

@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use crate::kit::door::{OpenDoor, TOKEN, order};
+use serde_json::json;
+
+use crate::{
+    kit::door::{OpenDoor, TOKEN, order},
+    tokens::{Held, open},
+};
 
 const CAP: usize = 1024 * 1024;
 
@@ -146,4 +151,27 @@ async fn a_body_that_never_comes_is_not_waited_for() {
     let text = slow.await;
     assert!(text.starts_with("HTTP/1.1 408 ") && text.contains("/problems/request-timeout"), "{text}");
     assert_eq!(door.office.taken(), 0);
+}
+
+/// F001-09: whoever sends slowly to the public routes takes no place from those who sign in, nor from the code that the kill switch wants.
+#[actix_web::test]
+async fn slow_bodies_at_the_sign_in_keep_nobody_from_it() {
+    let house = open().await;
+    let boss = house.careful("boss", "admin").await;
+    let interim = house.half_way("boss").await;
+    let held = Held::of(&house.finish(&interim, &boss.backup_codes[0]).await);
+    let slow: Vec<_> = (0..80)
+        .map(|_| {
+            let mut stream = TcpStream::connect(house.door.address).unwrap();
+            let head = "POST /v1/auth/sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    house.half_way("boss").await;
+    let code = json!({ "code": boss.backup_codes[1] });
+    let stepped = house.ask(&held.access, "/v1/auth/step-up", code).await;
+    assert_eq!(stepped.status, 200, "{}", stepped.text);
+    drop(slow);
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use payoutd::identity::{
-    Gatekeeper,
+    By, Gatekeeper, Issue,
     people::{PasswordPolicy, Verified},
 };
 use payoutd_actors::{
@@ -221,6 +221,34 @@ async fn what_is_changed_about_a_person_stands_in_the_journal() {
     let body: Value = serde_json::from_str(&record.body.to_string()).unwrap();
     let (old, new) = (body["old_role"].clone(), body["role"].clone());
     assert_eq!((old, new, body["by"].clone()), (json!("viewer"), json!("approver"), json!("house")));
+    assert_eq!(body["from"], json!("127.0.0.1"));
+}
+
+/// Whoever is shown out has made keys for programs: they are good still, and whoever shows them out is told which.
+#[actix_web::test]
+async fn the_keys_of_somebody_who_is_shown_out_are_named() {
+    let house = Peopled::open().await;
+    let id = house.person("bob", "admin").await;
+    let key = |name: &str| Issue {
+        name: name.to_owned(),
+        account: "billing".to_owned(),
+        permissions: vec!["payout:read".to_owned()],
+        reach: None,
+        routes: None,
+        batch: false,
+        networks: vec!["any".to_owned()],
+        tier: None,
+        rate_per_minute: None,
+        expires_at_ms: None,
+    };
+    let keyring = house.gatekeeper.keyring();
+    let bob = By { name: format!("user:{id}"), from: None };
+    let (good, gone) = (keyring.issue(&key("good"), &bob).await, keyring.issue(&key("gone"), &bob).await);
+    keyring.revoke(&gone.unwrap().key.key.id, &bob).await.unwrap();
+    keyring.issue(&key("other"), &By { name: "house".to_owned(), from: None }).await.unwrap();
+    let disabled = house.door.post(&format!("/v1/admin/users/{id}/disable"), None).await.json();
+    assert_eq!(disabled["good_keys"], json!([good.unwrap().key.key.id]));
+    assert_eq!(disabled["status"], json!("disabled"));
 }
 
 /// F003-08: somebody who comes from elsewhere brings the hash of their password along; one that is too weak is not taken.

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    kit::door::{Answer, send},
+    kit::door::{Answer, order, send},
     people::{PASSWORD, Peopled},
     tokens::{Held, open},
 };
@@ -47,7 +47,7 @@ impl Phone {
 pub(crate) struct Careful {
     pub(crate) id: String,
     pub(crate) phone: Phone,
-    backup_codes: Vec<String>,
+    pub(crate) backup_codes: Vec<String>,
 }
 
 impl Peopled {
@@ -67,14 +67,28 @@ impl Peopled {
         Careful { id, phone, backup_codes: serde_json::from_value(codes).unwrap() }
     }
 
+    /// More than five minutes pass, in the entries of somebody's sessions.
+    async fn age_factors(&self, person: &str) {
+        for mut entry in self.store.entries(EntryKind::Session, Some(person), "", 99).await.unwrap() {
+            let mut body: Value = serde_json::from_str(&entry.body).unwrap();
+            if let Some(at_ms) = body["second_factor_at_ms"].as_i64() {
+                body["second_factor_at_ms"] = json!(at_ms - 5 * 60 * 1_000 - 1);
+            }
+            entry.body = body.to_string();
+            let change = RegisterChange { put: vec![entry], ..RegisterChange::default() };
+            self.store.register(change, 0).await.unwrap();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    }
+
     /// The token between password and second factor.
-    async fn half_way(&self, name: &str) -> String {
+    pub(crate) async fn half_way(&self, name: &str) -> String {
         let answer = self.sign_in(name, PASSWORD).await;
         assert_eq!((answer.status, &answer.json()["requires_2fa"]), (200, &json!(true)), "{}", answer.text);
         answer.json()["interim_token"].as_str().unwrap().to_owned()
     }
 
-    async fn finish(&self, interim: &str, code: &str) -> Answer {
+    pub(crate) async fn finish(&self, interim: &str, code: &str) -> Answer {
         let body = json!({ "interim_token": interim, "code": code });
         send(self.door.stranger(Method::POST, "/v1/auth/second-factor").json(&body)).await
     }
@@ -260,6 +274,50 @@ async fn whoever_has_stolen_the_password_does_not_take_the_factor_away() {
     assert_eq!(house.sign_in("bob", PASSWORD).await.json()["requires_2fa"], json!(false));
 }
 
+/// F001-09: whoever has a password alone reads, and moves no money; in a session with a second factor nothing more is asked for.
+#[actix_web::test]
+async fn a_password_alone_moves_no_money() {
+    let house = open().await;
+    house.person("bare", "end_user").await;
+    let bare = Held::of(&house.sign_in("bare", PASSWORD).await);
+    let order = async |held: &Held, key: &str| {
+        let request = house.door.stranger(Method::POST, "/v1/payouts").header("Idempotency-Key", key);
+        send(request.bearer_auth(&held.access).json(&order("1"))).await
+    };
+    assert_eq!(said(&order(&bare, "k-1").await), (401, "step-up-required".to_owned()));
+    let cancel = house.ask(&bare.access, "/v1/payouts/0123/cancel", json!({})).await;
+    assert_eq!(said(&cancel), (401, "step-up-required".to_owned()));
+    assert_eq!(house.by(&bare.access, Method::GET, "/v1/payouts").await.status, 200);
+    let alice = house.careful("alice", "end_user").await;
+    let interim = house.half_way("alice").await;
+    let held = Held::of(&house.finish(&interim, &alice.backup_codes[0]).await);
+    house.age_factors(&alice.id).await;
+    assert_eq!(order(&held, "k-2").await.status, 202, "it need not be fresh");
+}
+
+/// F000-14: a code that is shown again is told of with the address from which it was.
+#[actix_web::test]
+async fn a_code_that_comes_again_is_told_of_with_where_it_came_from() {
+    let house = open().await;
+    let mut alice = house.careful("alice", "viewer").await;
+    let interim = house.half_way("alice").await;
+    let held = Held::of(&house.finish(&interim, &alice.backup_codes[0]).await);
+    let code = json!({ "code": alice.phone.code() });
+    for status in [200, NOT_KNOWN] {
+        assert_eq!(house.ask(&held.access, "/v1/2fa/backup-codes", code.clone()).await.status, status);
+    }
+    let records = house.store.records(1, 999).await.unwrap();
+    for record in records.iter().filter(|record| record.kind != "mfa_enrolling") {
+        assert!(
+            record.body.to_string().contains("\"from\":\"127.0.0.1\""),
+            "{} {}",
+            record.kind,
+            record.body
+        );
+    }
+    assert!(records.iter().any(|record| record.kind == "mfa_failed"));
+}
+
 /// F001-09: what is grave wants a second factor that was shown within five minutes; the house's token is nobody's session.
 #[actix_web::test]
 async fn what_is_grave_wants_a_fresh_second_factor() {
@@ -291,18 +349,7 @@ async fn what_is_grave_wants_a_fresh_second_factor() {
     let interim = house.half_way("admin").await;
     let held = Held::of(&house.finish(&interim, &admin.phone.code()).await);
     assert_eq!(house.ask(&held.access, "/v1/admin/users", grave[1].1.clone()).await.status, 201);
-    // More than five minutes pass, in the session's entry.
-    let sessions = house.store.entries(EntryKind::Session, Some(&admin.id), "", 99).await.unwrap();
-    for mut entry in sessions {
-        let mut body: Value = serde_json::from_str(&entry.body).unwrap();
-        if let Some(at_ms) = body["second_factor_at_ms"].as_i64() {
-            body["second_factor_at_ms"] = json!(at_ms - 5 * 60 * 1_000 - 1);
-        }
-        entry.body = body.to_string();
-        let change = RegisterChange { put: vec![entry], ..RegisterChange::default() };
-        house.store.register(change, 0).await.unwrap();
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    house.age_factors(&admin.id).await;
     let path = format!("/v1/admin/users/{id}/disable");
     let stale = send(house.door.stranger(Method::POST, &path).bearer_auth(&held.access)).await;
     assert_eq!(said(&stale), (401, "step-up-required".to_owned()));

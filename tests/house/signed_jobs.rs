@@ -10,7 +10,7 @@ use lapin::{
 use payoutd::{
     amqp::credentials::Senders,
     identity::{
-        Gatekeeper, Issue,
+        By, Gatekeeper, Issue,
         signature::{Signable, job_target},
     },
 };
@@ -95,7 +95,8 @@ async fn issue(gatekeeper: &Gatekeeper, permissions: &[&str]) -> Held {
         rate_per_minute: None,
         expires_at_ms: None,
     };
-    let issued = gatekeeper.keyring().issue(&issue, "house").await.unwrap();
+    let issued =
+        gatekeeper.keyring().issue(&issue, &By { name: "house".to_owned(), from: None }).await.unwrap();
     Held { id: issued.key.key.id.clone(), text: issued.text.to_string() }
 }
 
@@ -125,7 +126,7 @@ async fn a_job_that_nobody_signed_or_that_was_altered_is_never_paid() {
     let house = Signing::open().await;
     let reader = issue(&house.gatekeeper, &["payout:read"]).await;
     let ended = issue(&house.gatekeeper, &["payout:create"]).await;
-    house.gatekeeper.keyring().revoke(&ended.id, "house").await.unwrap();
+    house.gatekeeper.keyring().revoke(&ended.id, &By { name: "house".to_owned(), from: None }).await.unwrap();
     let body = order("5").to_string();
     let good = || house.signed(&house.key, "inv-7", &body, BasicProperties::default());
     let by_router: Value =

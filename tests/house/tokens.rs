@@ -30,8 +30,12 @@ use crate::{
 
 /// A gatekeeper at whose reception people sign in.
 pub(crate) fn receptive(store: &MemoryStore) -> Arc<Gatekeeper> {
-    let (register, clock): (Arc<dyn Register>, Arc<dyn Clock>) =
-        (Arc::new(store.clone()), Arc::new(SystemClock));
+    receptive_by(store, Arc::new(SystemClock))
+}
+
+/// The same, by another clock.
+fn receptive_by(store: &MemoryStore, clock: Arc<dyn Clock>) -> Arc<Gatekeeper> {
+    let register: Arc<dyn Register> = Arc::new(store.clone());
     let vault = Vault::of_base64(&base64::prelude::BASE64_STANDARD.encode([7; 32])).unwrap();
     let keyring = Arc::new(Keyring::new(register.clone(), vault.clone(), clock.clone()));
     let hasher = Hasher::new().unwrap();
@@ -291,6 +295,55 @@ async fn what_was_taken_back_opens_nothing_on_any_daemon() {
     ] {
         assert_eq!(house.door.post("/v1/admin/tokens/revoke", Some(&wrong)).await.status, 422, "{wrong}");
     }
+}
+
+/// A clock that is ahead, though not so far that its tokens are not taken elsewhere.
+struct Ahead;
+
+impl Clock for Ahead {
+    fn now_ms(&self) -> i64 {
+        SystemClock.now_ms() + 3_000
+    }
+}
+
+/// F001-06: everybody is everybody, also whoever has signed in at a daemon whose clock is ahead; who signs in from then on is in.
+#[actix_web::test]
+async fn a_daemon_whose_clock_is_ahead_keeps_nobody_in() {
+    let house = open().await;
+    house.person("alice", "viewer").await;
+    let ahead = OpenDoor::open_with(|settings| settings.takes_keys = true).await;
+    ahead.within.take_keys(receptive_by(&house.store, Arc::new(Ahead)));
+    let shown = json!({ "name": "alice", "password": PASSWORD });
+    let held = Held::of(&send(ahead.stranger(Method::POST, "/v1/auth/sign-in").json(&shown)).await);
+    assert_eq!(house.opens(&held.access).await, 200);
+    let all = json!({ "everything": true });
+    assert_eq!(house.door.post("/v1/admin/tokens/revoke", Some(&all)).await.status, 204);
+    assert_eq!(house.opens(&held.access).await, 401);
+    assert_eq!(house.refresh(&held.refresh).await.status, 401);
+    let anew = Held::of(&house.sign_in("alice", PASSWORD).await);
+    assert_eq!(house.opens(&anew.access).await, 200);
+}
+
+/// A stream of events outlives the moment in which its listener was asked: it ends when they may hear less than then.
+#[actix_web::test]
+async fn whoever_may_hear_less_hears_no_more() {
+    let house = open().await;
+    let id = house.person("eve", "auditor").await;
+    let held = Held::of(&house.sign_in("eve", PASSWORD).await);
+    let stream =
+        house.door.stranger(Method::GET, "/v1/events?after=1000000").header("Accept", "text/event-stream");
+    let mut stream = stream.bearer_auth(&held.access).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    let post = async |role: &str| {
+        let path = format!("/v1/admin/users/{id}/role");
+        assert_eq!(house.door.post(&path, Some(&json!({ "role": role }))).await.status, 200);
+    };
+    post("admin").await;
+    let silence = tokio::time::timeout(Duration::from_secs(1), stream.chunk()).await;
+    assert!(silence.is_err(), "whoever may hear more goes on hearing");
+    post("viewer").await;
+    let end = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
+    assert_eq!(end.expect("it ends").unwrap(), None);
 }
 
 /// F001-05, D-52: a refresh token is good once; a copy that is shown later ends the session of the thief and of the owner.

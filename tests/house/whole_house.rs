@@ -110,6 +110,7 @@ impl House {
             house: Arc::new(store.clone()),
             journal: Arc::new(store.clone()),
             strangers: Arc::new(store.clone()),
+            register: Arc::new(store.clone()),
             roles: Arc::new(store.clone()),
             keeper: Arc::new(PocketKeeper::default()),
             nodes: vec![Arc::new(SimNode::new(chain.clone(), 0))],

@@ -11,6 +11,7 @@ use payoutd_actors::fakes::sim_chain::{BookedTransfer, WeatherOrder, genesis};
 use payoutd_actors::fakes::{MemorySnapshot, MemoryStore, look};
 use payoutd_actors::payout_worker::ResumeHouse;
 use payoutd_actors::ports::{CheckpointKeeper, Clock, House, HouseFacts, Journal, Strangers};
+use payoutd_actors::sessions::ends_of_every_session;
 use std::collections::BTreeSet;
 
 /// Long enough for a handful of payouts to be settled in calm weather, ms.
@@ -316,13 +317,16 @@ fn put_back(town: &Town, backup: &MemorySnapshot, checkpoint: &Checkpoint) {
     actix::System::new().block_on(town.keeper.keep(checkpoint)).unwrap();
 }
 
-/// A store that was moved without its checkpoint may be an old copy.
+/// A store that was moved without its checkpoint may be an old copy. It knows as good who was shown out since: every session ends
+/// before anybody is let in, and nothing moves until a person has looked (F001-06).
 #[test]
-fn a_store_without_its_checkpoint_waits() {
+fn a_store_without_its_checkpoint_waits_for_somebody_who_has_looked() {
     let (mut town, backup) = paid_since_the_backup(5);
     town.store.restore(&backup);
     town.keeper = MemoryKeeper::default();
     town.live(async |life: &Life| {
+        assert_eq!(ends_of_every_session(&life.store).await.unwrap(), 1);
+        assert!(facts(life).await.pause.expect("paused").reason.contains("docs/restore.md"));
         life.pass(LOOKED_MS).await;
         assert!(facts(life).await.restore_gate.is_some());
         resume_until_all_ended(life).await;

@@ -15,7 +15,9 @@ use crate::{
         table::{Rows, Side},
         terminal::{Ink, Terminal, plain},
     },
-    http::users::{InvitedUserBody, NewPostBody, NewUserBody, RevocationBody, UserBody, UsersBody},
+    http::users::{
+        DisabledUserBody, InvitedUserBody, NewPostBody, NewUserBody, RevocationBody, UserBody, UsersBody,
+    },
 };
 
 const USERS: &str = "/v1/admin/users";
@@ -152,7 +154,7 @@ impl Args {
             Command::Accept(args) => cli::wait(args.run(terminal)),
             Command::List(args) => cli::wait(args.run(terminal)),
             Command::Show(args) => cli::wait(args.show(terminal)),
-            Command::Disable(args) => cli::wait(args.change(terminal, "disable")),
+            Command::Disable(args) => cli::wait(args.disable(terminal)),
             Command::Enable(args) => cli::wait(args.change(terminal, "enable")),
             Command::ResetSecondFactor(args) => cli::wait(args.change(terminal, "reset-second-factor")),
             Command::Role(args) => cli::wait(args.run(terminal)),
@@ -216,6 +218,23 @@ impl Which {
         let id = self.look.id_of(&self.who).await?;
         let user: UserBody = self.look.door.client()?.get(&format!("{USERS}/{id}"), &[]).await?;
         self.look.print(terminal, &user)
+    }
+
+    async fn disable(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        let id = self.look.id_of(&self.who).await?;
+        let client = self.look.door.client()?;
+        let disabled: DisabledUserBody = client.post(&format!("{USERS}/{id}/disable"), None::<&()>).await?;
+        if self.look.json.json {
+            terminal.json(&disabled)?;
+            return Ok(Exit::Done);
+        }
+        sheet(terminal, &disabled.user)?;
+        for key in &disabled.good_keys {
+            terminal.note(format_args!(
+                "the API key {key}, which they have made, is good still: payoutd keys revoke {key}"
+            ));
+        }
+        Ok(Exit::Done)
     }
 
     async fn change(self, terminal: &Terminal, verb: &str) -> Result<Exit, Failure> {

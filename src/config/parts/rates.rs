@@ -88,7 +88,8 @@ const AUTH: Key<Count> = Key {
     name: "rates.auth_per_minute",
     form: REQUESTS,
     fallback: Fallback::Is("5"),
-    about: "Sign-ins and other trials of a person's secret in any minute, by one address and for one account.",
+    about: "Sign-ins and other trials of a person's secret in any minute, by one address; for one account, four times as many from all \
+            addresses together that it has not signed in from.",
 };
 
 const AUTH_REFRESH: Key<Count> = Key {

@@ -7,7 +7,7 @@ mod hashing;
 pub mod password;
 mod person;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use payoutd_actors::{
     domain::{
@@ -35,7 +35,7 @@ pub use self::{
 use super::{
     api_key::is_key_id,
     known::Known,
-    principal::PERSON,
+    principal::{By, PERSON},
     slip::{Slip, SlipKind, fresh_id},
 };
 
@@ -133,7 +133,7 @@ impl People {
     ///
     /// # Errors
     /// See [`PersonFault`]; nothing was made.
-    pub async fn invite(&self, invite: &Invite, by: &str) -> Result<Invited, PersonFault> {
+    pub async fn invite(&self, invite: &Invite, by: &By) -> Result<Invited, PersonFault> {
         let now_ms = self.clock.now_ms();
         let mut person = self.read(invite, by, now_ms)?;
         if self.register.entry_named(EntryKind::Person, person.name.as_str()).await?.is_some() {
@@ -156,7 +156,7 @@ impl People {
     ///
     /// # Errors
     /// See [`PersonFault`]; nothing was made.
-    pub async fn invite_anew(&self, id: &str, by: &str) -> Result<Invited, PersonFault> {
+    pub async fn invite_anew(&self, id: &str, by: &By) -> Result<Invited, PersonFault> {
         let now_ms = self.clock.now_ms();
         let mut person = self.view(id).await?;
         if person.standing() == Standing::Disabled {
@@ -174,7 +174,12 @@ impl People {
     ///
     /// # Errors
     /// See [`PersonFault`]. One answer for an invitation that is none, was used or is over.
-    pub async fn accept(&self, text: &str, password: &str) -> Result<Person, PersonFault> {
+    pub async fn accept(
+        &self,
+        text: &str,
+        password: &str,
+        from: Option<IpAddr>,
+    ) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         let slip = Slip::parse(SlipKind::Invitation, text).ok_or(PersonFault::NotInvited)?;
         let entry = self.register.entry(EntryKind::Invitation, slip.id()).await?;
@@ -189,7 +194,7 @@ impl People {
         let kind = if person.password_hash.is_none() { "user_joined" } else { "password_changed" };
         self.choose(&mut person, "password", password).await?;
         person.invited_until_ms = None;
-        let by = name_of(&person.id);
+        let by = By { name: name_of(&person.id), from };
         let word = word(kind, &person, &by, json!({ "by_invitation": true }), now_ms)?;
         let gone = vec![(EntryKind::Invitation, invitation.id, invitation.version)];
         self.write(vec![person.entry()], gone, word, now_ms).await?;
@@ -200,7 +205,7 @@ impl People {
     ///
     /// # Errors
     /// See [`PersonFault`].
-    pub async fn disable(&self, id: &str, by: &str) -> Result<Person, PersonFault> {
+    pub async fn disable(&self, id: &str, by: &By) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         let mut person = self.view(id).await?;
         if person.disabled_at_ms.is_some() {
@@ -219,7 +224,7 @@ impl People {
     ///
     /// # Errors
     /// See [`PersonFault`].
-    pub async fn enable(&self, id: &str, by: &str) -> Result<Person, PersonFault> {
+    pub async fn enable(&self, id: &str, by: &By) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         let mut person = self.view(id).await?;
         if person.disabled_at_ms.take().is_none() {
@@ -234,7 +239,7 @@ impl People {
     ///
     /// # Errors
     /// See [`PersonFault`].
-    pub async fn post(&self, id: &str, post: &Post, by: &str) -> Result<Person, PersonFault> {
+    pub async fn post(&self, id: &str, post: &Post, by: &By) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         let before = self.view(id).await?;
         let mut mistakes = Vec::new();
@@ -316,17 +321,18 @@ impl People {
         &self,
         mut person: Person,
         password: &str,
+        from: Option<IpAddr>,
     ) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         self.choose(&mut person, "new_password", password).await?;
-        let by = name_of(&person.id);
+        let by = By { name: name_of(&person.id), from };
         let word = word("password_changed", &person, &by, json!({ "by_invitation": false }), now_ms)?;
         self.write(vec![person.entry()], Vec::new(), word, now_ms).await?;
         Ok(written(person))
     }
 
     /// Everything that somebody was given opens nothing any more.
-    pub(super) async fn revoke(&self, id: &str, by: &str) -> Result<Person, PersonFault> {
+    pub(super) async fn revoke(&self, id: &str, by: &By) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         let mut person = self.view(id).await?;
         person.token_version = person.token_version.saturating_add(1);
@@ -381,7 +387,7 @@ impl People {
     }
 
     /// Who shall be invited, read strictly; every mistake is named.
-    fn read(&self, invite: &Invite, by: &str, now_ms: i64) -> Result<Person, PersonFault> {
+    fn read(&self, invite: &Invite, by: &By, now_ms: i64) -> Result<Person, PersonFault> {
         let mut mistakes = Vec::new();
         let name = SignInName::new(&invite.name).map_err(|why| mistakes.push(("name", why.to_string())));
         let role = role_of(&invite.role, &mut mistakes);
@@ -399,7 +405,7 @@ impl People {
             password_hash,
             token_version: 0,
             created_at_ms: now_ms,
-            created_by: by.to_owned(),
+            created_by: by.name.clone(),
             disabled_at_ms: None,
             invited_until_ms: None,
             second_factor: None,
@@ -450,13 +456,14 @@ fn account_of(name: &str, mistakes: &mut Vec<(&'static str, String)>) -> Option<
 fn word(
     kind: &'static str,
     person: &Person,
-    by: &str,
+    by: &By,
     more: Value,
     now_ms: i64,
 ) -> Result<JournalDraft, PersonFault> {
     let mut body = json!({
-        "user_id": person.id, "role": person.role.word(), "account": person.account.as_str(), "by": by,
+        "user_id": person.id, "role": person.role.word(), "account": person.account.as_str(),
     });
+    by.sign(&mut body);
     if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
         body.extend(more);
     }

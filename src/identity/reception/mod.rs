@@ -21,6 +21,7 @@ use payoutd_actors::{
     },
     ports::{Clock, Entry, EntryKind, Register, RegisterChange, Registered, StoreFault},
     rate_limiter::Trial,
+    sessions::{EVERYTHING, end_every_session, ends_of_every_session},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ use zeroize::Zeroizing;
 
 use self::{
     familiar::Familiar,
-    session::{Refresh, RefreshToken, SESSION_MS_MAX, Session},
+    session::{Refresh, RefreshToken, Session},
     token_keys::{ISSUER, TokenKeys, TokenKind},
 };
 use super::{
@@ -37,7 +38,7 @@ use super::{
     gatekeeper::Unknown,
     known::Known,
     people::{HashFault, People, Person, PersonFault, SignInName, Standing, Verified, name_of},
-    principal::{Means, Principal},
+    principal::{By, Means, Principal, place},
     slip::fresh_id,
     vault::{Vault, VaultError},
 };
@@ -46,8 +47,6 @@ use super::{
 pub const ACCESS_MS_MAX: i64 = 60 * 60 * 1_000;
 /// A token may come from a daemon whose clock is ahead by so much, ms.
 const AHEAD_MS_MAX: i64 = 5_000;
-/// The entry that ends everything from before a moment.
-const EVERYTHING: &str = "everything";
 /// A change that somebody else was faster with is tried so often.
 const TRIES: usize = 5;
 
@@ -142,14 +141,6 @@ struct Claims {
     scope: String,
 }
 
-/// What was revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Revocation {
-    /// Sessions that began until then, unix ms.
-    at_ms: i64,
-}
-
 /// How the reception is furnished.
 #[derive(Debug)]
 pub struct ReceptionSettings {
@@ -182,7 +173,8 @@ pub struct Reception {
     access_ms: i64,
     skew_steps: i64,
     sessions: Known<Session>,
-    revoked: Known<Revocation>,
+    /// What was revoked, and how often.
+    revoked: Known<u32>,
     familiar: Familiar,
 }
 
@@ -209,7 +201,6 @@ impl Reception {
         settings: ReceptionSettings,
     ) -> Self {
         let ReceptionSettings { keys, vault, access_ms, skew_steps } = settings;
-        let revocation = |entry: &Entry| serde_json::from_str(&entry.body).ok();
         Self {
             people,
             register,
@@ -219,7 +210,7 @@ impl Reception {
             access_ms: access_ms.min(ACCESS_MS_MAX),
             skew_steps,
             sessions: Known::new(EntryKind::Session, Session::of_entry),
-            revoked: Known::new(EntryKind::Revocation, revocation),
+            revoked: Known::new(EntryKind::Revocation, |entry| Some(entry.version)),
             familiar: Familiar::default(),
         }
     }
@@ -400,7 +391,7 @@ impl Reception {
             self.write_failure("login_failed", Some(&person), "password", from).await?;
             return Err(Unknown::NoSuchSignIn.into());
         }
-        self.people.change_password(person, new).await?;
+        self.people.change_password(person, new, from).await?;
         Ok(())
     }
 
@@ -408,7 +399,7 @@ impl Reception {
     ///
     /// # Errors
     /// See [`ReceptionFault`].
-    pub async fn revoke_person(&self, id: &str, by: &str) -> Result<Person, ReceptionFault> {
+    pub async fn revoke_person(&self, id: &str, by: &By) -> Result<Person, ReceptionFault> {
         Ok(self.people.revoke(id, by).await?)
     }
 
@@ -416,26 +407,32 @@ impl Reception {
     ///
     /// # Errors
     /// See [`ReceptionFault`].
-    pub async fn revoke_token(&self, token_id: &str, by: &str) -> Result<(), ReceptionFault> {
+    pub async fn revoke_token(&self, token_id: &str, by: &By) -> Result<(), ReceptionFault> {
         if !is_key_id(token_id) {
             return Err(ReceptionFault::Invalid(
                 "token_id",
                 "a token's id has 16 hex digits: its claim `jti`",
             ));
         }
-        self.revoke(token_id, ACCESS_MS_MAX, json!({ "token_id": token_id, "by": by })).await
+        let mut facts = json!({ "token_id": token_id });
+        by.sign(&mut facts);
+        self.revoke(token_id, &facts).await
     }
 
     /// Ends every session and every token of everybody.
     ///
     /// # Errors
     /// See [`ReceptionFault`].
-    pub async fn revoke_everything(&self, by: &str) -> Result<(), ReceptionFault> {
-        self.revoke(EVERYTHING, SESSION_MS_MAX, json!({ "everything": true, "by": by })).await
+    pub async fn revoke_everything(&self, by: &By) -> Result<(), ReceptionFault> {
+        let mut facts = json!({ "everything": true });
+        by.sign(&mut facts);
+        end_every_session(&*self.register, &facts, self.clock.now_ms()).await?;
+        self.revoked.forget(EVERYTHING);
+        Ok(())
     }
 
-    /// Takes note of an end, until nothing is left that it could end.
-    async fn revoke(&self, id: &str, keep_ms: i64, body: Value) -> Result<(), ReceptionFault> {
+    /// Takes note of a token's end, until it would have ended by itself.
+    async fn revoke(&self, id: &str, facts: &Value) -> Result<(), ReceptionFault> {
         for _ in 0..TRIES {
             let now_ms = self.clock.now_ms();
             let before = self.register.entry(EntryKind::Revocation, id).await?;
@@ -445,11 +442,10 @@ impl Reception {
                 name: None,
                 owner: None,
                 version: before.map_or(0, |entry| entry.version),
-                // One number: writing it can not fail.
-                body: serde_json::to_string(&Revocation { at_ms: now_ms }).unwrap_or_default(),
-                expires_at_ms: Some(now_ms.saturating_add(keep_ms).saturating_add(ACCESS_MS_MAX)),
+                body: "{}".to_owned(),
+                expires_at_ms: Some(now_ms.saturating_add(2 * ACCESS_MS_MAX)),
             };
-            let journal = vec![word("tokens_revoked", &body, now_ms)?];
+            let journal = vec![word("tokens_revoked", facts, now_ms)?];
             let change = RegisterChange { put: vec![entry], journal, ..RegisterChange::default() };
             if self.register.register(change, now_ms).await? == Registered::Done {
                 self.revoked.forget(id);
@@ -475,7 +471,8 @@ impl Reception {
     ) -> Result<Option<Tokens>, ReceptionFault> {
         let now_ms = self.clock.now_ms();
         let token = RefreshToken::fresh().ok_or(ReceptionFault::Broken)?;
-        let session = Session::begin(&token, &person.id, person.token_version, now_ms);
+        let ends_before = ends_of_every_session(&*self.register).await?;
+        let session = Session::begin(&token, &person.id, person.token_version, ends_before, now_ms);
         let facts = json!({ "user_id": person.id, "session_id": session.id, "from": place(from) });
         let put = [Some(session.entry()), upgraded.map(|person| person.entry())];
         let change = RegisterChange {
@@ -554,8 +551,8 @@ impl Reception {
 
     /// Whether a session is still one.
     async fn must_hold(&self, person: &Person, session: &Session, now_ms: i64) -> Result<(), ReceptionFault> {
-        let everything = self.revoked.find(&*self.register, EVERYTHING, now_ms).await?;
-        let is_over = everything.is_some_and(|revoked| session.created_at_ms <= revoked.at_ms)
+        let ends = self.revoked.find(&*self.register, EVERYTHING, now_ms).await?;
+        let is_over = session.ends_before < ends.unwrap_or(0)
             || person.standing() != Standing::Active
             || session.token_version != person.token_version
             || now_ms >= session.ends_at_ms();
@@ -621,11 +618,6 @@ impl Holder {
     pub fn permissions(&self) -> Vec<Permission> {
         self.person.role.grants().iter().map(|grant| grant.permission).collect()
     }
-}
-
-/// From where, for the journal.
-fn place(from: Option<IpAddr>) -> String {
-    from.map_or_else(|| "this machine".to_owned(), |address| address.to_string())
 }
 
 fn word(kind: &'static str, facts: &Value, now_ms: i64) -> Result<JournalDraft, StoreFault> {

@@ -5,13 +5,16 @@
 
 use std::net::IpAddr;
 
-use payoutd_actors::ports::{Entry, EntryKind, RegisterChange, Registered, Use};
+use payoutd_actors::{
+    ports::{Entry, EntryKind, RegisterChange, Registered, Use},
+    sessions::ends_of_every_session,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    AHEAD_MS_MAX, ISSUER, Reception, ReceptionFault, TRIES, Tokens, place,
+    AHEAD_MS_MAX, ISSUER, Reception, ReceptionFault, TRIES, Tokens,
     session::{RefreshToken, Session},
     token_keys::TokenKind,
     word,
@@ -20,7 +23,7 @@ use crate::identity::{
     api_key::is_key_id,
     gatekeeper::Unknown,
     people::{Factor, PendingFactor, Person, PersonFault, Standing, Verified},
-    principal::{Means, Principal},
+    principal::{By, Means, Principal, place},
     second_factor::{
         backup_codes,
         totp::{self, DIGITS, TotpSecret},
@@ -123,7 +126,8 @@ impl Reception {
             }
             let proof = self.prove(person, code, "login_failed", from).await?;
             let token = RefreshToken::fresh().ok_or(ReceptionFault::Broken)?;
-            let begun = Session::begin(&token, &proof.person.id, claims.ver, now_ms);
+            let ends_before = ends_of_every_session(&*self.register).await?;
+            let begun = Session::begin(&token, &proof.person.id, claims.ver, ends_before, now_ms);
             let session = begun.with_second_factor(now_ms);
             let facts = json!({
                 "user_id": proof.person.id, "session_id": session.id, "from": place(from), "factor": proof.factor,
@@ -209,7 +213,7 @@ impl Reception {
         let until_ms = now_ms.saturating_add(PENDING_MS);
         person.pending_factor = Some(PendingFactor { sealed_secret, until_ms });
         let facts = json!({ "user_id": person.id, "from": place(from) });
-        self.put(&person, Vec::new(), "mfa_enrolling", &facts, now_ms).await?;
+        self.put(&person, Vec::new(), "mfa_enrolling", &facts, from).await?;
         let uri = secret.uri(ISSUER, person.name.as_str());
         Ok(Enrolment { secret: secret.to_base32(), uri, until_ms })
     }
@@ -244,7 +248,7 @@ impl Reception {
         });
         person.token_version = person.token_version.saturating_add(1);
         let facts = json!({ "user_id": person.id, "from": place(from), "factor": "totp" });
-        self.put(&person, vec![once], "mfa_enabled", &facts, now_ms).await?;
+        self.put(&person, vec![once], "mfa_enabled", &facts, from).await?;
         Ok(codes)
     }
 
@@ -259,14 +263,13 @@ impl Reception {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<(), ReceptionFault> {
-        let now_ms = self.clock.now_ms();
         let person = self.myself(principal).await?;
         self.must_know(&person, password, from).await?;
         let proof = self.prove(person, code, "mfa_failed", from).await?;
         let token_version = proof.person.token_version.saturating_add(1);
         let person = Person { second_factor: None, token_version, ..proof.person };
         let facts = json!({ "user_id": person.id, "from": place(from), "by": principal.name() });
-        self.put(&person, proof.uses, "mfa_disabled", &facts, now_ms).await
+        self.put(&person, proof.uses, "mfa_disabled", &facts, from).await
     }
 
     /// Ten new backup codes; those that were there are good no more.
@@ -279,7 +282,6 @@ impl Reception {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<BackupCodes, ReceptionFault> {
-        let now_ms = self.clock.now_ms();
         let person = self.myself(principal).await?;
         let proof = self.prove(person, code, "mfa_failed", from).await?;
         let codes = backup_codes::fresh().ok_or(ReceptionFault::Broken)?;
@@ -288,7 +290,7 @@ impl Reception {
             factor.backup_codes_sha256 = digests(&codes);
         }
         let facts = json!({ "user_id": person.id, "from": place(from) });
-        self.put(&person, proof.uses, "mfa_backup_codes_renewed", &facts, now_ms).await?;
+        self.put(&person, proof.uses, "mfa_backup_codes_renewed", &facts, from).await?;
         Ok(codes)
     }
 
@@ -296,15 +298,15 @@ impl Reception {
     ///
     /// # Errors
     /// See [`ReceptionFault`].
-    pub async fn reset_factor(&self, id: &str, by: &str) -> Result<Person, ReceptionFault> {
-        let now_ms = self.clock.now_ms();
+    pub async fn reset_factor(&self, id: &str, by: &By) -> Result<Person, ReceptionFault> {
         let mut person = self.people.view(id).await?;
         if person.second_factor.take().is_none() {
             return Ok(person);
         }
         person.token_version = person.token_version.saturating_add(1);
-        let facts = json!({ "user_id": person.id, "by": by });
-        self.put(&person, Vec::new(), "mfa_disabled", &facts, now_ms).await?;
+        let mut facts = json!({ "user_id": person.id });
+        by.sign(&mut facts);
+        self.put(&person, Vec::new(), "mfa_disabled", &facts, by.from).await?;
         Ok(self.people.view(id).await?)
     }
 
@@ -407,13 +409,14 @@ impl Reception {
         uses: Vec<Use>,
         kind: &'static str,
         facts: &serde_json::Value,
-        now_ms: i64,
+        from: Option<IpAddr>,
     ) -> Result<(), ReceptionFault> {
+        let now_ms = self.clock.now_ms();
         let journal = vec![word(kind, facts, now_ms)?];
         let change = RegisterChange { put: vec![person.entry()], uses, journal, ..RegisterChange::default() };
         match self.change(change, &person.id, now_ms).await? {
             Registered::Done => Ok(()),
-            Registered::UsedBefore => self.refuse_code(person, "mfa_failed", None).await,
+            Registered::UsedBefore => self.refuse_code(person, "mfa_failed", from).await,
             Registered::Outdated => Err(PersonFault::Outdated.into()),
         }
     }

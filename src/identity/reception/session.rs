@@ -118,6 +118,8 @@ struct Written {
     #[serde(default)]
     secret_before_sha256: Option<String>,
     token_version: u32,
+    #[serde(default)]
+    ends_before: u32,
     created_at_ms: i64,
     refreshed_at_ms: i64,
     #[serde(default)]
@@ -133,6 +135,8 @@ pub struct Session {
     pub person: String,
     /// The person's token version when they signed in: it ends when theirs has grown.
     pub token_version: u32,
+    /// How often every session had been ended when it began: it ends with the next time.
+    pub ends_before: u32,
     /// Since when, unix ms.
     pub created_at_ms: i64,
     /// When a token was made last, unix ms.
@@ -149,11 +153,18 @@ pub struct Session {
 impl Session {
     /// A session that begins.
     #[must_use]
-    pub fn begin(token: &RefreshToken, person: &str, token_version: u32, now_ms: i64) -> Self {
+    pub fn begin(
+        token: &RefreshToken,
+        person: &str,
+        token_version: u32,
+        ends_before: u32,
+        now_ms: i64,
+    ) -> Self {
         Self {
             id: token.session_id.clone(),
             person: person.to_owned(),
             token_version,
+            ends_before,
             created_at_ms: now_ms,
             refreshed_at_ms: now_ms,
             second_factor_at_ms: None,
@@ -211,6 +222,7 @@ impl Session {
             id: entry.id.clone(),
             person: entry.owner.clone()?,
             token_version: written.token_version,
+            ends_before: written.ends_before,
             created_at_ms: written.created_at_ms,
             refreshed_at_ms: written.refreshed_at_ms,
             second_factor_at_ms: written.second_factor_at_ms,
@@ -229,6 +241,7 @@ impl Session {
             secret_sha256: self.secret_sha256.clone(),
             secret_before_sha256: self.secret_before_sha256.clone(),
             token_version: self.token_version,
+            ends_before: self.ends_before,
             created_at_ms: self.created_at_ms,
             refreshed_at_ms: self.refreshed_at_ms,
             second_factor_at_ms: self.second_factor_at_ms,
@@ -254,7 +267,7 @@ mod tests {
     #[test]
     fn a_session_and_its_token_come_back_as_they_were() {
         let token = RefreshToken::fresh().unwrap();
-        let session = Session { second_factor_at_ms: Some(7), ..Session::begin(&token, "p", 3, 5) };
+        let session = Session { second_factor_at_ms: Some(7), ..Session::begin(&token, "p", 3, 2, 5) };
         assert_eq!(Session::of_entry(&session.entry()), Some(session.clone()));
         let read = RefreshToken::parse(&token.expose()).unwrap();
         assert_eq!(session.judge(&read, 5), Refresh::Present);
@@ -274,7 +287,7 @@ mod tests {
     fn a_used_token_is_told_from_a_guess_and_from_a_double_click() {
         let first = RefreshToken::fresh().unwrap();
         let second = first.next().unwrap();
-        let session = Session::begin(&first, "p", 0, 0).refreshed(&second, 1_000);
+        let session = Session::begin(&first, "p", 0, 0, 0).refreshed(&second, 1_000);
         assert_eq!(session.judge(&second, 1_000), Refresh::Present);
         assert_eq!(session.judge(&first, 1_000 + SLACK_MS - 1), Refresh::JustNow);
         assert_eq!(session.judge(&first, 1_000 + SLACK_MS), Refresh::Used);
@@ -287,7 +300,7 @@ mod tests {
     #[test]
     fn a_session_ends_seven_days_after_its_last_use_and_thirty_after_its_first() {
         let token = RefreshToken::fresh().unwrap();
-        let session = Session::begin(&token, "p", 0, 0);
+        let session = Session::begin(&token, "p", 0, 0, 0);
         assert_eq!(session.ends_at_ms(), REFRESH_MS);
         let late = session.refreshed(&token, SESSION_MS_MAX - 1);
         assert_eq!(late.ends_at_ms(), SESSION_MS_MAX);

@@ -212,6 +212,12 @@ impl Grants {
         self.get(asked.permission).is_some_and(|grant| grant.covers(asked))
     }
 
+    /// Whether all that the others let somebody do is within these.
+    #[must_use]
+    pub fn cover(&self, others: &Self) -> bool {
+        others.iter().all(|other| self.allow(other))
+    }
+
     /// What both sets let somebody do.
     #[must_use]
     pub fn shared_with(&self, others: &Self) -> Self {

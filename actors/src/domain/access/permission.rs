@@ -40,7 +40,7 @@ permissions! {
     HouseRead = "house:read";
     /// Pause and resume.
     HousePause = "house:pause";
-    /// Read the journal's key and checkpoint.
+    /// Read the journal's key and checkpoint; with the reach `all`, what it says of anybody.
     AuditRead = "audit:read";
     /// Hear what happens, to every account's payouts.
     EventRead = "event:read";

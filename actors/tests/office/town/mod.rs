@@ -212,6 +212,7 @@ impl Town {
             house: Arc::new(self.store.clone()),
             journal: Arc::new(self.store.clone()),
             strangers: Arc::new(self.store.clone()),
+            register: Arc::new(self.store.clone()),
             roles: Arc::new(self.store.clone()),
             keeper: Arc::new(self.keeper.clone()),
             nodes: (0..nodes).map(node).collect(),
