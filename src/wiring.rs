@@ -143,6 +143,7 @@ pub async fn open(
     let amqp = Broker::of(&config.amqp, secrets.amqp_password.clone());
     let bus = amqp.clone().map(|broker| Arc::new(AmqpBus::new(broker, &config.amqp)));
     let heard = bus.clone().map(|bus| bus as Arc<dyn EventBus>);
+    actix::spawn(leave_when_lost(store.clone(), give_up.clone()));
     let Behind { mut office, world, nodes, marks } =
         match behind(config, secrets, store.clone(), heard, give_up).await {
             Ok(behind) => behind,
@@ -172,6 +173,12 @@ pub async fn open(
     listening.tell_where_the_token_counts(&config.http);
     info!(%address, wallet = %config.wallet.address, "the house is open");
     Ok(OpenHouse { office, store, nodes, marks, address, door, listening })
+}
+
+/// What is remembered of a store that lost something is worth nothing: the process begins anew from the rows.
+async fn leave_when_lost(store: Arc<dyn Cellar>, give_up: GiveUp) {
+    let why = store.loss().await;
+    give_up("store", &why);
 }
 
 /// The second door: jobs come from the broker to the same Admission. The sign of its connection is in the answer.

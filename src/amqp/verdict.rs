@@ -74,6 +74,7 @@ mod tests {
             refused(AdmissionRefusal::Busy { retry_after_ms: 1 }),
             refused(AdmissionRefusal::Store(StoreFault::Away("gone".into()))),
             refused(AdmissionRefusal::Store(StoreFault::Full)),
+            refused(AdmissionRefusal::Store(StoreFault::Refused("permission denied".into()))),
             Verdict::of(Err(NotAdmitted::Fault(Fault::Busy { retry_after_ms: 1 }))),
             Verdict::of(Err(NotAdmitted::Fault(Fault::Away { who: "admission".into(), retry_after_ms: 1 }))),
         ] {

@@ -20,7 +20,8 @@ Examples:
 SIGTERM and SIGINT drain: no new orders, what is in hand is finished, everything else waits in the store.
 SIGHUP reads the certificate of the TLS listener again.
 Exit codes: 0 stopped as asked, 69 something needed is away, 74 the store can not be read, 75 another process holds the store,
-78 the configuration is wrong, or the store is a newer payoutd's, 80 an actor failed too often (start again: the rows tell the rest).")]
+78 the configuration is wrong, or the store is a newer payoutd's, 80 an actor failed too often, or the
+store lost something (start again: the rows tell the rest).")]
 pub struct Args {
     #[command(flatten)]
     place: Place,
@@ -54,7 +55,7 @@ impl Args {
                     Exit::Done
                 }
                 Some(why) = given_up.recv() => {
-                    error!(why, "an actor failed too often: leaving");
+                    error!(why, "it can not go on like this: leaving, to begin anew");
                     service_manager::tell_closing(&why);
                     Exit::GaveUp
                 }

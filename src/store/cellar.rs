@@ -21,6 +21,12 @@ pub trait Cellar: Payouts + House + Journal + Strangers + Roles + Register {
     /// The schema that was found and the one that it has now.
     fn versions(&self) -> Versions;
 
+    /// Resolves with what tells that the store lost what this process had written or seen, if it ever happens: whoever hears it
+    /// begins anew from the rows, whose restore gate is shut (F-N06). A file that one process holds loses nothing under its hands.
+    async fn loss(&self) -> String {
+        std::future::pending().await
+    }
+
     /// Closes it; what was answered is durable whether this is called or not.
     async fn close(&self);
 }
@@ -93,6 +99,10 @@ impl Cellar for SqliteStore {
 impl Cellar for PostgresStore {
     fn name(&self) -> String {
         Self::name(self).to_owned()
+    }
+
+    async fn loss(&self) -> String {
+        Self::loss(self).await
     }
 
     fn store_id(&self) -> &str {

@@ -26,6 +26,7 @@ mod debian_package;
 mod deploy_page;
 mod events_at_the_door;
 mod events_commands;
+mod failover;
 mod fleet;
 mod front_door;
 mod gateways;

@@ -235,9 +235,12 @@ impl From<StoreFault> for Fault {
                 tracing::warn!(cause, "the store does not answer");
                 away("the store")
             }
-            StoreFault::Corrupt(cause) | StoreFault::Refused(cause) => {
-                Self::Broken { cause: cause.to_string() }
+            // Not the caller's fault, and mended by an operator: a right that is missing, a chain that is another.
+            StoreFault::Refused(cause) => {
+                tracing::error!(cause, "the store refuses");
+                away("the store")
             }
+            StoreFault::Corrupt(cause) => Self::Broken { cause },
         }
     }
 }

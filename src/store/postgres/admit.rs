@@ -8,19 +8,21 @@ use std::collections::BTreeMap;
 use payoutd_actors::{
     domain::{
         identity::{AccountId, IdempotencyKey, PayoutId},
+        journal::JournalDraft,
         limits::LimitRules,
         payout::{Payout, Reason},
     },
-    ports::{Admitted, NewPayout, StoreFault, birth::born},
+    ports::{
+        Admitted, NewPayout, StoreFault,
+        birth::{Birth, born},
+    },
 };
-use sqlx::{Executor, PgConnection};
+use sqlx::{Executor, PgConnection, postgres::PgRow};
 
 use super::{
     PostgresStore, books,
     cells::Cells,
-    fault,
-    journal::Chapter,
-    reads,
+    fault, journal, reads,
     reads::Question,
     rows,
     rows::{column, whole},
@@ -36,29 +38,32 @@ pub(super) const KNOWN_KEYS: &str = "SELECT p.account, p.idempotency_key, p.id, 
      FROM unnest($1::text[], $2::text[]) AS asked (account, key) \
      JOIN payout AS p ON p.account = asked.account AND p.idempotency_key = asked.key";
 
-const TAKE_IN: &str = "INSERT INTO payout (id, account, ordered_by, ordered_as, idempotency_key, request_digest, recipient, amount_micro_usdt, route, \
-     reference, memo, kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, admitted_seq, last_seq, stage, \
-     reason, reservation, attempts, version, created_at_ms, updated_at_ms) \
-     SELECT id, account, ordered_by, ordered_as, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, kyc, \
-     not_before_ms, not_after_ms, priority, metadata, order_digest, seq, seq, stage, reason, reservation, 0, version, \
-     created_at_ms, updated_at_ms FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], \
-     $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], \
-     $15::bytea[], $16::bigint[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::bigint[], \
-     $23::text[], $24::text[]) \
+/// The payouts, their records and what they move in the books: one statement, one way to the database. A payout's first record is
+/// the one that this statement adds for it.
+const TAKE_IN: &str = concat!(
+    "WITH taken AS (INSERT INTO payout (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, \
+     reference, memo, kyc, not_before_ms, not_after_ms, priority, metadata, order_digest, ordered_by, ordered_as, \
+     admitted_seq, last_seq, stage, reason, reservation, attempts, version, created_at_ms, updated_at_ms) \
+     SELECT id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, kyc, \
+     not_before_ms, not_after_ms, priority, metadata, order_digest, ordered_by, ordered_as, seq, seq, stage, reason, \
+     reservation, 0, version, created_at_ms, updated_at_ms FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], \
+     $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], \
+     $14::text[], $15::bytea[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], \
+     $22::bigint[], $23::bigint[], $42::bigint[]) \
      AS new (id, account, idempotency_key, request_digest, recipient, amount_micro_usdt, route, reference, memo, kyc, \
-     not_before_ms, not_after_ms, priority, metadata, order_digest, seq, stage, reason, reservation, version, \
-     created_at_ms, updated_at_ms, ordered_by, ordered_as)";
+     not_before_ms, not_after_ms, priority, metadata, order_digest, ordered_by, ordered_as, stage, reason, reservation, \
+     version, created_at_ms, updated_at_ms, seq) RETURNING 1), added AS (",
+    journal::add!("$24", "$25", "$26", "$27", "$42", "$43"),
+    " RETURNING 1), ",
+    books::keep!(
+        "$28", "$29", "$30", "$31", "$32", "$33", "$34", "$35", "$36", "$37", "$38", "$39", "$40", "$41",
+        "$44"
+    ),
+    " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM added)"
+);
 
 /// How often a batch begins again because somebody was faster with one of its keys.
 const TRIES_MAX: u32 = 5;
-
-/// A birth on its way into its row.
-struct NewRow {
-    payout: Payout,
-    seq: i64,
-    kyc: Option<String>,
-    metadata: Option<String>,
-}
 
 impl PostgresStore {
     pub(super) async fn take_in(
@@ -96,36 +101,31 @@ impl PostgresStore {
         rules: &LimitRules,
         now_ms: i64,
     ) -> Result<Option<BTreeMap<PayoutId, Payout>>, StoreFault> {
-        let pen = self.take_pen(&mut write).await?;
-        let at_ms = pen.latest_ms.max(now_ms);
-        let mut limits = reads::limit_book(
-            write.connection()?,
-            Some(&Asked::of(fresh.iter().map(Payout::spender))),
-            at_ms,
-        )
-        .await?;
-        let mut chapter = Chapter::after(pen.last_seq);
-        let mut rows = Vec::with_capacity(fresh.len());
+        // What was ordered is put into words before anybody has to wait for it.
+        let ordered = ordered(sqlx::query(TAKE_IN), &fresh)?;
+        let mut pen = self.take_pen(&mut write).await?;
+        let at_ms = pen.at_ms(now_ms)?;
+        let asked = Asked::of(fresh.iter().map(Payout::spender));
+        let mut limits = reads::limit_book(write.connection()?, Some(&asked), at_ms).await?;
+        let (mut payouts, mut drafts) = (Vec::with_capacity(fresh.len()), Vec::with_capacity(fresh.len()));
         for new in fresh {
             let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
-            let birth = born(new, room, at_ms)?;
-            rows.push(NewRow::of(birth.payout, chapter.add(birth.draft))?);
+            let Birth { payout, draft } = born(new, room, at_ms)?;
+            payouts.push(payout);
+            drafts.push(draft);
         }
-        match write.connection()?.execute(take_in(&rows)).await {
-            Ok(_) => {}
+        let statement = taken_in(ordered, &payouts, &drafts, &mut pen.last_seq, at_ms);
+        match write.connection()?.fetch_one(statement).await {
+            Ok(written) => all_written(&written, payouts.len())?,
             Err(error) if fault::is_refused(&error) => {
                 write.give_up().await?;
                 return Ok(None);
             }
             Err(error) => return Err(fault::of(error)),
         }
-        chapter.write(write.connection()?).await?;
-        let mut moved = Books::default();
-        rows.iter().for_each(|row| moved.birth(&row.payout));
-        books::keep(moved, write.connection()?, at_ms).await?;
         write.commit().await?;
         self.passed(at_ms);
-        Ok(Some(rows.into_iter().map(|row| (row.payout.id, row.payout)).collect()))
+        Ok(Some(payouts.into_iter().map(|payout| (payout.id, payout)).collect()))
     }
 }
 
@@ -160,44 +160,64 @@ async fn on_file(
     Ok(found.into_iter().map(|payout| (payout.id, payout)).collect())
 }
 
-impl NewRow {
-    fn of(payout: Payout, seq: i64) -> Result<Self, StoreFault> {
-        let order = &payout.order;
-        let written = |why: serde_json::Error| StoreFault::Corrupt(format!("payout {}: {why}", payout.id));
-        let kyc = order.kyc.as_ref().map(serde_json::to_string).transpose().map_err(written)?;
-        let metadata = match order.metadata.is_empty() {
-            true => None,
-            false => Some(serde_json::to_string(&order.metadata).map_err(written)?),
-        };
-        Ok(Self { payout, seq, kyc, metadata })
+/// Every payout and every record of it is there, or nothing of it is believed.
+fn all_written(written: &PgRow, count: usize) -> Result<(), StoreFault> {
+    let mut cells = Cells::of(written);
+    match (cells.small::<usize>()?, cells.small::<usize>()?) == (count, count) {
+        true => Ok(()),
+        false => Err(StoreFault::Corrupt("the store did not take every payout of a batch".to_owned())),
     }
 }
 
-/// In the order of [`TAKE_IN`].
-fn take_in<'q>(rows: &[NewRow]) -> Question<'q> {
-    sqlx::query(TAKE_IN)
-        .bind(column(rows, |row| row.payout.id.to_string()))
-        .bind(column(rows, |row| row.payout.account.as_str()))
-        .bind(column(rows, |row| row.payout.idempotency_key.as_str()))
-        .bind(column(rows, |row| row.payout.request_digest.to_vec()))
-        .bind(column(rows, |row| row.payout.order.recipient.to_string()))
-        .bind(column(rows, |row| whole(row.payout.order.amount.micro())))
-        .bind(column(rows, |row| row.payout.order.route.word()))
-        .bind(column(rows, |row| row.payout.order.reference.as_deref()))
-        .bind(column(rows, |row| row.payout.order.memo.as_deref()))
-        .bind(column(rows, |row| row.kyc.as_deref()))
-        .bind(column(rows, |row| row.payout.order.not_before_ms))
-        .bind(column(rows, |row| row.payout.order.not_after_ms))
-        .bind(column(rows, |row| whole(row.payout.order.priority)))
-        .bind(column(rows, |row| row.metadata.as_deref()))
-        .bind(column(rows, |row| row.payout.order_digest.to_vec()))
-        .bind(column(rows, |row| row.seq))
-        .bind(column(rows, |row| row.payout.stage.word()))
-        .bind(column(rows, |row| row.payout.reason.map(Reason::word)))
-        .bind(column(rows, |row| row.payout.reservation.word()))
-        .bind(column(rows, |row| whole(row.payout.version)))
-        .bind(column(rows, |row| row.payout.created_at_ms))
-        .bind(column(rows, |row| row.payout.updated_at_ms))
-        .bind(column(rows, |row| row.payout.ordered_by.as_ref().map(|by| by.principal.as_str())))
-        .bind(column(rows, |row| row.payout.ordered_by.as_ref().map(|by| by.role.word())))
+/// What was ordered: `$1` to `$17` of [`TAKE_IN`].
+fn ordered(statement: Question<'static>, new: &[NewPayout]) -> Result<Question<'static>, StoreFault> {
+    let (mut kyc, mut metadata) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+    for NewPayout { id, order, .. } in new {
+        let written = |why: serde_json::Error| StoreFault::Corrupt(format!("payout {id}: {why}"));
+        kyc.push(order.kyc.as_ref().map(serde_json::to_string).transpose().map_err(written)?);
+        metadata.push(match order.metadata.is_empty() {
+            true => None,
+            false => Some(serde_json::to_string(&order.metadata).map_err(written)?),
+        });
+    }
+    Ok(statement
+        .bind(column(new, |new| new.id.to_string()))
+        .bind(column(new, |new| new.account.as_str().to_owned()))
+        .bind(column(new, |new| new.idempotency_key.as_str().to_owned()))
+        .bind(column(new, |new| new.request_digest.to_vec()))
+        .bind(column(new, |new| new.order.recipient.to_string()))
+        .bind(column(new, |new| whole(new.order.amount.micro())))
+        .bind(column(new, |new| new.order.route.word()))
+        .bind(column(new, |new| new.order.reference.clone()))
+        .bind(column(new, |new| new.order.memo.clone()))
+        .bind(kyc)
+        .bind(column(new, |new| new.order.not_before_ms))
+        .bind(column(new, |new| new.order.not_after_ms))
+        .bind(column(new, |new| whole(new.order.priority)))
+        .bind(metadata)
+        .bind(column(new, |new| new.order_digest.to_vec()))
+        .bind(column(new, |new| new.ordered_by.as_ref().map(|by| by.principal.as_str().to_owned())))
+        .bind(column(new, |new| new.ordered_by.as_ref().map(|by| by.role.word()))))
+}
+
+/// What became of it behind the pen: the rest of [`TAKE_IN`].
+fn taken_in<'q>(
+    ordered: Question<'q>,
+    payouts: &'q [Payout],
+    drafts: &'q [JournalDraft],
+    last_seq: &mut i64,
+    at_ms: i64,
+) -> Question<'q> {
+    let mut moved = Books::default();
+    payouts.iter().for_each(|payout| moved.birth(payout));
+    let drafts: Vec<&JournalDraft> = drafts.iter().collect();
+    let statement = ordered
+        .bind(column(payouts, |payout| payout.stage.word()))
+        .bind(column(payouts, |payout| payout.reason.map(Reason::word)))
+        .bind(column(payouts, |payout| payout.reservation.word()))
+        .bind(column(payouts, |payout| whole(payout.version)))
+        .bind(column(payouts, |payout| payout.created_at_ms))
+        .bind(column(payouts, |payout| payout.updated_at_ms));
+    let statement = books::bound(journal::bound(statement, &drafts), moved);
+    journal::placed(statement, &drafts, last_seq).bind(at_ms.to_string())
 }

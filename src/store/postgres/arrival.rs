@@ -11,7 +11,7 @@ const TAKE_TIME: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_tran
 /// Whether anything was ever written here, besides the store's own name.
 const IS_USED: &str = "SELECT EXISTS (SELECT 1 FROM payout) OR EXISTS (SELECT 1 FROM journal) \
      OR EXISTS (SELECT 1 FROM seal) OR EXISTS (SELECT 1 FROM stranger) OR EXISTS (SELECT 1 FROM register) \
-     OR EXISTS (SELECT 1 FROM house WHERE fact NOT IN ('store_id', 'latest_ms')) \
+     OR EXISTS (SELECT 1 FROM house WHERE fact NOT IN ('store_id', 'latest_ms', 'lineage')) \
      OR EXISTS (SELECT 1 FROM house WHERE fact = 'latest_ms' AND value <> '0')";
 
 /// How a page of each table comes in. What a store has from its birth on is written over; a row that names nothing known fails.

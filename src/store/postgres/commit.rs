@@ -3,51 +3,31 @@
 //! Almost always the whole batch stands, so it is written as if it did, and the counts say whether that was true. Where they
 //! do not, everything is undone and done again with a look at each row first: slower, and rare.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use payoutd_actors::{
     domain::{
         limits::LimitRules,
-        payout::{Attempt, Event, Reason, Reservation},
+        payout::{Event, Reservation},
     },
     ports::{Gate, Step, StepResult, StoreFault},
 };
-use sqlx::{Executor, PgConnection, postgres::PgQueryResult};
+use sqlx::{Executor, PgConnection};
 
 use super::{
-    PostgresStore, books,
+    PostgresStore,
     cells::Cells,
     fault,
-    journal::Chapter,
+    page::Page,
     reads,
     reads::Question,
     rows::{column, whole},
     writer::Pen,
 };
 use crate::store::{
-    books::{Asked, Books},
-    turns::{covered, filing, judged, rounds},
+    books::Asked,
+    turns::{covered, filing, rounds},
 };
-
-const FILE: &str = "INSERT INTO transfer (txid, payout_id, attempt, raw_data, signature, owner, token, contract, route, \
-     ref_block_number, ref_block_id, expires_at_ms, fee_limit_sun, signed_at_ms, outcome, block_number, block_id) \
-     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], \
-     $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], \
-     $16::bigint[], $17::bytea[])";
-
-pub(super) const MOVE: &str = "UPDATE payout AS p SET stage = step.stage, reason = step.reason, reservation = step.reservation, \
-     attempts = step.attempts, version = step.version, updated_at_ms = step.updated_at_ms, \
-     settled_at_ms = step.settled_at_ms, last_seq = step.last_seq, claimed_by = NULL, claimed_until_ms = NULL \
-     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
-     $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]) AS step (id, version_before, stage_before, \
-     reservation_before, stage, reason, reservation, attempts, version, updated_at_ms, settled_at_ms, last_seq) \
-     WHERE p.id = step.id AND p.version = step.version_before AND p.stage = step.stage_before \
-       AND p.reservation = step.reservation_before";
-
-pub(super) const JUDGE: &str = "UPDATE transfer AS t SET outcome = fate.outcome, block_number = fate.block_number, \
-     block_id = fate.block_id FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], \
-     $6::bigint[]) AS fate (txid, payout_id, outcome, block_number, block_id, expires_at_ms) \
-     WHERE t.expires_at_ms = fate.expires_at_ms AND t.txid = fate.txid AND t.payout_id = fate.payout_id AND t.outcome = 'pending'";
 
 /// The steps of a batch whose payout stands where they believe it.
 pub(super) const STANDING: &str = "SELECT step.place - 1 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) WITH ORDINALITY \
@@ -102,31 +82,33 @@ impl PostgresStore {
         gate: Gate,
         manner: Manner,
     ) -> Result<Option<BTreeSet<usize>>, StoreFault> {
-        let (mut write, pen) = self.begin_with_pen().await?;
+        // Almost always the gate lets all of them through: so much is made ready before anybody has to wait for it.
+        let mut ready: VecDeque<Page> = rounds(steps, (0..steps.len()).collect())
+            .into_iter()
+            .map(|round| Page::of(steps, round))
+            .collect();
+        let (mut write, mut pen) = self.begin_with_pen().await?;
         let now_ms = steps.iter().map(|step| step.after.updated_at_ms).max().unwrap_or(0);
-        let at_ms = pen.latest_ms.max(now_ms);
+        let at_ms = pen.at_ms(now_ms)?;
         let admitted = pass_gate(write.connection()?, &pen, steps, gate, at_ms).await?;
-        let mut chapter = Chapter::after(pen.last_seq);
-        let (mut moved, mut taken) = (Books::default(), BTreeSet::new());
+        let mut taken = BTreeSet::new();
         for round in rounds(steps, admitted) {
             let round = match manner {
                 Manner::Trusting => round,
                 Manner::Looking => standing(write.connection()?, steps, round).await?,
             };
-            let round_steps: Vec<&Step> = round.iter().map(|place| &steps[*place]).collect();
-            if !write_round(write.connection()?, &round_steps, &mut chapter).await? {
+            taken.extend(round.iter().copied());
+            let page = ready.pop_front().filter(|page| page.places == round);
+            let page = page.unwrap_or_else(|| Page::of(steps, round));
+            if !page.write(write.connection()?, &mut pen.last_seq, at_ms).await? {
                 write.give_up().await?;
                 return Ok(None);
             }
-            round_steps.into_iter().for_each(|step| moved.step(step));
-            taken.extend(round);
         }
         if taken.is_empty() {
             write.give_up().await?;
             return Ok(Some(taken));
         }
-        chapter.write(write.connection()?).await?;
-        books::keep(moved, write.connection()?, at_ms).await?;
         write.commit().await?;
         self.passed(at_ms);
         Ok(Some(taken))
@@ -143,7 +125,7 @@ async fn pass_gate(
     at_ms: i64,
 ) -> Result<Vec<usize>, StoreFault> {
     match gate {
-        Gate::NotPaused | Gate::Covered { .. } if pen.is_paused => Ok(Vec::new()),
+        Gate::NotPaused | Gate::Covered { .. } if pen.nothing_leaves => Ok(Vec::new()),
         Gate::Open | Gate::NotPaused => Ok((0..steps.len()).collect()),
         Gate::Covered { committed_max_micro_usdt } => {
             Ok(covered(steps, &reads::in_flight(connection).await?, committed_max_micro_usdt))
@@ -213,88 +195,4 @@ async fn places(
 ) -> Result<BTreeSet<usize>, StoreFault> {
     let found = connection.fetch_all(question).await.map_err(fault::of)?;
     found.iter().map(|row| Cells::of(row).small()).collect()
-}
-
-/// Writes one step of each of some payouts. `false`: one of them did not stand, and all is to be undone.
-async fn write_round(
-    connection: &mut PgConnection,
-    steps: &[&Step],
-    chapter: &mut Chapter,
-) -> Result<bool, StoreFault> {
-    let mut filings = Vec::new();
-    let mut moves = Vec::with_capacity(steps.len());
-    let mut fates = Vec::new();
-    for step in steps {
-        if let Some(attempt) = filing(step) {
-            filings.push((*step, attempt));
-        }
-        if let Some(attempt) = judged(step) {
-            fates.push((*step, attempt));
-        }
-        moves.push((*step, chapter.add(step.draft.clone())));
-    }
-    // Transfers first: what the database refuses there (F-P03) must not have moved its payout.
-    let stood = (filings.is_empty() || all_of(filings.len(), connection.execute(file(&filings)).await)?)
-        && all_of(moves.len(), connection.execute(move_on(&moves)).await)?
-        && (fates.is_empty() || all_of(fates.len(), connection.execute(judge(&fates)).await)?);
-    Ok(stood)
-}
-
-/// Whether a statement took every row.
-fn all_of(expected: usize, done: Result<PgQueryResult, sqlx::Error>) -> Result<bool, StoreFault> {
-    match done {
-        Ok(done) => Ok(usize::try_from(done.rows_affected()) == Ok(expected)),
-        Err(error) if fault::is_refused(&error) => Ok(false),
-        Err(error) => Err(fault::of(error)),
-    }
-}
-
-/// In the order of [`FILE`].
-fn file<'q>(rows: &[(&Step, &Attempt)]) -> Question<'q> {
-    sqlx::query(FILE)
-        .bind(column(rows, |(_, attempt)| attempt.txid.as_bytes().to_vec()))
-        .bind(column(rows, |(step, _)| step.after.id.to_string()))
-        .bind(column(rows, |(_, attempt)| whole(attempt.number)))
-        .bind(column(rows, |(_, attempt)| attempt.raw_data.as_slice()))
-        .bind(column(rows, |(_, attempt)| attempt.signature.as_slice()))
-        .bind(column(rows, |(_, attempt)| attempt.owner.to_string()))
-        .bind(column(rows, |(_, attempt)| attempt.token.to_string()))
-        .bind(column(rows, |(_, attempt)| attempt.contract.to_string()))
-        .bind(column(rows, |(_, attempt)| attempt.route.word()))
-        .bind(column(rows, |(_, attempt)| whole(attempt.ref_block.number)))
-        .bind(column(rows, |(_, attempt)| attempt.ref_block.id.as_bytes().to_vec()))
-        .bind(column(rows, |(_, attempt)| attempt.expires_at_ms))
-        .bind(column(rows, |(_, attempt)| whole(attempt.fee_limit_sun)))
-        .bind(column(rows, |(_, attempt)| attempt.signed_at_ms))
-        .bind(column(rows, |(_, attempt)| attempt.outcome.word()))
-        .bind(column(rows, |(_, attempt)| attempt.block.map(|block| whole(block.number))))
-        .bind(column(rows, |(_, attempt)| attempt.block.map(|block| block.id.as_bytes().to_vec())))
-}
-
-/// In the order of [`MOVE`].
-fn move_on<'q>(rows: &[(&Step, i64)]) -> Question<'q> {
-    sqlx::query(MOVE)
-        .bind(column(rows, |(step, _)| step.after.id.to_string()))
-        .bind(column(rows, |(step, _)| whole(step.version_before)))
-        .bind(column(rows, |(step, _)| step.before.stage.word()))
-        .bind(column(rows, |(step, _)| step.before.reservation.word()))
-        .bind(column(rows, |(step, _)| step.after.stage.word()))
-        .bind(column(rows, |(step, _)| step.after.reason.map(Reason::word)))
-        .bind(column(rows, |(step, _)| step.after.reservation.word()))
-        .bind(column(rows, |(step, _)| whole(step.after.attempts.len())))
-        .bind(column(rows, |(step, _)| whole(step.after.version)))
-        .bind(column(rows, |(step, _)| step.after.updated_at_ms))
-        .bind(column(rows, |(step, _)| step.after.settled_at_ms))
-        .bind(column(rows, |(_, seq)| *seq))
-}
-
-/// In the order of [`JUDGE`].
-fn judge<'q>(rows: &[(&Step, &Attempt)]) -> Question<'q> {
-    sqlx::query(JUDGE)
-        .bind(column(rows, |(_, attempt)| attempt.txid.as_bytes().to_vec()))
-        .bind(column(rows, |(step, _)| step.after.id.to_string()))
-        .bind(column(rows, |(_, attempt)| attempt.outcome.word()))
-        .bind(column(rows, |(_, attempt)| attempt.block.map(|block| whole(block.number))))
-        .bind(column(rows, |(_, attempt)| attempt.block.map(|block| block.id.as_bytes().to_vec())))
-        .bind(column(rows, |(_, attempt)| attempt.expires_at_ms))
 }

@@ -8,6 +8,7 @@ const READ_ONLY: &str = "25006";
 const NO_PRIVILEGE: &str = "42501";
 const UNIQUE_VIOLATION: &str = "23505";
 const FOREIGN_KEY_VIOLATION: &str = "23503";
+const CHECK_VIOLATION: &str = "23514";
 /// Two first characters: data that can not be, a constraint that says no, something that is not there as it was made, a trigger
 /// that refuses, damaged files.
 const CORRUPT_CLASSES: [&str; 5] = ["22", "23", "42", "P0", "XX"];
@@ -31,12 +32,21 @@ pub(super) fn is_refused(error: &sqlx::Error) -> bool {
     matches!(code.as_deref(), Some(UNIQUE_VIOLATION | FOREIGN_KEY_VIOLATION))
 }
 
+/// Whether a CHECK said no: of a batch that is written together, the books also move for a step that does not stand.
+pub(super) fn is_out_of_bounds(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|why| why.code());
+    code.as_deref() == Some(CHECK_VIOLATION)
+}
+
 /// What has no class here is a database that goes down, has no connection left, took too long for a lock or a statement, or
 /// chose this transaction to end a deadlock: nothing was written, whoever asks again finds out.
 fn of_code(code: &str, error: &sqlx::Error) -> StoreFault {
     match code {
         DISK_FULL => StoreFault::Full,
-        READ_ONLY => StoreFault::Refused("it is open for looking only".to_owned()),
+        // Behind its name stands a standby now; whoever opened it for looking never comes as far as this.
+        READ_ONLY => StoreFault::Away(
+            "the database is read-only: a standby, or default_transaction_read_only is on".to_owned(),
+        ),
         NO_PRIVILEGE => StoreFault::Refused(error.to_string()),
         _ if CORRUPT_CLASSES.iter().any(|class| code.starts_with(class)) => {
             StoreFault::Corrupt(error.to_string())

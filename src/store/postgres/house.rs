@@ -9,7 +9,7 @@ use payoutd_actors::{
 };
 use sqlx::{Executor, PgConnection};
 
-use super::{PostgresStore, cells::Cells, fault, journal::Chapter, roles, rows::column};
+use super::{PostgresStore, cells::Cells, fault, journal, roles, rows::column};
 use crate::store::facts;
 
 const FACTS: &str = "SELECT fact, value FROM house";
@@ -48,43 +48,57 @@ pub(super) async fn pass_to(connection: &mut PgConnection, at_ms: i64) -> Result
 #[async_trait]
 impl House for PostgresStore {
     async fn facts(&self) -> Result<HouseFacts, StoreFault> {
+        let known_ms = self.at_ms(0);
         let mut reader = self.reader().await?;
         let told = self.waited_for(facts(reader.ask()?)).await;
         let facts = reader.back(told)?;
+        if facts.latest_ms < known_ms && self.inner.line.is_some() {
+            // Whoever takes the pen finds out why, and says it.
+            self.begin_with_pen().await?.0.give_up().await?;
+        }
         self.passed(facts.latest_ms);
         Ok(facts)
     }
 
     async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
-        self.written(Box::pin(self.alter(changes, now_ms))).await
+        self.written(Box::pin(self.change_behind_pen(changes, now_ms))).await
     }
 }
 
 impl PostgresStore {
-    async fn alter(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
+    async fn change_behind_pen(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
         let mut write = self.begin().await?;
         let pen = self.take_pen(&mut write).await?;
         for role in changes.iter().filter_map(role_of).collect::<BTreeSet<_>>() {
             roles::check(self, write.connection()?, role).await?;
         }
-        let before = facts(write.connection()?).await?;
-        let at_ms = pen.latest_ms.max(now_ms);
-        let mut chapter = Chapter::after(pen.last_seq);
-        let mut after = before.clone();
-        for change in &changes {
-            let new;
-            (after, new) = after.changed(change)?;
-            if new && let Some(draft) = change.journal_draft(at_ms).map_err(unwritable)? {
-                chapter.add(draft);
-            }
-        }
-        after.latest_ms = after.latest_ms.max(at_ms);
-        chapter.write(write.connection()?).await?;
-        remember(write.connection()?, &before, &after).await?;
+        let at_ms = pen.at_ms(now_ms)?;
+        alter(write.connection()?, pen.last_seq, &changes, at_ms).await?;
         write.commit().await?;
         self.passed(at_ms);
         Ok(())
     }
+}
+
+/// Changes facts behind the pen, with the records that the changes want.
+pub(super) async fn alter(
+    connection: &mut PgConnection,
+    last_seq: i64,
+    changes: &[HouseChange],
+    at_ms: i64,
+) -> Result<(), StoreFault> {
+    let before = facts(connection).await?;
+    let (mut after, mut drafts) = (before.clone(), Vec::new());
+    for change in changes {
+        let new;
+        (after, new) = after.changed(change)?;
+        if new && let Some(draft) = change.journal_draft(at_ms).map_err(unwritable)? {
+            drafts.push(draft);
+        }
+    }
+    after.latest_ms = after.latest_ms.max(at_ms);
+    journal::write(connection, last_seq, &drafts).await?;
+    remember(connection, &before, &after).await
 }
 
 /// The role that a change wants.
@@ -100,7 +114,7 @@ fn unwritable(why: BodyError) -> StoreFault {
     StoreFault::Corrupt(format!("a change of the house can not be written down: {why}"))
 }
 
-async fn facts(connection: &mut PgConnection) -> Result<HouseFacts, StoreFault> {
+pub(super) async fn facts(connection: &mut PgConnection) -> Result<HouseFacts, StoreFault> {
     let rows = connection.fetch_all(sqlx::query(FACTS)).await.map_err(fault::of)?;
     let mut told = HouseFacts::default();
     for row in &rows {

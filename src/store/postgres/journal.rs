@@ -7,10 +7,76 @@ use payoutd_actors::{
 };
 use sqlx::{Executor, PgConnection};
 
-use super::{PostgresStore, cells, cells::Cells, fault, roles, rows::column};
+use super::{PostgresStore, cells, cells::Cells, fault, reads::Question, roles, rows::column};
 
-const ADD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash) \
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])";
+/// Records come in: when, what, about whom, in which words, at which place and with which hash.
+macro_rules! add {
+    ($at_ms:literal, $kind:literal, $payout_id:literal, $body:literal, $seq:literal, $hash:literal) => {
+        concat!(
+            "INSERT INTO journal (at_ms, kind, payout_id, body, seq, hash) SELECT * FROM unnest(",
+            $at_ms,
+            "::bigint[], ",
+            $kind,
+            "::text[], ",
+            $payout_id,
+            "::text[], ",
+            $body,
+            "::text[], ",
+            $seq,
+            "::bigint[], ",
+            $hash,
+            "::bytea[])"
+        )
+    };
+}
+pub(super) use add;
+
+const ADD: &str = add!("$1", "$2", "$3", "$4", "$5", "$6");
+
+/// What records say, in the order of [`add!`]; their places are not known yet.
+pub(super) fn bound<'q>(statement: Question<'q>, drafts: &[&'q JournalDraft]) -> Question<'q> {
+    statement
+        .bind(column(drafts, |draft| draft.at_ms))
+        .bind(column(drafts, |draft| draft.kind))
+        .bind(column(drafts, |draft| draft.payout_id.as_deref()))
+        .bind(column(drafts, |draft| draft.body.as_str()))
+}
+
+/// Their places, behind the last record that is on file, and the hashes that go with them. The places are right because nobody
+/// else has the pen meanwhile.
+pub(super) fn placed<'q>(
+    statement: Question<'q>,
+    drafts: &[&JournalDraft],
+    last_seq: &mut i64,
+) -> Question<'q> {
+    let (mut seqs, mut hashes) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
+    let mut buffer = Vec::new();
+    for draft in drafts {
+        *last_seq = last_seq.saturating_add(1);
+        seqs.push(*last_seq);
+        hashes.push(draft.hash_at(*last_seq, &mut buffer).as_bytes().to_vec());
+    }
+    statement.bind(seqs).bind(hashes)
+}
+
+/// Writes records behind the last one that is on file.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    last_seq: i64,
+    drafts: &[JournalDraft],
+) -> Result<(), StoreFault> {
+    if drafts.is_empty() {
+        return Ok(());
+    }
+    let (drafts, mut last_seq): (Vec<&JournalDraft>, i64) = (drafts.iter().collect(), last_seq);
+    let add = placed(bound(sqlx::query(ADD), &drafts), &drafts, &mut last_seq);
+    let done = connection.execute(add).await.map_err(fault::of)?;
+    match usize::try_from(done.rows_affected()) == Ok(drafts.len()) {
+        true => Ok(()),
+        false => Err(StoreFault::Corrupt("the journal did not take every record".to_owned())),
+    }
+}
+
 const LAST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM journal";
 const RECORDS: &str =
     "SELECT seq, at_ms, kind, payout_id, body, hash FROM journal WHERE seq >= $1 ORDER BY seq LIMIT $2";
@@ -20,47 +86,6 @@ const LAST_SEAL: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev
      FROM seal ORDER BY seal_no DESC LIMIT 1";
 const PUT_SEAL: &str = "INSERT INTO seal (seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, \
      signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
-
-/// The records of one transaction on their way into the journal: each gets its place as it is added, and they are written
-/// together. The places are right because nobody else has the pen meanwhile.
-pub(super) struct Chapter {
-    last_seq: i64,
-    records: Vec<JournalRecord>,
-}
-
-impl Chapter {
-    /// Behind the last record that is on file.
-    pub(super) fn after(last_seq: i64) -> Self {
-        Self { last_seq, records: Vec::with_capacity(64) }
-    }
-
-    /// Gives a draft its place.
-    pub(super) fn add(&mut self, draft: JournalDraft) -> i64 {
-        self.last_seq = self.last_seq.saturating_add(1);
-        self.records.push(draft.into_record(self.last_seq));
-        self.last_seq
-    }
-
-    /// Writes them.
-    pub(super) async fn write(self, connection: &mut PgConnection) -> Result<(), StoreFault> {
-        let records = self.records;
-        if records.is_empty() {
-            return Ok(());
-        }
-        let add = sqlx::query(ADD)
-            .bind(column(&records, |record| record.seq))
-            .bind(column(&records, |record| record.at_ms))
-            .bind(column(&records, |record| record.kind.as_ref()))
-            .bind(column(&records, |record| record.payout_id.as_deref()))
-            .bind(column(&records, |record| record.body.as_str()))
-            .bind(column(&records, |record| record.hash.as_bytes().to_vec()));
-        let done = connection.execute(add).await.map_err(fault::of)?;
-        match usize::try_from(done.rows_affected()) == Ok(records.len()) {
-            true => Ok(()),
-            false => Err(StoreFault::Corrupt("the journal did not take every record".to_owned())),
-        }
-    }
-}
 
 #[async_trait]
 impl Journal for PostgresStore {

@@ -26,7 +26,9 @@ mod commit;
 mod fault;
 mod house;
 mod journal;
+mod lineage;
 mod migrations;
+mod page;
 mod payouts;
 mod reader;
 #[allow(clippy::duplicate_mod, reason = "one file for both engines; `engine` makes the difference")]
@@ -50,6 +52,7 @@ use std::{
     time::Duration,
 };
 
+use self::lineage::Loss;
 use payoutd_actors::ports::{Role, Roles, StoreFault};
 use sqlx::{
     ConnectOptions, PgConnection, PgPool,
@@ -114,8 +117,9 @@ struct Inner {
     answer_within: Duration,
     /// The latest moment that is known to be written, unix ms.
     latest_ms: AtomicI64,
-    /// It was opened for looking and never writes.
-    is_onlooker: bool,
+    /// The line that the database was on when it was opened ([`lineage`]); `None`: it was opened for looking and never writes.
+    line: Option<String>,
+    loss: Loss,
 }
 
 const LET_GO: &str = "UPDATE payout SET claimed_by = NULL, claimed_until_ms = NULL WHERE resting_stage = 'admitted' AND claimed_by = $1";
@@ -137,10 +141,11 @@ impl PostgresStore {
         let mut connection =
             reached(session(options.clone(), patient, false), settings).await.map_err(fault)?;
         let versions = migrations::run(name, &mut connection).await?;
+        let line = lineage::settle(&mut connection).await.map_err(fault)?;
         let born = house::born(&mut connection).await.map_err(fault)?;
         books::forget_old_minutes(&mut connection, born.latest_ms).await.map_err(fault)?;
         writer::close(connection).await;
-        Self::of(options, name, settings, born, versions, false).map_err(fault)
+        Self::of(options, name, settings, born, versions, Some(line)).map_err(fault)
     }
 
     /// Opens a store for looking: never writing.
@@ -158,7 +163,7 @@ impl PostgresStore {
         let versions = migrations::check(name, &mut connection).await?;
         let born = house::known(&mut connection).await.map_err(fault)?;
         writer::close(connection).await;
-        Self::of(options, name, settings, born, versions, true).map_err(fault)
+        Self::of(options, name, settings, born, versions, None).map_err(fault)
     }
 
     fn of(
@@ -167,7 +172,7 @@ impl PostgresStore {
         settings: PostgresSettings,
         born: house::Born,
         versions: Versions,
-        is_onlooker: bool,
+        line: Option<String>,
     ) -> Result<Self, StoreFault> {
         let house::Born { store_id, latest_ms } = born;
         let pool = PgPoolOptions::new()
@@ -175,7 +180,7 @@ impl PostgresStore {
             .acquire_timeout(Duration::from_millis(settings.wait_ms_max.into()))
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_lazy_with(session(options, settings, is_onlooker));
+            .connect_lazy_with(session(options, settings, line.is_none()));
         let thread = thread::StoreThread::start();
         let thread = thread.map_err(|why| StoreFault::Away(format!("no thread can be started: {why}")))?;
         let inner = Inner {
@@ -188,7 +193,8 @@ impl PostgresStore {
             versions,
             answer_within: reader::answer_within(settings),
             latest_ms: AtomicI64::new(latest_ms),
-            is_onlooker,
+            line,
+            loss: Loss::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -222,7 +228,7 @@ impl PostgresStore {
 
     /// Closes the connections, and lets go of what others would otherwise wait for until its lease ends.
     pub async fn close(&self) {
-        if !self.inner.is_onlooker {
+        if self.inner.line.is_some() {
             // If the database is away, the leases end by themselves.
             for role in Role::ALL {
                 let _ = self.leave_role(role).await;

@@ -139,6 +139,7 @@ impl Payouts for PostgresStore {
     }
 
     async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
+        self.may_write()?;
         let question = sqlx::query(sql::PAYABLE)
             .bind(now_ms)
             .bind(i64::from(limit))

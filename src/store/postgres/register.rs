@@ -10,8 +10,7 @@ use payoutd_actors::ports::{
 use sqlx::{Executor, PgConnection};
 
 use super::{
-    PostgresStore, cells, fault, house,
-    journal::Chapter,
+    PostgresStore, cells, fault, house, journal,
     rows::{column, whole},
     writer::Pen,
 };
@@ -81,7 +80,7 @@ impl Register for PostgresStore {
         let write = async {
             let mut write = self.begin().await?;
             let pen = self.take_pen(&mut write).await?;
-            let at_ms = pen.latest_ms.max(now_ms);
+            let at_ms = pen.at_ms(now_ms)?;
             let verdict = apply(write.connection()?, change, pen, at_ms).await?;
             match verdict {
                 Registered::Done => {
@@ -175,11 +174,7 @@ async fn apply(
     if use_up(connection, &change.uses).await?.contains(&false) {
         return Ok(Registered::UsedBefore);
     }
-    let mut chapter = Chapter::after(pen.last_seq);
-    for draft in change.journal {
-        chapter.add(draft);
-    }
-    chapter.write(connection).await?;
+    journal::write(connection, pen.last_seq, &change.journal).await?;
     house::pass_to(connection, at_ms).await?;
     Ok(Registered::Done)
 }

@@ -133,9 +133,11 @@ pub(super) const PAGE_OF_ENDED: &str =
     page!("p.resting_stage = $2 AND p.resting_stage IN ('rejected', 'failed', 'cancelled', 'mismatched')");
 
 /// Gives the most urgent to `$3` for `$4` ms: what others have is passed over, whether they are about to have it (`SKIP
-/// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all.
+/// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all. A claim is a
+/// courtesy, and need not outlive a crash: its commit, and no other, waits for no disk.
 pub(super) const PAYABLE: &str = concat!(
-    "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms), due AS ( \
+    "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, \
+        set_config('synchronous_commit', 'off', true) AS waits), due AS ( \
      SELECT p.id FROM payout AS p WHERE p.resting_stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= $1) \
        AND (p.claimed_by IS NULL OR p.claimed_by = $3 OR p.claimed_until_ms <= (SELECT now_ms FROM clock)) \
      ORDER BY p.priority DESC, p.id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED), claimed AS ( \

@@ -3,6 +3,7 @@
 
 #[path = "../../../tests/house/kit/postgres.rs"]
 mod database;
+mod failover;
 mod fleet;
 mod plans;
 mod schema;

@@ -19,7 +19,7 @@ impl StoreThread {
     /// Starts it.
     pub(super) fn start() -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
-        Ok(Self(Some(builder.worker_threads(1).thread_name("payoutd-store").enable_all().build()?)))
+        Ok(Self(Some(builder.worker_threads(2).thread_name("payoutd-store").enable_all().build()?)))
     }
 
     /// Does work on it. Whoever no longer waits for the answer ends the work, as if it were done where they are.

@@ -7,21 +7,32 @@
 //! - **Locks are taken in one order**, the pen before all others, so that there is no deadlock. Claims never wait for a lock.
 //! - Whatever ends a write without [`Write::commit`] or [`Write::give_up`] (an error, a caller that goes away halfway) closes
 //!   its connection, which rolls it back: no half of a write is ever found by the next one.
+//! - Whoever has it is told whether the database is the one that it was ([`lineage`](super::lineage)), and what its clock says.
 //! - A process that stops in the middle of a write (SIGSTOP, a cut wire) holds the pen until the database has lost patience
 //!   (`idle_in_transaction_session_timeout`), not longer.
 
 use payoutd_actors::ports::StoreFault;
 use sqlx::{Connection, Executor, PgConnection, Postgres, pool::PoolConnection};
 
-use super::{PostgresStore, cells::Cells, fault};
+use super::{
+    PostgresStore,
+    cells::Cells,
+    fault,
+    lineage::{Lines, live},
+};
 
 /// Two statements in one go, each with a look of its own: what was written while the first waited is seen by the second.
 macro_rules! take_pen {
     () => {
-        "SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE; \
+        concat!(
+            "SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE; \
          SELECT (SELECT coalesce(max(seq), 0) FROM journal), \
                 (SELECT value::bigint FROM house WHERE fact = 'latest_ms'), \
-                EXISTS (SELECT 1 FROM house WHERE fact = 'pause')"
+                (extract(epoch FROM clock_timestamp()) * 1000)::bigint, \
+                EXISTS (SELECT 1 FROM house WHERE fact IN ('pause', 'restore_gate')), \
+                (SELECT value FROM house WHERE fact = 'lineage'), ",
+            live!()
+        )
     };
 }
 const TAKE_PEN: &str = take_pen!();
@@ -40,8 +51,31 @@ pub(super) struct Pen {
     pub(super) last_seq: i64,
     /// The latest moment that was ever written, unix ms.
     pub(super) latest_ms: i64,
-    /// Whether the kill switch is pulled (F004-42).
-    pub(super) is_paused: bool,
+    /// The database's own clock, unix ms.
+    database_ms: i64,
+    /// Whether the kill switch is pulled (F004-42), or the restore gate shut (F-N06): nothing is filed then.
+    pub(super) nothing_leaves: bool,
+}
+
+/// How far a daemon's clock may be before the database's, ms: a moment that was written is never taken back, and every window of
+/// the fleet's limits would begin there.
+const CLOCK_AHEAD_MAX_MS: i64 = 60_000;
+
+impl Pen {
+    /// The moment of a write: the later of present and written time, unix ms.
+    ///
+    /// # Errors
+    /// [`StoreFault::Away`] where the present that is told is far ahead of the database's.
+    pub(super) fn at_ms(&self, now_ms: i64) -> Result<i64, StoreFault> {
+        let ahead_ms = now_ms.saturating_sub(self.database_ms.max(self.latest_ms));
+        if ahead_ms > CLOCK_AHEAD_MAX_MS {
+            return Err(StoreFault::Away(format!(
+                "this machine's clock is {} s ahead of the database's; set whichever is wrong",
+                ahead_ms / 1_000
+            )));
+        }
+        Ok(self.latest_ms.max(now_ms))
+    }
 }
 
 impl PostgresStore {
@@ -59,10 +93,16 @@ impl PostgresStore {
         Ok((write, pen))
     }
 
-    async fn write(&self) -> Result<Write, StoreFault> {
-        if self.inner.is_onlooker {
-            return Err(StoreFault::Refused("it was opened for looking only".to_owned()));
+    /// Whoever opened the store for looking does not.
+    pub(super) fn may_write(&self) -> Result<(), StoreFault> {
+        match &self.inner.line {
+            Some(_) => Ok(()),
+            None => Err(StoreFault::Refused("it was opened for looking only".to_owned())),
         }
+    }
+
+    async fn write(&self) -> Result<Write, StoreFault> {
+        self.may_write()?;
         Ok(Write { connection: Some(self.inner.pool.acquire().await.map_err(fault::of)?) })
     }
 
@@ -72,12 +112,20 @@ impl PostgresStore {
     }
 
     async fn pen(&self, write: &mut Write, words: &'static str) -> Result<Pen, StoreFault> {
+        let known_ms = self.at_ms(0);
         let rows = write.connection()?.fetch_all(sqlx::raw_sql(words)).await.map_err(fault::of)?;
         let [_, now] = rows.as_slice() else {
             return Err(StoreFault::Corrupt("the house has no latest_ms".to_owned()));
         };
         let mut cells = Cells::of(now);
-        let pen = Pen { last_seq: cells.take()?, latest_ms: cells.take()?, is_paused: cells.take()? };
+        let pen = Pen {
+            last_seq: cells.take()?,
+            latest_ms: cells.take()?,
+            database_ms: cells.take()?,
+            nothing_leaves: cells.take()?,
+        };
+        let lines = Lines { written: cells.take()?, live: cells.take()? };
+        Box::pin(self.still_the_same(write, &lines, pen.latest_ms, known_ms)).await?;
         self.passed(pen.latest_ms);
         Ok(pen)
     }
@@ -93,16 +141,17 @@ impl Write {
     }
 
     /// Makes it durable. Where the answer is lost, nobody knows: it may stand, and whoever asks again finds out.
-    pub(super) async fn commit(self) -> Result<(), StoreFault> {
+    pub(super) async fn commit(mut self) -> Result<(), StoreFault> {
         self.end("COMMIT").await
     }
 
     /// Undoes it; nothing was written.
-    pub(super) async fn give_up(self) -> Result<(), StoreFault> {
+    pub(super) async fn give_up(mut self) -> Result<(), StoreFault> {
         self.end("ROLLBACK").await
     }
 
-    async fn end(mut self, word: &'static str) -> Result<(), StoreFault> {
+    /// Ends it by a word.
+    pub(super) async fn end(&mut self, word: &'static str) -> Result<(), StoreFault> {
         self.connection()?.execute(word).await.map_err(fault::of)?;
         // Only now may the connection go back to the others.
         drop(self.connection.take());

@@ -87,8 +87,12 @@ impl Daemon {
 
     /// Whether it has left because something that it needs was away: a service manager starts it again.
     pub(crate) fn wants_another_start(&mut self) -> bool {
-        let ended = self.process.try_wait().unwrap().and_then(|ended| ended.code());
-        ended.is_some_and(|code| TEMPORARY.contains(&code))
+        self.ended().is_some_and(|code| TEMPORARY.contains(&code))
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.process.try_wait().unwrap().and_then(|ended| ended.code())
     }
 
     /// SIGKILL: it does not get to say a word.

@@ -69,6 +69,11 @@ impl Fleet {
         Self { network: Network::of_two_nodes(), queues, database, journal_pem: None }
     }
 
+    /// What they all stand upon.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// One more member, with what stands at the end of its configuration; it does not work yet.
     pub(crate) fn member(&mut self, more: &str) -> Member {
         let desk = Desk::beside(&self.network);
@@ -237,6 +242,15 @@ impl Member {
         tokio::task::spawn_blocking(move || daemon.stop()).await.unwrap();
     }
 
+    /// Lets its wire to the database lead elsewhere, as a name that is moved to another host; connections that there were are reset.
+    pub(crate) fn database_is_at(&self, target: SocketAddr) {
+        for link in self.links_to(Part::Store) {
+            link.cut(Cut::Reset);
+            link.lead_to(target);
+            link.heal(Memory::Lost);
+        }
+    }
+
     /// Cuts its wires to a part.
     pub(crate) fn cut(&self, part: Part, how: Cut) {
         self.links_to(part).for_each(|link| link.cut(how));
@@ -258,7 +272,7 @@ pub(crate) fn key(n: usize) -> String {
 }
 
 /// The `host:port` of a URL.
-fn address_in(url: &str) -> SocketAddr {
+pub(crate) fn address_in(url: &str) -> SocketAddr {
     let (_, rest) = url.split_once("://").unwrap();
     let host = rest.split(['/', '?']).next().unwrap();
     host.rsplit('@').next().unwrap().parse().unwrap_or_else(|why| panic!("{url}: {why}"))

@@ -37,6 +37,8 @@ pub(crate) enum Memory {
 
 #[derive(Debug, Clone, Copy)]
 struct State {
+    /// Where it leads to.
+    target: SocketAddr,
     cut: Option<Cut>,
     /// Connections that were made while another count stood here are forgotten.
     age: u64,
@@ -57,10 +59,10 @@ impl Link {
         let address = lasting_port();
         let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let (state, told) = watch::channel(State { cut: None, age: 0, closed: false });
+        let (state, told) = watch::channel(State { target, cut: None, age: 0, closed: false });
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { serve(TcpListener::from_std(listener).unwrap(), target, told).await });
+            runtime.block_on(async { serve(TcpListener::from_std(listener).unwrap(), told).await });
         });
         Self { address, state, thread: Some(thread) }
     }
@@ -68,6 +70,11 @@ impl Link {
     /// Cuts it.
     pub(crate) fn cut(&self, how: Cut) {
         self.state.send_modify(|state| state.cut = Some(how));
+    }
+
+    /// Lets it lead elsewhere: connections from now on.
+    pub(crate) fn lead_to(&self, target: SocketAddr) {
+        self.state.send_modify(|state| state.target = target);
     }
 
     /// Makes it whole again.
@@ -90,7 +97,7 @@ impl Drop for Link {
     }
 }
 
-async fn serve(listener: TcpListener, target: SocketAddr, state: watch::Receiver<State>) {
+async fn serve(listener: TcpListener, state: watch::Receiver<State>) {
     let mut closing = state.clone();
     loop {
         let accepted = tokio::select! {
@@ -98,7 +105,7 @@ async fn serve(listener: TcpListener, target: SocketAddr, state: watch::Receiver
             accepted = listener.accept() => accepted,
         };
         let Ok((near, _)) = accepted else { continue };
-        let age = state.borrow().age;
+        let State { target, age, .. } = *state.borrow();
         tokio::spawn(connect(near, target, Wire { age, state: state.clone() }));
     }
 }

@@ -12,4 +12,5 @@ pub(crate) mod own_service;
 pub(crate) mod postgres;
 pub(crate) mod schema;
 pub(crate) mod small_office;
+pub(crate) mod standby;
 pub(crate) mod tls;

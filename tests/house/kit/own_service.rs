@@ -115,6 +115,11 @@ impl OwnService {
         self.home.path().join("ballast")
     }
 
+    /// The folder in which it has everything.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         let told = String::from_utf8(self.services(&["env"]).stdout).unwrap();

@@ -33,6 +33,11 @@ impl JournalDraft {
         self
     }
 
+    /// The hash of the row that it becomes at a place, with a buffer to use again.
+    pub fn hash_at(&self, seq: i64, buffer: &mut Vec<u8>) -> Hash {
+        hash_of(buffer, self.at_ms, &self.body, self.kind, self.payout_id.as_deref(), seq)
+    }
+
     /// Becomes the row number `seq`. Rows are numbered 1, 2, 3 … in commit order, inside the transaction that writes them.
     pub fn into_record(self, seq: i64) -> JournalRecord {
         let Self { at_ms, kind, payout_id, body } = self;
@@ -82,15 +87,27 @@ impl JournalRecord {
 
     /// As [`Self::computed_hash`], with a buffer to use again: the verifier reads millions of rows.
     pub(super) fn hash_through(&self, buffer: &mut Vec<u8>) -> Hash {
-        buffer.clear();
-        buffer.push(LEAF);
-        ObjectWriter::new(buffer)
-            .integer("at_ms", self.at_ms)
-            .canonical("body", self.body.as_str())
-            .string("kind", &self.kind)
-            .string_or_null("payout_id", self.payout_id.as_deref())
-            .integer("seq", self.seq)
-            .end();
-        Hash::of(&[buffer])
+        hash_of(buffer, self.at_ms, &self.body, &self.kind, self.payout_id.as_deref(), self.seq)
     }
+}
+
+/// SHA-256 over 0x00 and the canonical JSON of a row's other five columns.
+fn hash_of(
+    buffer: &mut Vec<u8>,
+    at_ms: i64,
+    body: &Body,
+    kind: &str,
+    payout_id: Option<&str>,
+    seq: i64,
+) -> Hash {
+    buffer.clear();
+    buffer.push(LEAF);
+    ObjectWriter::new(buffer)
+        .integer("at_ms", at_ms)
+        .canonical("body", body.as_str())
+        .string("kind", kind)
+        .string_or_null("payout_id", payout_id)
+        .integer("seq", seq)
+        .end();
+    Hash::of(&[buffer])
 }

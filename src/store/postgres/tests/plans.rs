@@ -6,7 +6,7 @@
 use sqlx::{Executor, PgConnection, Row};
 
 use super::{super::sql, fresh};
-use crate::store::postgres::{admit, commit};
+use crate::store::postgres::{admit, commit, page};
 
 /// Every question and every guarded write that is asked while payouts are on their way, with arguments as they come.
 fn hot() -> Vec<(&'static str, &'static str, String)> {
@@ -41,22 +41,26 @@ fn hot() -> Vec<(&'static str, &'static str, String)> {
         ("in_blocks", sql::IN_BLOCKS, "1000, 1010, '', 1000".to_owned()),
         ("counts", sql::COUNTS, String::new()),
         ("known_keys", admit::KNOWN_KEYS, format!("{}, {}", texts("house"), ids)),
-        (
-            "move",
-            commit::MOVE,
-            format!(
-                "{ids}, {numbers}, {0}, {0}, {0}, {0}, {0}, {numbers}, {numbers}, {numbers}, {numbers}, {numbers}",
-                texts("signed")
-            ),
-        ),
-        (
-            "judge",
-            commit::JUDGE,
-            format!("{hashes}, {ids}, {}, {numbers}, {hashes}, {numbers}", texts("settled")),
-        ),
+        ("step", page::STEP, step_arguments(ids, hashes, numbers, &texts("signed"))),
         ("standing", commit::STANDING, format!("{ids}, {numbers}, {0}, {0}", texts("signed"))),
         ("barred", commit::BARRED, format!("{hashes}, {ids}, {numbers}")),
     ]
+}
+
+/// A round's: filings, moves, fates, records, books.
+fn step_arguments(ids: &str, hashes: &str, numbers: &str, texts: &str) -> String {
+    let nothing = "'{}'";
+    [
+        [hashes, ids, numbers, hashes, hashes, texts, texts, texts, texts, numbers, hashes].as_slice(),
+        &[numbers, numbers, numbers, texts, numbers, hashes],
+        &[ids, numbers, texts, texts, texts, texts, texts, numbers, numbers, numbers, numbers],
+        &[hashes, ids, texts, numbers, hashes, numbers],
+        &[numbers, texts, ids, texts],
+        &[nothing; 14],
+        &[numbers, hashes, "'1'"],
+    ]
+    .concat()
+    .join(", ")
 }
 
 /// Most are settled, some are in every other place, as after a good day.
