@@ -8,6 +8,7 @@ pub mod config;
 pub mod egress;
 pub mod http;
 pub mod identity;
+pub mod limits;
 pub mod sandbox;
 pub mod service_manager;
 pub mod signer;

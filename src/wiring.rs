@@ -21,6 +21,7 @@ use crate::identity::{
     reception::{Reception, ReceptionSettings, token_keys::TokenKeys},
     vault::Vault,
 };
+use crate::limits::{LIMIT_CLERK, LimitClerk, LimitDesk};
 use crate::service_manager;
 use crate::signer::FileSigner;
 use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
@@ -167,6 +168,7 @@ pub async fn open(
         staffed = staffed.with_broker(links, DeadQueue::new(broker, config.amqp.clone(), house, clock));
     }
     hire_refusal_recorder(&door, &mut office, &world);
+    door.take_limits(hire_limit_clerk(config, store.clone(), &mut office, &world));
     door.measure_rates(hire_rate_limiters(config, rate_key, &mut office, &world));
     door.staff(Arc::new(staffed));
     let address = listening.address;
@@ -231,6 +233,20 @@ fn hire_refusal_recorder(door: &Door, office: &mut Office, world: &World) {
     };
     let post = Handle::vacant(refusal_recorder::NAME);
     office.hire_at_a_door(&post, move || RefusalRecorder::new(tools.clone()));
+}
+
+/// Where spending limits are set, and the clerk who tells of those that have passed away.
+fn hire_limit_clerk(
+    config: &Config,
+    store: Arc<dyn Cellar>,
+    office: &mut Office,
+    world: &World,
+) -> Arc<LimitDesk> {
+    let (payouts, clock) = (world.payouts.clone(), world.clock.clone());
+    let limits = Arc::new(LimitDesk::new(store, payouts, clock, config.limits.rules()));
+    let (post, desk) = (Handle::vacant(LIMIT_CLERK), limits.clone());
+    office.hire_at_a_door(&post, move || LimitClerk::new(desk.clone()));
+    limits
 }
 
 /// Whoever knows API keys, and the clerk who keeps their register.

@@ -126,6 +126,15 @@ impl Client {
         self.send(with_body(request, body)).await
     }
 
+    /// Puts something in the place of what is there.
+    ///
+    /// # Errors
+    /// See [`NoAnswer`].
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, NoAnswer> {
+        let request = self.shown(self.http.put(format!("{}{path}", self.base)));
+        self.send(request.json(body)).await
+    }
+
     /// Acts, where the answer has no body.
     ///
     /// # Errors

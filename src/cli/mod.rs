@@ -132,7 +132,7 @@ pub enum Command {
     Jobs(jobs::Args),
     /// Make fresh keys: for the wallet, the journal's seal, the register; and API keys for programs
     Keys(keys::Args),
-    /// Show how often who may ask: every policy with its number
+    /// Show how often who may ask and what who may spend; set spending limits
     Limits(limits::Args),
     /// Make the store, or bring it to the newest schema
     Migrate(migrate::Args),

@@ -125,8 +125,8 @@ impl Principal {
 
 /// What a stolen session must not be enough for (F001-09).
 pub(super) const fn is_grave(permission: Permission) -> bool {
-    use Permission::{HousePause, KeyAdmin, PayoutOperate, UserAdmin};
-    matches!(permission, HousePause | KeyAdmin | PayoutOperate | UserAdmin)
+    use Permission::{HousePause, KeyAdmin, LimitAdmin, PayoutOperate, UserAdmin};
+    matches!(permission, HousePause | KeyAdmin | LimitAdmin | PayoutOperate | UserAdmin)
 }
 
 /// What a password alone must not be enough for.

@@ -21,7 +21,7 @@ use super::{
     routes,
     settings::Settings,
 };
-use crate::{identity::Gatekeeper, telemetry::Metrics};
+use crate::{identity::Gatekeeper, limits::LimitDesk, telemetry::Metrics};
 
 /// When asking a house that starts makes sense again, ms.
 const STARTING_RETRY_AFTER_MS: i64 = 1_000;
@@ -46,6 +46,8 @@ pub struct Door {
     rates: Arc<OnceLock<RateLimiters>>,
     /// Who knows API keys; nobody while the house starts, and nobody where none are taken.
     gatekeeper: Arc<OnceLock<Arc<Gatekeeper>>>,
+    /// Where spending limits are set; nobody while the house starts.
+    limits: Arc<OnceLock<Arc<LimitDesk>>>,
     draining: Arc<AtomicBool>,
     /// The door's own limits.
     pub settings: Settings,
@@ -67,6 +69,7 @@ impl Door {
             office: Arc::default(),
             rates: Arc::default(),
             gatekeeper: Arc::default(),
+            limits: Arc::default(),
             draining: Arc::default(),
             settings,
             metrics,
@@ -136,6 +139,17 @@ impl Door {
             None if self.settings.takes_keys => self.office().map(|_| None),
             None => Ok(None),
         }
+    }
+
+    /// From now on spending limits can be set; before [`Self::staff`].
+    pub fn take_limits(&self, limits: Arc<LimitDesk>) {
+        self.limits.get_or_init(|| limits);
+    }
+
+    /// Where spending limits are set; `None` while the house starts, and for a door behind which none are.
+    #[must_use]
+    pub fn limits(&self) -> Option<&LimitDesk> {
+        self.limits.get().map(AsRef::as_ref)
     }
 
     /// Opens the door: every listener of its settings. Signals are the caller's.

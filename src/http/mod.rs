@@ -27,6 +27,7 @@ pub mod gateway;
 pub mod health;
 pub mod house;
 pub mod keys;
+pub mod limits;
 pub mod listeners;
 pub mod metrics;
 pub mod office;

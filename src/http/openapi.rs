@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use super::{
-    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, metrics, pause,
+    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, metrics, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
     problem_pages, second_factor, users,
@@ -147,7 +147,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         second_factor::finish, second_factor::step_up, second_factor::enrol, second_factor::verify, second_factor::disable,
         second_factor::backup_codes, second_factor::status, users::reset_factor,
         users::revoke, users::revoke_tokens, auth::sign_in, auth::refresh, auth::sign_out, auth::me, auth::change_password, auth::jwks,
-        pause::pause, pause::resume,
+        pause::pause, pause::resume, limits::show, limits::set,
         audit::public_key, audit::checkpoint, audit_trail::of_user, audit_trail::suspicious, audit_trail::alerts, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
     ),

@@ -17,7 +17,8 @@ use payoutd_actors::domain::{
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, metrics, openapi, pause,
+    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, metrics, openapi,
+    pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages, second_factor, users,
@@ -175,6 +176,8 @@ lines! {
     POST "/v1/admin/users/{id}/reset-second-factor" "user_reset_factor" may(UserAdmin), Operate, Default => users::reset_factor;
     POST "/v1/admin/users/{id}/revoke" "user_revoke"   may(UserAdmin),      Operate, Default         => users::revoke;
     POST "/v1/admin/tokens/revoke"  "token_revoke"     may(UserAdmin),      Operate, Default         => users::revoke_tokens;
+    GET  "/v1/admin/limits"         "limits_read"      may_fully(HouseRead), Operate, Default         => limits::show;
+    PUT  "/v1/admin/limits"         "limit_set"        may(LimitAdmin),     Operate, Default         => limits::set;
     POST "/v1/auth/accept"          "auth_accept"      Needs::Nothing,      SignIn, Auth             => auth::accept;
     POST "/v1/auth/sign-in"         "auth_sign_in"     Needs::Nothing,      SignIn, Auth             => auth::sign_in;
     POST "/v1/auth/second-factor"   "auth_second_factor" Needs::Nothing,    SignIn, Auth             => second_factor::finish;

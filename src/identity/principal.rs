@@ -24,7 +24,7 @@ pub struct By {
 
 impl By {
     /// Adds who it is to what is told.
-    pub(super) fn sign(&self, facts: &mut Value) {
+    pub(crate) fn sign(&self, facts: &mut Value) {
         if let Some(facts) = facts.as_object_mut() {
             facts.insert("by".to_owned(), self.name.as_str().into());
             facts.insert("from".to_owned(), place(self.from).into());

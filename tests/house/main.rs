@@ -55,6 +55,7 @@ mod service_manager;
 mod sigkill;
 mod signed_jobs;
 mod slow_starts;
+mod spending_limits;
 mod store_commands;
 mod store_exam;
 mod store_exam_postgres;

@@ -377,7 +377,7 @@ fn the_policies_can_be_read() {
     let desk = Desk::new();
     let shown = desk.run(&["limits", "--json"]);
     let rows: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
-    let rows = rows.as_array().unwrap();
+    let rows = rows["request_rates"].as_array().unwrap();
     let of = |policy: &str| rows.iter().find(|row| row["policy"] == policy).unwrap().clone();
     assert_eq!((&of("payout-create")["quota"], &of("burst")["refill_per_second"]), (&10.into(), &10.into()));
     assert!(of("token-file")["quota"].is_null());

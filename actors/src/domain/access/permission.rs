@@ -48,6 +48,8 @@ permissions! {
     KeyAdmin = "key:admin";
     /// Invite people, list them, keep them out and change what they are.
     UserAdmin = "user:admin";
+    /// Set spending limits, and take them back.
+    LimitAdmin = "limit:admin";
 }
 
 impl Permission {

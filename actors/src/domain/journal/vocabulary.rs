@@ -98,6 +98,8 @@ kinds! {
     Warning  true  "mfa_failed"            "a code of it was wrong, or came twice";
     Warning  false "mfa_disabled"          "it is gone";
     Warning  false "mfa_backup_codes_renewed" "new backup codes; the old ones open nothing";
+    Warning  false "limit_changed"         "somebody has set a spending limit or taken it back; the old limits stand beside the new";
+    Warning  false "limit_expired"         "a spending limit has passed away: what held before holds again";
     Warning  false "tokens_revoked"        "tokens are not believed any more";
     Critical false "alarm_journal_broken"  "the last rows are not what was written";
     Critical false "alarm_twice_in_chain"  "a transaction stands in two blocks";
@@ -177,9 +179,10 @@ pub static SOURCES: &[(&str, Told)] = &[
             "user_disabled",
             "user_enabled",
             "user_role_changed",
+            "limit_changed",
         ]),
     ),
-    ("SETTINGS_CHANGED", Told::NotYet("settings are changed in the configuration, with the daemon stopped")),
+    ("SETTINGS_CHANGED", Told::As(&["limit_changed", "limit_expired"])),
     ("SUSPICIOUS_ACTIVITY", Told::As(&["suspicious_activity", "token_reuse"])),
     ("RATE_LIMIT_EXCEEDED", Told::As(&["rate_limit_exceeded"])),
 ];
