@@ -13,14 +13,13 @@ use super::{
     office::Fault,
     openapi::{OnReading, OnSigningIn, OnStarting, OnTrying},
     peer,
-    problem::{Kind, MistakeBody, Problem},
+    problem::{Kind, Problem},
     rates,
     users::{self, UserBody, people},
 };
 use crate::{
     identity::{
-        Gatekeeper, Means, Principal, Reception, Unknown,
-        people::PersonFault,
+        Gatekeeper, Means, Principal, Reception,
         reception::{ReceptionFault, SignedIn, Tokens, second_factor::INTERIM_MS},
     },
     wire::moment,
@@ -151,10 +150,7 @@ pub async fn accept(request: HttpRequest, door: Data<Door>, body: JsonBody) -> R
     })?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let accepted = people(&door)?.accept(&wanted.invitation, &wanted.password, from).await;
-    let person = accepted.map_err(|why| match why {
-        PersonFault::NotInvited => credentials::refused(Unknown::NoSuchInvitation.into()),
-        why => users::not_done(why),
-    })?;
+    let person = accepted.map_err(users::not_done)?;
     Ok(HttpResponse::Ok().json(UserBody::of(&person)))
 }
 
@@ -337,14 +333,9 @@ pub(super) fn not_done(why: ReceptionFault) -> Problem {
     match why {
         ReceptionFault::Unknown(why) => credentials::refused(why.into()),
         ReceptionFault::Person(why) => users::not_done(why),
-        ReceptionFault::Invalid(field, detail) => Problem::mistakes(
-            Kind::InvalidOrder,
-            vec![MistakeBody {
-                pointer: Some(format!("/{field}")),
-                parameter: None,
-                detail: detail.to_owned(),
-            }],
-        ),
+        ReceptionFault::Invalid(field, detail) => {
+            Problem::mistakes(Kind::InvalidOrder, vec![(field, detail.to_owned())])
+        }
         ReceptionFault::InTheWay(why) => Problem::new(Kind::Conflict, why),
         why @ (ReceptionFault::Broken | ReceptionFault::Vault(_)) => {
             Fault::Broken { cause: why.to_string() }.into()

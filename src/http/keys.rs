@@ -4,10 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use payoutd_actors::domain::{
-    access::{Permission, Reach, Routes},
-    identity::AccountId,
-};
+use payoutd_actors::domain::access::{Permission, Reach, Routes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,8 +14,8 @@ use super::{
     door::Door,
     office::Fault,
     openapi::{OnChanging, OnDeciding, OnListingKept, OnReadingOne},
-    problem::{Kind, MistakeBody, Problem},
-    query::Parameters,
+    problem::{Kind, Problem},
+    query,
 };
 use crate::{
     identity::{By, Gatekeeper, Issue, Issued, KeyFault, KeyView, Keyring, Principal},
@@ -117,7 +114,7 @@ pub struct KeyBody {
 }
 
 /// A key that was made, with its text.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = IssuedKey)]
 pub struct IssuedKeyBody {
     /// The key.
@@ -202,13 +199,7 @@ pub async fn list(
     door: Data<Door>,
     _principal: Principal,
 ) -> Result<HttpResponse, Problem> {
-    let mut asked = Parameters::read(request.query_string())?;
-    let account =
-        asked.parsed("account", "a name of 1 to 64 characters from a-z, 0-9, `_`, `-` and `.`", |text| {
-            AccountId::new(text).ok()
-        });
-    let after = asked.text("after").unwrap_or_default();
-    asked.finish()?;
+    let (account, after) = query::account_and_after(request.query_string())?;
     let keyring = keyring(&door)?;
     let views = keyring.views(account.as_ref(), &after, PAGE).await.map_err(not_done)?;
     let is_full = u32::try_from(views.len()).is_ok_and(|count| count >= PAGE);
@@ -291,14 +282,7 @@ pub(super) fn keyring(door: &Door) -> Result<&Keyring, Problem> {
 
 pub(super) fn not_done(why: KeyFault) -> Problem {
     match why {
-        KeyFault::Invalid(mistakes) => {
-            let at = |(field, detail): (&str, String)| MistakeBody {
-                pointer: Some(format!("/{field}")),
-                parameter: None,
-                detail,
-            };
-            Problem::mistakes(Kind::InvalidOrder, mistakes.into_iter().map(at).collect())
-        }
+        KeyFault::Invalid(mistakes) => Problem::mistakes(Kind::InvalidOrder, mistakes),
         KeyFault::NotFound => Problem::new(Kind::NotFound, "there is no such key"),
         why @ (KeyFault::Ended | KeyFault::Outdated) => Problem::new(Kind::WrongStage, why.to_string()),
         KeyFault::Store(fault) => Fault::from(fault).into(),

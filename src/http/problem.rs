@@ -238,6 +238,13 @@ impl From<OrderProblem> for MistakeBody {
     }
 }
 
+/// A mistake in a field of a small object.
+impl From<(&str, String)> for MistakeBody {
+    fn from((field, detail): (&str, String)) -> Self {
+        Self { pointer: Some(format!("/{field}")), parameter: None, detail }
+    }
+}
+
 impl MistakeBody {
     /// A mistake in a parameter of the query.
     #[must_use]

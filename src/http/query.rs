@@ -3,7 +3,10 @@
 
 use actix_web::web::Query;
 
+use payoutd_actors::domain::identity::AccountId;
+
 use super::problem::{Kind, MistakeBody, Problem};
+use crate::identity::api_key::is_key_id;
 
 /// Characters of an unknown parameter's name that are repeated to whoever sent it.
 const NAME_CHARS_SHOWN: usize = 40;
@@ -17,6 +20,22 @@ pub fn must_be_empty(query: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Parameters::read(query)?.finish()
+}
+
+/// The parameters of a list that is kept by ids: whose things, and those behind which id.
+///
+/// # Errors
+/// When they are others, or no such.
+pub fn account_and_after(query: &str) -> Result<(Option<AccountId>, String), Problem> {
+    let mut asked = Parameters::read(query)?;
+    let account =
+        asked.parsed("account", "a name of 1 to 64 characters from a-z, 0-9, `_`, `-` and `.`", |text| {
+            AccountId::new(text).ok()
+        });
+    let after =
+        asked.parsed("after", "an id of 16 hex digits", |text| is_key_id(text).then(|| text.to_owned()));
+    asked.finish()?;
+    Ok((account, after.unwrap_or_default()))
 }
 
 /// The parameters of one request.

@@ -1,6 +1,8 @@
 //! `/v1/2fa`: a second factor, set up, shown again and given up (F004-07 to F004-12). A secret and backup codes are in one answer each and
 //! never again.
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use payoutd_actors::rate_limiter::Trial;
 use serde::{Deserialize, Serialize};
@@ -150,10 +152,8 @@ pub async fn step_up(
     principal: Principal,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let code = code_of(&body)?;
-    let reception = reception(&door)?;
-    let from = peer::address_of(&request, &door.settings.trusted_proxies);
-    let until_ms = reception.step_up(&principal, &code, from).await.map_err(not_done)?;
+    let (code, from) = code_of(&request, &door, &body)?;
+    let until_ms = reception(&door)?.step_up(&principal, &code, from).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(SteppedUpBody { fresh_until: moment::write(until_ms) }))
 }
 
@@ -214,10 +214,8 @@ pub async fn verify(
     principal: Principal,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let code = code_of(&body)?;
-    let reception = reception(&door)?;
-    let from = peer::address_of(&request, &door.settings.trusted_proxies);
-    let codes = reception.confirm(&principal, &code, from).await.map_err(not_done)?;
+    let (code, from) = code_of(&request, &door, &body)?;
+    let codes = reception(&door)?.confirm(&principal, &code, from).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(shown_once(&codes)))
 }
 
@@ -263,10 +261,8 @@ pub async fn backup_codes(
     principal: Principal,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let code = code_of(&body)?;
-    let reception = reception(&door)?;
-    let from = peer::address_of(&request, &door.settings.trusted_proxies);
-    let codes = reception.renew_backup_codes(&principal, &code, from).await.map_err(not_done)?;
+    let (code, from) = code_of(&request, &door, &body)?;
+    let codes = reception(&door)?.renew_backup_codes(&principal, &code, from).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(shown_once(&codes)))
 }
 
@@ -288,8 +284,10 @@ pub async fn status(door: Data<Door>, principal: Principal) -> Result<HttpRespon
     }))
 }
 
-fn code_of(body: &JsonBody) -> Result<String, Problem> {
-    read_object(&body.0, |fields| fields.required_text("code", "a string like \"123456\""))
+/// The code that somebody shows, and from where.
+fn code_of(request: &HttpRequest, door: &Door, body: &JsonBody) -> Result<(String, Option<IpAddr>), Problem> {
+    let code = read_object(&body.0, |fields| fields.required_text("code", "a string like \"123456\""))?;
+    Ok((code, peer::address_of(request, &door.settings.trusted_proxies)))
 }
 
 fn shown_once(codes: &BackupCodes) -> BackupCodesBody {

@@ -5,23 +5,23 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use payoutd_actors::domain::identity::AccountId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     auth,
     body::{JsonBody, OptionalJsonBody, nothing_in, read_object},
+    credentials,
     door::Door,
     keys,
     office::Fault,
     openapi::{OnChanging, OnListingKept, OnReadingOne},
-    problem::{Kind, MistakeBody, Problem},
-    query::Parameters,
+    problem::{Kind, Problem},
+    query,
 };
 use crate::{
     identity::{
-        By, Gatekeeper, Principal,
+        By, Gatekeeper, Principal, Unknown,
         people::{HashFault, Invite, Invited, People, Person, PersonFault, Post, name_of},
     },
     wire::moment,
@@ -34,8 +34,8 @@ const HASH_RETRY_AFTER_MS: i64 = 2_000;
 /// The parameters of the list.
 pub const PARAMETERS: &[&str] = &["account", "after"];
 
-/// Who shall be invited.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// Who shall be invited. It has no Debug: it may hold a hash.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = NewUser)]
 pub struct NewUserBody {
     /// What they sign in with: an e-mail address or a plain name; capitals are written small.
@@ -92,8 +92,8 @@ pub struct UserBody {
     pub disabled_at: Option<String>,
 }
 
-/// Somebody who was invited.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+/// Somebody who was invited. It has no Debug: it holds the invitation.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = InvitedUser)]
 pub struct InvitedUserBody {
     /// Who.
@@ -177,13 +177,7 @@ pub async fn list(
     door: Data<Door>,
     _principal: Principal,
 ) -> Result<HttpResponse, Problem> {
-    let mut asked = Parameters::read(request.query_string())?;
-    let account =
-        asked.parsed("account", "a name of 1 to 64 characters from a-z, 0-9, `_`, `-` and `.`", |text| {
-            AccountId::new(text).ok()
-        });
-    let after = asked.text("after").unwrap_or_default();
-    asked.finish()?;
+    let (account, after) = query::account_and_after(request.query_string())?;
     let page = people(&door)?.views(account.as_ref(), &after, PAGE).await.map_err(not_done)?;
     let is_full = u32::try_from(page.len()).is_ok_and(|count| count >= PAGE);
     let next_after = page.last().filter(|_| is_full).map(|last| last.id.clone());
@@ -397,16 +391,9 @@ pub(super) fn people(door: &Door) -> Result<&People, Problem> {
 /// Why nothing was done, as a caller is told.
 pub(super) fn not_done(why: PersonFault) -> Problem {
     match why {
-        PersonFault::Invalid(mistakes) => {
-            let at = |(field, detail): (&str, String)| MistakeBody {
-                pointer: Some(format!("/{field}")),
-                parameter: None,
-                detail,
-            };
-            Problem::mistakes(Kind::InvalidOrder, mistakes.into_iter().map(at).collect())
-        }
+        PersonFault::Invalid(mistakes) => Problem::mistakes(Kind::InvalidOrder, mistakes),
         PersonFault::NotFound => Problem::new(Kind::NotFound, why.to_string()),
-        PersonFault::NotInvited => super::access::not_known(),
+        PersonFault::NotInvited => credentials::refused(Unknown::NoSuchInvitation.into()),
         why @ (PersonFault::NameTaken | PersonFault::Disabled | PersonFault::Outdated) => {
             Problem::new(Kind::Conflict, why.to_string())
         }

@@ -1,8 +1,8 @@
 //! The keyring: keys are issued, shown, rotated and revoked here, each change with its word in the journal (F001-10 to F001-15).
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use payoutd_actors::{
@@ -21,14 +21,11 @@ use zeroize::Zeroizing;
 
 use super::{
     api_key::{ApiKey, KeyText, NAME_CHARS_MAX, Networks, is_key_id},
+    known::Known,
     principal::{By, KeyRate},
     vault::{Vault, VaultError},
 };
 
-/// What is known of a key is asked again after so long, ms: a key that another daemon revoked opens nothing longer (F001-06: 100).
-const KNOWN_FOR_MS: i64 = 50;
-/// Keys that are known at once.
-const KNOWN_MAX: usize = 10_000;
 /// Keys of one page.
 pub const PAGE_MAX: u32 = 100;
 /// A key lasts a year at most, and a year unless it is said, ms.
@@ -102,15 +99,12 @@ pub enum KeyFault {
     Vault(#[from] VaultError),
 }
 
-/// What was known of a key, and since when.
-type Known = (Option<Arc<ApiKey>>, i64);
-
 /// The keyring.
 pub struct Keyring {
     register: Arc<dyn Register>,
     vault: Vault,
     clock: Arc<dyn Clock>,
-    known: Mutex<HashMap<String, Known>>,
+    known: Known<Arc<ApiKey>>,
     uses: Mutex<BTreeMap<String, KeyUses>>,
 }
 
@@ -118,7 +112,8 @@ impl Keyring {
     /// The keyring of a register.
     #[must_use]
     pub fn new(register: Arc<dyn Register>, vault: Vault, clock: Arc<dyn Clock>) -> Self {
-        Self { register, vault, clock, known: Mutex::default(), uses: Mutex::default() }
+        let known = Known::new(EntryKind::ApiKey, |entry| ApiKey::of_entry(entry).map(Arc::new));
+        Self { register, vault, clock, known, uses: Mutex::default() }
     }
 
     /// Makes a key.
@@ -237,21 +232,7 @@ impl Keyring {
         if !is_key_id(id) {
             return Ok(None);
         }
-        let now_ms = self.clock.now_ms();
-        if let Some((key, since_ms)) = self.known().get(id)
-            && (0..KNOWN_FOR_MS).contains(&now_ms.saturating_sub(*since_ms))
-        {
-            return Ok(key.clone());
-        }
-        let entry = self.register.entry(EntryKind::ApiKey, id).await?;
-        let key = entry.as_ref().and_then(ApiKey::of_entry).map(Arc::new);
-        let mut known = self.known();
-        if known.len() >= KNOWN_MAX {
-            // What is known is known again within a moment; nothing is lost with it.
-            known.clear();
-        }
-        known.insert(id.to_owned(), (key.clone(), now_ms));
-        Ok(key)
+        self.known.find(&*self.register, id, self.clock.now_ms()).await
     }
 
     /// The secret of a key, for checking a signature.
@@ -295,10 +276,6 @@ impl Keyring {
         self.clock.now_ms()
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn key(&self, id: &str) -> Result<ApiKey, KeyFault> {
         let entry = match is_key_id(id) {
             true => self.register.entry(EntryKind::ApiKey, id).await?,
@@ -323,7 +300,7 @@ impl Keyring {
         let ids: Vec<String> = put.iter().map(|entry| entry.id.clone()).collect();
         let change = RegisterChange { put, journal: vec![word], ..RegisterChange::default() };
         let registered = self.register.register(change, now_ms).await?;
-        self.known().retain(|id, _| !ids.contains(id));
+        ids.iter().for_each(|id| self.known.forget(id));
         match registered {
             Registered::Done => Ok(()),
             Registered::Outdated | Registered::UsedBefore => Err(KeyFault::Outdated),

@@ -1,4 +1,4 @@
-//! Slips: what is handed to a person once and shown once more to us, `payoutd_<kind>_<id>_<secret>`. Invitations, refresh tokens.
+//! Slips: what is handed to a person once and shown once more to us, `payoutd_<kind>_<id>_<secret>`: invitations.
 //!
 //! The id finds the entry, the secret has 256 random bits; kept is its SHA-256, so that a stolen database opens nothing.
 

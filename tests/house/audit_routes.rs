@@ -122,6 +122,9 @@ async fn whoever_is_no_auditor_reads_of_themselves_alone() {
         ];
         desk.ends(0, &issue);
         keys.push(fs::read_to_string(desk.path(&out)).unwrap().trim().to_owned());
+        // No key is made that there is no place for.
+        assert_eq!(desk.run(&issue).status.code(), Some(73));
+        assert_eq!(desk.json(0, &["keys", "list", "--json"])["keys"].as_array().unwrap().len(), keys.len());
     }
     let [reader, auditor, narrow] = keys.try_into().unwrap();
     let name_of = |key: &str| format!("key:{}", key.split('_').nth(1).unwrap());

@@ -133,6 +133,9 @@ async fn an_invitation_that_can_not_be_is_told_all_that_is_wrong() {
     let listed = house.door.get("/v1/admin/users").await.json();
     assert_eq!(listed["users"].as_array().unwrap().len(), 1);
     assert_eq!(house.door.get("/v1/admin/users?account=other").await.json()["users"], json!([]));
+    for list in ["users", "keys"] {
+        assert_eq!(house.door.get(&format!("/v1/admin/{list}?after=%00")).await.status, 422);
+    }
     for nobody in ["0123456789abcdef", "nobody"] {
         let answer = house.door.get(&format!("/v1/admin/users/{nobody}")).await;
         assert_eq!(said(&answer), (404, "not-found".to_owned()));

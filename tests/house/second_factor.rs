@@ -274,6 +274,29 @@ async fn whoever_has_stolen_the_password_does_not_take_the_factor_away() {
     assert_eq!(house.sign_in("bob", PASSWORD).await.json()["requires_2fa"], json!(false));
 }
 
+/// F004-11: wrong codes ring at the third, and behind the tenth no code by time is looked at; a backup code is, and all is well again.
+#[actix_web::test]
+async fn whoever_guesses_codes_is_heard_of_and_waits() {
+    let house = open().await;
+    let mut alice = house.careful("alice", "viewer").await;
+    let interim = house.half_way("alice").await;
+    let rung = async || house.told().await.iter().filter(|kind| *kind == "mfa_guessed").count();
+    for (tried, rings) in [(2, 0), (3, 1), (5, 1), (6, 2), (10, 3)] {
+        while house.told().await.iter().filter(|kind| *kind == "login_failed").count() < tried {
+            assert_eq!(house.finish(&interim, "000000").await.status, NOT_KNOWN);
+        }
+        assert_eq!(rung().await, rings, "{tried}");
+    }
+    let right = alice.phone.code();
+    assert_eq!(house.finish(&interim, &right).await.status, NOT_KNOWN, "a right one is not looked at");
+    let held = Held::of(&house.finish(&interim, &alice.backup_codes[0]).await);
+    let stepped = house.ask(&held.access, "/v1/auth/step-up", json!({ "code": right })).await;
+    assert_eq!(stepped.status, 200, "{}", stepped.text);
+    let record = house.store.records(1, 999).await.unwrap().into_iter().find(|r| r.kind == "mfa_guessed");
+    let record = record.unwrap().body.to_string();
+    assert!(record.contains(&alice.id) && record.contains("127.0.0.1"), "{record}");
+}
+
 /// F001-09: whoever has a password alone reads, and moves no money; in a session with a second factor nothing more is asked for.
 #[actix_web::test]
 async fn a_password_alone_moves_no_money() {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::key_file::Place;
 use crate::{
     cli::{
         Json,
@@ -124,8 +125,9 @@ impl Issue {
             rate_per_minute: self.rate_per_minute,
             expires_at,
         };
+        let place = self.out.as_deref().map(Place::take).transpose()?;
         let issued: IssuedKeyBody = self.look.door.client()?.post(KEYS, Some(&wanted)).await?;
-        hand_over(terminal, self.look.json, self.out, &issued)
+        hand_over(terminal, self.look.json, place, &issued)
     }
 }
 
@@ -181,8 +183,10 @@ impl Rotate {
     pub(super) async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let look = self.which.look;
         let client = look.door.client()?;
-        let issued: IssuedKeyBody = client.post(&path_of(&self.which.id, "/rotate")?, None::<&()>).await?;
-        hand_over(terminal, look.json, self.out, &issued)
+        let path = path_of(&self.which.id, "/rotate")?;
+        let place = self.out.as_deref().map(Place::take).transpose()?;
+        let issued: IssuedKeyBody = client.post(&path, None::<&()>).await?;
+        hand_over(terminal, look.json, place, &issued)
     }
 }
 
@@ -190,11 +194,12 @@ impl Rotate {
 fn hand_over(
     terminal: &Terminal,
     json: Json,
-    out: Option<PathBuf>,
+    place: Option<Place>,
     issued: &IssuedKeyBody,
 ) -> Result<Exit, Failure> {
-    if let Some(file) = &out {
-        super::key_file::create(file, format!("{}\n", issued.text).as_bytes())?;
+    let out = place.as_ref().map(|place| place.path().to_owned());
+    if let Some(place) = place {
+        place.fill(format!("{}\n", issued.text).as_bytes())?;
     }
     match (json.json, out) {
         (true, None) => terminal.json(issued)?,

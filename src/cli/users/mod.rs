@@ -167,6 +167,7 @@ impl Invite {
     async fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         let client = self.look.door.client()?;
         let password_hash = self.password_hash_file.as_deref().map(read_hash).transpose()?;
+        let place = self.out.as_deref().map(key_file::Place::take).transpose()?;
         let invited: InvitedUserBody = match (self.role, self.account) {
             (Some(role), Some(account)) => {
                 let wanted = NewUserBody { name: self.name, role, account, password_hash };
@@ -179,8 +180,8 @@ impl Invite {
                 client.post(&format!("{USERS}/{id}/invite"), None::<&()>).await?
             }
         };
-        if let (Some(file), Some(text)) = (&self.out, &invited.invitation) {
-            key_file::create(file, format!("{text}\n").as_bytes())?;
+        if let (Some(place), Some(text)) = (place, &invited.invitation) {
+            place.fill(format!("{text}\n").as_bytes())?;
         }
         if self.look.json.json {
             match self.out {

@@ -4,9 +4,12 @@
 //! finds too many waiting is told to come back: a flood of sign-ins costs [`HASHES_AT_ONCE_MAX`] times [`MEMORY_KIB`], whatever it
 //! sends. Where there is no person there is still a hash to verify, so that a name nobody has takes as long as any other.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use argon2::{
@@ -50,8 +53,8 @@ pub enum HashFault {
     Broken,
 }
 
-/// A hash that can be verified here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A hash that can be verified here. Debug tells which kind it is alone.
+#[derive(Clone, PartialEq, Eq)]
 pub enum StoredHash {
     /// Ours, as a PHC string.
     Argon2id(String),
@@ -118,6 +121,15 @@ impl StoredHash {
         let Self::Argon2id(text) = self else { return false };
         argon2_params(text)
             .is_some_and(|own| (own.m_cost(), own.t_cost(), own.p_cost()) == (MEMORY_KIB, PASSES, LANES))
+    }
+}
+
+impl fmt::Debug for StoredHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Argon2id(_) => "Argon2id(…)",
+            Self::Bcrypt(_) => "Bcrypt(…)",
+        })
     }
 }
 

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 /// The most code points that a password may have: more are no password, but work.
 pub const CHARS_MAX: usize = 128;
+/// Bytes beyond which a text is no password, however its characters are composed: it is refused before anything is done with it.
+pub const BYTES_MAX: usize = 16 * CHARS_MAX;
 /// What the source's rule takes for special.
 const SPECIAL: &str = "!@#$%^&*";
 /// A repetition of so few characters is one of them.
@@ -53,10 +55,13 @@ impl PasswordPolicy {
     /// # Errors
     /// Each reason why not; the password is in none of them.
     pub fn accept(self, text: &str, words: &[&str]) -> Result<Zeroizing<String>, Vec<String>> {
+        let least = self.chars_min();
+        if text.len() > BYTES_MAX {
+            return Err(vec![format!("it is too long: {least} to {CHARS_MAX} characters are taken")]);
+        }
         let password = normalised(text);
         let mut mistakes = Vec::new();
         let chars = password.chars().count();
-        let least = self.chars_min();
         if !(least..=CHARS_MAX).contains(&chars) {
             mistakes.push(format!("it has {chars} characters: {least} to {CHARS_MAX} are taken"));
         }

@@ -16,6 +16,18 @@ pub const INVITATION_MS: i64 = 3 * 24 * 60 * 60 * 1_000;
 /// A person who never came is shown for so long after their invitation, ms: 30 days. Then the name is free again.
 const SHOWN_AFTER_INVITATION_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
+/// So many wrong codes within [`WRONG_CODES_WITHIN_MS`] are told of (F004-11).
+const WRONG_CODES_TOLD: usize = 3;
+/// Within so long, ms.
+const WRONG_CODES_WITHIN_MS: i64 = 5 * 60 * 1_000;
+/// So many wrong codes, one after the other, cost nothing; then each makes whoever guesses wait. Backup codes are never waited for:
+/// nobody guesses them.
+const WRONG_CODES_FREE: u32 = 10;
+/// How long the first wait is, ms.
+const CODE_WAIT_MS: i64 = 60 * 1_000;
+/// How long a wait is at most, ms: a day.
+const CODE_WAIT_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+
 /// What somebody signs in with: an e-mail address or a plain name, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignInName(String);
@@ -93,6 +105,45 @@ pub struct PendingFactor {
     pub until_ms: i64,
 }
 
+/// Codes that were wrong, one after the other. They stand with the person, so that every daemon knows of them and no start forgets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrongCodes {
+    /// How many, since one was right.
+    pub count: u32,
+    /// When the last one was, unix ms.
+    pub last_ms: i64,
+    /// When those were that nobody was told of yet, unix ms.
+    pub untold_ms: Vec<i64>,
+}
+
+impl WrongCodes {
+    /// One more; whether somebody must hear of it.
+    pub fn add(&mut self, now_ms: i64) -> bool {
+        self.count = self.count.saturating_add(1);
+        self.last_ms = now_ms;
+        self.untold_ms.retain(|at_ms| now_ms.saturating_sub(*at_ms) < WRONG_CODES_WITHIN_MS);
+        self.untold_ms.push(now_ms);
+        let is_told = self.untold_ms.len() >= WRONG_CODES_TOLD;
+        if is_told {
+            self.untold_ms.clear();
+        }
+        is_told
+    }
+
+    /// Until when no code by time is looked at, unix ms: behind [`WRONG_CODES_FREE`] the wait doubles with each.
+    #[must_use]
+    pub fn closed_until_ms(&self) -> i64 {
+        match self.count.checked_sub(WRONG_CODES_FREE) {
+            None => i64::MIN,
+            Some(beyond) => {
+                let wait_ms = CODE_WAIT_MS.checked_shl(beyond).filter(|wait_ms| *wait_ms >= CODE_WAIT_MS);
+                self.last_ms.saturating_add(wait_ms.unwrap_or(CODE_WAIT_MS_MAX).min(CODE_WAIT_MS_MAX))
+            }
+        }
+    }
+}
+
 /// A person as the register has them, without id and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,6 +161,8 @@ struct Written {
     second_factor: Option<Factor>,
     #[serde(default)]
     pending_factor: Option<PendingFactor>,
+    #[serde(default)]
+    wrong_codes: WrongCodes,
 }
 
 /// A person, as they stand.
@@ -139,6 +192,8 @@ pub struct Person {
     pub second_factor: Option<Factor>,
     /// One that is being set up.
     pub pending_factor: Option<PendingFactor>,
+    /// Codes of theirs that were wrong.
+    pub wrong_codes: WrongCodes,
     /// Guards the entry.
     pub version: u32,
 }
@@ -181,6 +236,7 @@ impl Person {
             invited_until_ms: written.invited_until_ms,
             second_factor: written.second_factor,
             pending_factor: written.pending_factor,
+            wrong_codes: written.wrong_codes,
             version: entry.version,
         })
     }
@@ -198,6 +254,7 @@ impl Person {
             invited_until_ms: self.invited_until_ms,
             second_factor: self.second_factor.clone(),
             pending_factor: self.pending_factor.clone(),
+            wrong_codes: self.wrong_codes.clone(),
         };
         let never_came = self.password_hash.is_none();
         let invited_until_ms = self.invited_until_ms.filter(|_| never_came);
@@ -300,6 +357,25 @@ mod tests {
         }
     }
 
+    /// F004-11: three within five minutes are told of, once; behind ten the wait doubles, and has an end.
+    #[test]
+    fn wrong_codes_ring_and_make_whoever_guesses_wait() {
+        let mut wrong = WrongCodes::default();
+        let minute = 60 * 1_000;
+        let told: Vec<_> = [0, 4, 6, 7, 8, 9].map(|at| wrong.add(at * minute)).into();
+        assert_eq!(told, [false, false, false, true, false, false]);
+        assert_eq!(wrong.closed_until_ms(), i64::MIN);
+        wrong.count = WRONG_CODES_FREE - 1;
+        for wait in [1, 2, 4, 8] {
+            wrong.add(0);
+            assert_eq!(wrong.closed_until_ms(), wait * minute);
+        }
+        for count in [30, 64, 99, u32::MAX] {
+            wrong.count = count;
+            assert_eq!(wrong.closed_until_ms(), CODE_WAIT_MS_MAX, "{count}");
+        }
+    }
+
     #[test]
     fn a_person_and_an_invitation_come_back_from_the_register_as_they_were() {
         let slip = Slip::fresh().unwrap();
@@ -323,6 +399,7 @@ mod tests {
             invited_until_ms: Some(1_000),
             second_factor: None,
             pending_factor: Some(PendingFactor { sealed_secret: "v1:…".to_owned(), until_ms: 7 }),
+            wrong_codes: WrongCodes { count: 1, last_ms: 5, untold_ms: vec![5] },
             version: 2,
         };
         assert_eq!(Person::of_entry(&person.entry()), Some(person.clone()));

@@ -387,10 +387,7 @@ impl Reception {
         from: Option<IpAddr>,
     ) -> Result<(), ReceptionFault> {
         let person = self.people.view(person).await?;
-        if self.people.verify(Some(&person), old).await? == Verified::No {
-            self.write_failure("login_failed", Some(&person), "password", from).await?;
-            return Err(Unknown::NoSuchSignIn.into());
-        }
+        self.must_know(&person, old, from).await?;
         self.people.change_password(person, new, from).await?;
         Ok(())
     }
@@ -597,9 +594,7 @@ impl Reception {
         from: Option<IpAddr>,
     ) -> Result<(), ReceptionFault> {
         let now_ms = self.clock.now_ms();
-        let user_id = person.map(|person| person.id.as_str());
-        let facts = json!({ "user_id": user_id, "factor": factor, "from": place(from) });
-        let journal = vec![word(kind, &facts, now_ms)?];
+        let journal = vec![failure(kind, person, factor, from, now_ms)?];
         let change = RegisterChange { journal, ..RegisterChange::default() };
         self.register.register(change, now_ms).await?;
         Ok(())
@@ -618,6 +613,18 @@ impl Holder {
     pub fn permissions(&self) -> Vec<Permission> {
         self.person.role.grants().iter().map(|grant| grant.permission).collect()
     }
+}
+
+/// What is told of a secret that was wrong.
+fn failure(
+    kind: &'static str,
+    person: Option<&Person>,
+    factor: &str,
+    from: Option<IpAddr>,
+    now_ms: i64,
+) -> Result<JournalDraft, StoreFault> {
+    let user_id = person.map(|person| person.id.as_str());
+    word(kind, &json!({ "user_id": user_id, "factor": factor, "from": place(from) }), now_ms)
 }
 
 fn word(kind: &'static str, facts: &Value, now_ms: i64) -> Result<JournalDraft, StoreFault> {

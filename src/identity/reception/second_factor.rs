@@ -14,7 +14,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    AHEAD_MS_MAX, ISSUER, Reception, ReceptionFault, TRIES, Tokens,
+    AHEAD_MS_MAX, ISSUER, Reception, ReceptionFault, TRIES, Tokens, failure,
     session::{RefreshToken, Session},
     token_keys::TokenKind,
     word,
@@ -22,7 +22,7 @@ use super::{
 use crate::identity::{
     api_key::is_key_id,
     gatekeeper::Unknown,
-    people::{Factor, PendingFactor, Person, PersonFault, Standing, Verified},
+    people::{Factor, PendingFactor, Person, PersonFault, Standing, Verified, WrongCodes},
     principal::{By, Means, Principal, place},
     second_factor::{
         backup_codes,
@@ -69,16 +69,24 @@ struct InterimClaims {
 struct Proof {
     /// The step of time; nothing for a backup code.
     uses: Vec<Use>,
-    /// Whose it is; for a backup code without it.
+    /// Whose it is; for a backup code without it, and without codes that were wrong.
     person: Person,
+    /// Whether the person is another by it.
+    is_changed: bool,
     /// Which kind, for the journal.
     factor: &'static str,
 }
 
 impl Proof {
+    /// Of this person, as they were before it.
+    fn of(before: &Person, person: Person, uses: Vec<Use>, factor: &'static str) -> Self {
+        let person = Person { wrong_codes: WrongCodes::default(), ..person };
+        Self { uses, is_changed: person != *before, person, factor }
+    }
+
     /// The person's entry, where the code has changed it.
     fn entry(&self) -> Option<Entry> {
-        self.uses.is_empty().then(|| self.person.entry())
+        self.is_changed.then(|| self.person.entry())
     }
 }
 
@@ -304,6 +312,7 @@ impl Reception {
             return Ok(person);
         }
         person.token_version = person.token_version.saturating_add(1);
+        person.wrong_codes = WrongCodes::default();
         let mut facts = json!({ "user_id": person.id });
         by.sign(&mut facts);
         self.put(&person, Vec::new(), "mfa_disabled", &facts, by.from).await?;
@@ -334,7 +343,7 @@ impl Reception {
     /// Whether a code is somebody's, and was not used yet as far as is known: the register has the last word.
     async fn prove(
         &self,
-        mut person: Person,
+        person: Person,
         code: &str,
         kind: &'static str,
         from: Option<IpAddr>,
@@ -342,22 +351,52 @@ impl Reception {
         let digits = code.chars().filter(char::is_ascii_digit).count();
         let is_by_time = u32::try_from(digits).is_ok_and(|digits| digits == DIGITS)
             && code.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
-        let factor = person.second_factor.clone();
-        match factor {
+        let now_ms = self.clock.now_ms();
+        if is_by_time && now_ms < person.wrong_codes.closed_until_ms() {
+            // Right or wrong: it is not looked at.
+            return self.refuse_code(&person, kind, from).await;
+        }
+        match person.second_factor.clone() {
             None => {}
             Some(factor) if is_by_time => {
-                let now_ms = self.clock.now_ms();
                 if let Some(once) = self.step_of(&person, &factor.sealed_secret, code, now_ms)? {
-                    return Ok(Proof { uses: vec![once], person, factor: "totp" });
+                    return Ok(Proof::of(&person, person.clone(), vec![once], "totp"));
                 }
             }
             Some(mut factor) => {
                 if let Some(used) = backup_codes::place_of(code, &factor.backup_codes_sha256) {
                     factor.backup_codes_sha256.remove(used);
-                    person.second_factor = Some(factor);
-                    return Ok(Proof { uses: Vec::new(), person, factor: "backup_code" });
+                    let without = Person { second_factor: Some(factor), ..person.clone() };
+                    return Ok(Proof::of(&person, without, Vec::new(), "backup_code"));
                 }
             }
+        }
+        self.count_wrong_code(&person.id, kind, from).await
+    }
+
+    /// A code that was wrong is counted with its person; three within five minutes ring. Where others are faster each time, those
+    /// are counted.
+    async fn count_wrong_code<T>(
+        &self,
+        person: &str,
+        kind: &'static str,
+        from: Option<IpAddr>,
+    ) -> Result<T, ReceptionFault> {
+        let mut person = self.people.found(person).await?.ok_or(Unknown::WrongCode)?;
+        for _ in 0..TRIES {
+            let now_ms = self.clock.now_ms();
+            let rings = person.wrong_codes.add(now_ms);
+            let mut journal = vec![failure(kind, Some(&person), "second_factor", from, now_ms)?];
+            if rings {
+                let count = person.wrong_codes.count;
+                let facts = json!({ "user_id": person.id, "count": count, "from": place(from) });
+                journal.push(word("mfa_guessed", &facts, now_ms)?);
+            }
+            let change = RegisterChange { put: vec![person.entry()], journal, ..RegisterChange::default() };
+            if self.change(change, &person.id, now_ms).await? == Registered::Done {
+                return Err(Unknown::WrongCode.into());
+            }
+            person = self.people.found(&person.id).await?.ok_or(Unknown::WrongCode)?;
         }
         self.refuse_code(&person, kind, from).await
     }
@@ -379,7 +418,7 @@ impl Reception {
         }))
     }
 
-    async fn must_know(
+    pub(super) async fn must_know(
         &self,
         person: &Person,
         password: &str,
@@ -392,7 +431,7 @@ impl Reception {
         Ok(())
     }
 
-    /// The journal hears of a code that was not right, or was used before.
+    /// The journal hears of a code that was used before, or not looked at.
     async fn refuse_code<T>(
         &self,
         person: &Person,

@@ -15,6 +15,8 @@ pub const STEP_S: i64 = 30;
 pub const DIGITS: u32 = 6;
 /// Bytes of a secret: those of the hash (RFC 4226 §4, R6).
 pub const SECRET_BYTES: usize = 20;
+/// A used code is remembered for so long after it is over, ms: clocks of a fleet may be apart.
+const REMEMBERED_MS: i64 = 10 * 60 * 1_000;
 /// What every code is below.
 const CODES: u32 = 10_u32.pow(DIGITS);
 
@@ -109,10 +111,14 @@ fn percent(text: &str) -> String {
         .collect()
 }
 
-/// When a step's code is over for whoever takes so many steps after it, unix ms.
+/// Until when it is remembered that a step's code was used, unix ms: [`REMEMBERED_MS`] longer than it is good, by whatever clock of
+/// the fleet.
 #[must_use]
 pub const fn over_at_ms(step: i64, skew_steps: i64) -> i64 {
-    step.saturating_add(skew_steps).saturating_add(2).saturating_mul(STEP_S * 1_000)
+    step.saturating_add(skew_steps)
+        .saturating_add(1)
+        .saturating_mul(STEP_S * 1_000)
+        .saturating_add(REMEMBERED_MS)
 }
 
 #[cfg(test)]
@@ -151,7 +157,7 @@ mod tests {
         for wrong in ["", "12345", "1234567", "abcdef", "１２３４５６"] {
             assert_eq!(secret.step_of(wrong, 3_000_000, 1), None, "{wrong}");
         }
-        assert!(over_at_ms(100, 1) > (100 + 2) * STEP_S * 1_000 - 1);
+        assert_eq!(over_at_ms(100, 1), (100 + 2) * STEP_S * 1_000 + REMEMBERED_MS);
     }
 
     /// F004-07: what the picture says, and what is kept.

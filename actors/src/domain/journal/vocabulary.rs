@@ -96,6 +96,7 @@ kinds! {
     Warning  false "mfa_enabled"           "and has it";
     Info     false "mfa_verified"          "a code of it was right";
     Warning  true  "mfa_failed"            "a code of it was wrong, or came twice";
+    Critical true  "mfa_guessed"           "three codes were wrong within five minutes: somebody has the password, or a session";
     Warning  false "mfa_disabled"          "it is gone";
     Warning  false "mfa_backup_codes_renewed" "new backup codes; the old ones open nothing";
     Warning  false "limit_changed"         "somebody has set a spending limit or taken it back; the old limits stand beside the new";
