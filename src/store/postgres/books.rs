@@ -4,6 +4,7 @@ use payoutd_actors::ports::StoreFault;
 use sqlx::{Executor, PgConnection};
 
 use super::{
+    cells::Cells,
     fault,
     reads::Question,
     rows::{column, whole},
@@ -45,6 +46,45 @@ macro_rules! keep {
     };
 }
 pub(super) use keep;
+
+/// What is set aside by principal, role and route, as the payouts that are under way say it.
+macro_rules! set_aside {
+    () => {
+        "SELECT s.scope, sum(p.amount_micro_usdt)::bigint AS reserved_micro_usdt FROM \
+         (SELECT a.id FROM payout AS a WHERE a.resting_stage = 'admitted' \
+          UNION ALL SELECT h.id FROM payout AS h WHERE h.resting_stage = 'held' \
+          UNION ALL SELECT f.payout_id FROM transfer AS f WHERE f.outcome = 'pending' AND f.block_number IS NULL \
+          UNION ALL SELECT f.payout_id FROM transfer AS f WHERE f.outcome = 'pending' AND f.block_number IS NOT NULL) AS moving \
+         JOIN payout AS p ON p.id = moving.id CROSS JOIN LATERAL (VALUES ('principal:' || p.ordered_by), \
+         ('role:' || p.ordered_as), ('route:' || p.route)) AS s (scope) \
+         WHERE p.reservation = 'reserved' AND p.ordered_by IS NOT NULL GROUP BY s.scope"
+    };
+}
+
+/// One statement sees the books and the payouts at one moment.
+const SAYS_OTHERWISE: &str = concat!(
+    "SELECT EXISTS (SELECT 1 FROM (SELECT scope, reserved_micro_usdt FROM scope_reserved UNION ALL \
+     SELECT told.scope, -told.reserved_micro_usdt FROM (",
+    set_aside!(),
+    ") AS told) AS both_of_them GROUP BY scope HAVING sum(reserved_micro_usdt) <> 0)"
+);
+const TELL_ANEW: &str = concat!(
+    "BEGIN; SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE; DELETE FROM scope_reserved; \
+     INSERT INTO scope_reserved (scope, reserved_micro_usdt) ",
+    set_aside!(),
+    "; COMMIT"
+);
+
+/// Tells anew, behind the pen, what is set aside by principal, role and route, where the books say otherwise: a daemon of an earlier
+/// version, which knows none of these scopes, may have ended what one of this version has taken in.
+pub(super) async fn tell_scopes_anew(connection: &mut PgConnection) -> Result<(), StoreFault> {
+    let row = (&mut *connection).fetch_one(SAYS_OTHERWISE).await.map_err(fault::of)?;
+    if !Cells::of(&row).take::<bool>()? {
+        return Ok(());
+    }
+    tracing::warn!("the books of principals, roles and routes are told anew: another version was at work");
+    connection.execute(sqlx::raw_sql(TELL_ANEW)).await.map(|_| ()).map_err(fault::of)
+}
 
 /// What it all is, in the order of [`keep!`]; the latest moment, which is the last, is not known yet.
 pub(super) fn bound<'q>(statement: Question<'q>, books: Books<'q>) -> Question<'q> {

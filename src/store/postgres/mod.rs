@@ -144,6 +144,7 @@ impl PostgresStore {
         let line = lineage::settle(&mut connection).await.map_err(fault)?;
         let born = house::born(&mut connection).await.map_err(fault)?;
         books::forget_old_minutes(&mut connection, born.latest_ms).await.map_err(fault)?;
+        books::tell_scopes_anew(&mut connection).await.map_err(fault)?;
         writer::close(connection).await;
         Self::of(options, name, settings, born, versions, Some(line)).map_err(fault)
     }

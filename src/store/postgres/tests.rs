@@ -110,6 +110,46 @@ async fn an_older_store_is_brought_forward() {
     assert_eq!(store.take_role(Role::EventPublisher, ROLE_LEASE_MS).await.unwrap(), Some(1));
 }
 
+/// F000-17: an upgrade goes from daemon to daemon. What one of an earlier version ends, which knows no principals, roles and routes,
+/// leaves no room taken for ever: whoever starts next tells the books anew, and nothing else of them.
+#[tokio::test]
+async fn what_an_earlier_version_has_ended_is_not_set_aside_for_ever() {
+    use payoutd_actors::{
+        domain::limits::{HOUR_MS, Scope},
+        ports::exam::{
+            kit::{AMPLE, MORNING_MS, payout_of, usdt},
+            set_limits::{hourly, set},
+        },
+    };
+    let (database, store) = fresh().await;
+    let batch = vec![payout_of(1, 30), payout_of(2, 12)];
+    store.admit(batch, &AMPLE, MORNING_MS, false).await.unwrap();
+    let scopes = payout_of(1, 1).spender().scopes();
+    for scope in &scopes[2..] {
+        set(&store, scope, hourly(1_000), None).await.unwrap();
+    }
+    let used = async |store: &PostgresStore, scope: &Scope| {
+        let book = store.limit_book(MORNING_MS).await.unwrap();
+        book.page(scope).unwrap().used_micro_usdt(HOUR_MS, MORNING_MS)
+    };
+    // As the earlier version would: house and account are right, and nobody has told the others.
+    let mut earlier = beside(&database).await;
+    for statement in [
+        "UPDATE payout SET stage = 'cancelled', reservation = 'released', version = version + 1 WHERE amount_micro_usdt = 30000000",
+        "UPDATE reserved SET reserved_micro_usdt = reserved_micro_usdt - 30000000",
+    ] {
+        earlier.execute(statement).await.unwrap();
+    }
+    for scope in &scopes {
+        let of_its_own = if scopes[..2].contains(scope) { 12 } else { 42 };
+        assert_eq!(used(&store, scope).await, usdt(of_its_own).micro(), "{scope}");
+    }
+    let next = PostgresStore::open(database.options(), "s", PostgresSettings::default()).await.unwrap();
+    for scope in &scopes {
+        assert_eq!(used(&next, scope).await, usdt(12).micro(), "{scope}");
+    }
+}
+
 /// A database of a newer payoutd is refused with its number; one that is somebody else's is not taken for a store; an empty
 /// one is not made into a store by whoever only looks.
 #[tokio::test]
