@@ -113,6 +113,7 @@ async fn no_answer_goes_out_without_the_security_headers() {
         (404, door.request(Method::GET, "/v1/payouts/nobody")),
         (405, door.request(Method::DELETE, "/v1/payouts")),
         (405, door.request(Method::OPTIONS, "/v1/payouts")),
+        (405, door.request(Method::TRACE, "/v1/payouts")),
         (409, post(&format!("/v1/payouts/{id}/release"))),
         (413, post("/v1/payouts").json(&long)),
         (415, post("/v1/payouts").header("Content-Type", "text/plain").body("{}")),

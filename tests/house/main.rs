@@ -51,6 +51,7 @@ mod sandbox_chain;
 mod sandbox_day;
 mod sdks;
 mod second_factor;
+mod security_pages;
 mod service_manager;
 mod sigkill;
 mod signed_jobs;

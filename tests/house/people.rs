@@ -8,7 +8,7 @@ use payoutd::identity::{
 };
 use payoutd_actors::{
     fakes::MemoryStore,
-    ports::{EntryKind, Journal, Register},
+    ports::{EntryKind, Journal, Register, RegisterChange},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -184,6 +184,26 @@ async fn an_invitation_that_was_replaced_or_taken_back_opens_nothing() {
     assert_eq!(bodies.len(), 1, "F000-03: one body for every cause");
     let third = house.door.post(&format!("/v1/admin/users/{id}/invite"), None).await.json();
     assert_eq!(house.accept(third["invitation"].as_str().unwrap(), PASSWORD).await.status, 200);
+}
+
+/// ASVS 6.4.1: an invitation that nobody has accepted in three days opens nothing.
+#[actix_web::test]
+async fn an_invitation_is_over_after_three_days() {
+    const THREE_DAYS_MS: i64 = 3 * 24 * 60 * 60 * 1_000;
+    let house = Peopled::open().await;
+    let mut statuses = Vec::new();
+    for (name, passed_ms) in [("early", THREE_DAYS_MS - 60_000), ("late", THREE_DAYS_MS)] {
+        let invited = house.invite(name, "viewer").await;
+        let id = invited["user"]["id"].as_str().unwrap();
+        // So much time passes, in its entry.
+        let entries = house.store.entries(EntryKind::Invitation, Some(id), "", 9).await.unwrap();
+        let mut entry = entries.into_iter().next().unwrap();
+        entry.expires_at_ms = entry.expires_at_ms.map(|until_ms| until_ms - passed_ms);
+        let change = RegisterChange { put: vec![entry], ..RegisterChange::default() };
+        house.store.register(change, 0).await.unwrap();
+        statuses.push(house.accept(invited["invitation"].as_str().unwrap(), PASSWORD).await.status);
+    }
+    assert_eq!(statuses, [200, 401]);
 }
 
 /// Two hundred who show one invitation at once: one password is chosen.

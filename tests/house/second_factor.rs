@@ -341,6 +341,21 @@ async fn a_code_that_comes_again_is_told_of_with_where_it_came_from() {
     assert!(records.iter().any(|record| record.kind == "mfa_failed"));
 }
 
+/// ASVS 6.4.3: whoever forgot the password chooses another by an invitation, and is asked for the second factor all the same.
+#[actix_web::test]
+async fn a_forgotten_password_is_replaced_and_the_factor_stays() {
+    const ANOTHER: &str = "nine calm otters drift";
+    let house = open().await;
+    let alice = house.careful("alice", "viewer").await;
+    let anew = house.door.post(&format!("/v1/admin/users/{}/invite", alice.id), None).await;
+    assert_eq!(anew.status, 201, "{}", anew.text);
+    let accepted = house.accept(anew.json()["invitation"].as_str().unwrap(), ANOTHER).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.text);
+    assert_eq!(said(&house.sign_in("alice", PASSWORD).await), (401, "unauthorized".to_owned()));
+    let half_way = house.sign_in("alice", ANOTHER).await;
+    assert_eq!((half_way.status, &half_way.json()["requires_2fa"]), (200, &json!(true)), "{}", half_way.text);
+}
+
 /// F001-09: what is grave wants a second factor that was shown within five minutes; the house's token is nobody's session.
 #[actix_web::test]
 async fn what_is_grave_wants_a_fresh_second_factor() {

@@ -346,6 +346,25 @@ async fn whoever_may_hear_less_hears_no_more() {
     assert_eq!(end.expect("it ends").unwrap(), None);
 }
 
+/// F003-09, ASVS 6.2.2 and 6.2.3: who does not know the password chooses no other; another takes its place.
+#[actix_web::test]
+async fn another_password_wants_the_one_before_and_takes_its_place() {
+    const ANOTHER: &str = "nine calm otters drift";
+    let house = open().await;
+    house.person("alice", "viewer").await;
+    let held = Held::of(&house.sign_in("alice", PASSWORD).await);
+    let change = async |old: &str, new: &str| {
+        let body = json!({ "password": old, "new_password": new });
+        house.ask(&held.access, "/v1/auth/password", body).await.status
+    };
+    assert_eq!(change("a guess of a thief", ANOTHER).await, 401);
+    assert_eq!(change(PASSWORD, "short").await, 422);
+    assert_eq!(house.opens(&held.access).await, 200, "nothing has changed");
+    assert_eq!(change(PASSWORD, ANOTHER).await, 204);
+    assert_eq!(house.sign_in("alice", PASSWORD).await.status, 401);
+    assert_eq!(house.sign_in("alice", ANOTHER).await.status, 200);
+}
+
 /// F001-05, D-52: a refresh token is good once; a copy that is shown later ends the session of the thief and of the owner.
 #[actix_web::test]
 async fn a_copy_of_a_refresh_token_ends_the_session() {
