@@ -218,8 +218,10 @@ mod tests {
     fn certificate(common_names: &[&str], alternative: Vec<SanType>) -> Vec<u8> {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        for name in common_names {
-            params.distinguished_name.push(DnType::CommonName, *name);
+        for (place, name) in common_names.iter().enumerate() {
+            // Of one type the library keeps one: a second common name goes by its number (RFC 4519 §2.3).
+            let kind = if place == 0 { DnType::CommonName } else { DnType::CustomDnType(vec![2, 5, 4, 3]) };
+            params.distinguished_name.push(kind, *name);
         }
         params.subject_alt_names = alternative;
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
