@@ -26,6 +26,7 @@ mod room;
 pub mod roster;
 pub mod rounds;
 pub mod sessions;
+pub mod tenure;
 pub mod treasurer;
 
 #[cfg(test)]

@@ -70,7 +70,12 @@ impl AmqpBus {
             Ok(publisher) => publisher.to_exchange(&exchange, messages).await.map_err(|why| why.to_string()),
             Err(why) => Err(why),
         };
-        let Err(why) = sent else {
+        self.worked(&mut open, sent).await
+    }
+
+    /// After a fault the channel is not used again, and the next attempt waits.
+    async fn worked(&self, open: &mut Open, result: Result<(), String>) -> Result<(), BusFault> {
+        let Err(why) = result else {
             open.backoff.reset();
             return Ok(());
         };
@@ -128,6 +133,12 @@ impl EventBus for AmqpBus {
             Ok(message(&told.kind, CLOUD_EVENT_JSON, &told.id, event.at_ms, body))
         };
         self.send(events.iter().map(told).collect::<Result<_, _>>()?).await
+    }
+
+    async fn reach(&self) -> Result<(), BusFault> {
+        let mut open = self.open.lock().await;
+        let reached = self.publisher(&mut open).await.map(|_| ());
+        self.worked(&mut open, reached).await
     }
 
     async fn publish_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), BusFault> {

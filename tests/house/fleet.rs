@@ -215,3 +215,64 @@ async fn the_limits_of_three_daemons_are_one_limit() {
         member.stop();
     }
 }
+
+/// What an actor of this member says of itself.
+async fn said_by(caller: &Caller, actor: &str) -> Option<Value> {
+    let asked = caller.request(reqwest::Method::GET, "/v1/admin/actors").timeout(Duration::from_secs(5));
+    let actors: Value = asked.send().await.ok()?.json().await.ok()?;
+    let found = actors["actors"].as_array()?.iter().find(|one| one["name"] == actor)?;
+    Some(found["state"].clone())
+}
+
+/// Waits until an actor of this member holds its role, or stands by.
+async fn stands_by(member: &mut Member, actor: &str, wanted: bool) {
+    let as_wanted =
+        async |caller: &Caller| (said_by(caller, actor).await?["stands_by"] == wanted).then_some(());
+    member.until(&format!("{actor} stands by: {wanted}"), as_wanted).await;
+}
+
+/// F-P25: the daemon that judges the chain and publishes the events loses both wires for longer than every lease, and keeps its
+/// database: the others pay, settle and tell meanwhile.
+#[actix_rt::test]
+async fn a_daemon_that_is_cut_off_and_has_its_database_does_not_stop_the_fleet() {
+    const ORDERS: usize = 30;
+    const ROLES: [&str; 2] = ["confirmation_watcher", "event_publisher"];
+    let mut fleet = Fleet::new().await;
+    let mut members = fleet.at_work(1).await;
+    for role in ROLES {
+        stands_by(&mut members[0], role, false).await;
+    }
+    for _ in 0..2 {
+        members.push(fleet.member(""));
+        members.last_mut().unwrap().start();
+    }
+    for member in &mut members[1..] {
+        member.is_open().await;
+    }
+    members[0].cut(Part::Chain, Cut::Silence);
+    members[0].cut(Part::Broker, Cut::Silence);
+    let doors = doors(&members[1..]);
+    for n in 0..ORDERS {
+        fleet.ask(&doors, n).await;
+        tokio::time::sleep(LONGER_THAN_EVERY_LEASE / u32::try_from(ORDERS).unwrap()).await;
+    }
+    all_is_settled(&mut members[1], ORDERS).await;
+    for role in ROLES {
+        stands_by(&mut members[0], role, true).await;
+    }
+    // One of the other two tells, and has told all.
+    let callers = [Caller::at(members[1].desk.door), Caller::at(members[2].desk.door)];
+    let all_is_told = async |_: &Caller| {
+        for caller in &callers {
+            let publisher = said_by(caller, "event_publisher").await?;
+            if publisher["stands_by"] == false {
+                return (publisher["unpublished"] == 0).then_some(());
+            }
+        }
+        None
+    };
+    members[1].until("every event is told", all_is_told).await;
+    members[0].heal(Part::Chain, Memory::Lost);
+    members[0].heal(Part::Broker, Memory::Lost);
+    all_agree(&fleet, &mut members, ORDERS).await;
+}

@@ -22,8 +22,9 @@ use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::payout_worker::PayoutWorker;
-use crate::ports::{BlockMark, ChainNode, Clock, House, Roles, SecondOpinion, Strangers};
+use crate::ports::{BlockMark, ChainNode, Clock, House, Role, Roles, SecondOpinion, Strangers};
 use crate::rounds::{Found, Rounds};
+use crate::tenure::Tenure;
 use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use head::RecentChain;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::warn;
 
 pub use verify::{Check, Verification, VerifyPayout, VerifyRefused};
@@ -65,6 +67,10 @@ pub struct WatcherSettings {
     pub lead_patience_ms: i64,
     /// How long a node that was found wanting is not read, if another can be, ms.
     pub put_aside_ms: i64,
+    /// How long whoever holds the role may see no node before it leaves the role to another daemon, ms.
+    pub blind_max_ms: u64,
+    /// How long it may read no further before it does the same, ms: longer than a node that fails is kept (`lead_patience_ms`).
+    pub stands_still_max_ms: u64,
     /// How often each node's genesis block and the prices are asked again, ms.
     pub recheck_every_ms: i64,
     /// The store has slept for longer than this behind the chain: what left the wallet since is read before anything is signed, ms.
@@ -87,6 +93,8 @@ impl Default for WatcherSettings {
             second_source_patience_ms: 120_000,
             lead_patience_ms: 30_000,
             put_aside_ms: 3_600_000,
+            blind_max_ms: 10_000,
+            stands_still_max_ms: 60_000,
             recheck_every_ms: 600_000,
             restore_gap_ms: 60_000,
             longest_lifetime_ms: 300_000,
@@ -183,8 +191,12 @@ pub(crate) struct Desk {
     pub(crate) judge_from: Cell<u64>,
     /// Transfers whose absence could not be proved, and until when they are left alone, unix ms.
     pub(crate) unproved: RefCell<BTreeMap<PayoutId, i64>>,
-    /// Whether the role was ours when it was last taken.
-    pub(crate) holds_role: Cell<bool>,
+    /// How this process stands to the watcher's role.
+    pub(crate) tenure: Tenure,
+    /// The last look saw no node at all.
+    pub(crate) is_blind: Cell<bool>,
+    /// When whoever holds the role last read on.
+    pub(crate) read_on_at: Cell<Instant>,
     pub(crate) raised: RefCell<std::collections::BTreeSet<String>>,
 }
 
@@ -213,7 +225,9 @@ impl ConfirmationWatcher {
             catching_up: Cell::new(true),
             judge_from: Cell::new(0),
             unproved: RefCell::default(),
-            holds_role: Cell::new(false),
+            tenure: Tenure::of(Role::ConfirmationWatcher),
+            is_blind: Cell::new(false),
+            read_on_at: Cell::new(Instant::now()),
             raised: RefCell::default(),
         };
         Self { desk: Rc::new(desk), look: Rounds::default() }
@@ -221,7 +235,7 @@ impl ConfirmationWatcher {
 
     fn look(&self, ctx: &mut Context<Self>) {
         let desk = self.desk.clone();
-        if self.look.is_busy() && desk.holds_role.get() {
+        if self.look.is_busy() && desk.tenure.holds() && !desk.is_blind.get() {
             // A long round does not cost the role; what it could not renew, its next write is told by the store.
             let desk = desk.clone();
             ctx.spawn(wrap_future(async move {
@@ -258,15 +272,18 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let eyes = match eyes::open(desk, &facts).await {
         Ok(eyes) => eyes,
         Err(why) => {
+            standby::sees_nothing(desk, &why).await;
             // Whoever sees nothing at all still says of what is overdue that it is not known (F-N01).
             absence::call_unknown(desk).await?;
             return Err(why);
         }
     };
+    standby::sees(desk);
     let gate = gate::look(desk, &eyes, &facts).await;
     let mut trouble = gate.err().or(head::follow(desk, &eyes).await.err());
     let read_before = desk.last_solid.get().map_or(0, |mark| mark.block.number);
     let read = solid::read(desk, &eyes).await;
+    standby::leave_where_it_stands_still(desk, read_before).await;
     if read.is_ok() {
         trouble = trouble.or(gate::show_sight(desk, &eyes, 0).await.err());
     }

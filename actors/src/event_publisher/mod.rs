@@ -3,8 +3,8 @@
 //! The journal is the outbox: its rows are written in the money's own transactions, and each of them is one event. Promises: an
 //! event goes out only when it is durable, after all those before it; none is left out, whoever dies in between; how far the
 //! bus has confirmed is remembered, and what was not remembered goes out again with the same sequence. Nothing waits for it:
-//! while the bus is away money goes on, and the events that wait are counted and shown. Never here: what an event looks like on
-//! the wire, a change of a row.
+//! while the bus is away money goes on, and the events that wait are counted and shown; a publisher that does not reach the bus
+//! leaves its role to one that does. Never here: what an event looks like on the wire, a change of a row.
 
 mod stream;
 #[cfg(test)]
@@ -15,10 +15,11 @@ pub use stream::{EventStream, KNOWN_MAX};
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::metrics_names as names;
 use crate::ports::{
-    BusFault, CheckpointKeeper, Clock, EventBus, House, HouseChange, Journal, Payouts, ROLE_LEASE_MS, Role,
-    Roles, StoreFault,
+    BusFault, CheckpointKeeper, Clock, EventBus, House, HouseChange, Journal, Payouts, Role, Roles,
+    StoreFault,
 };
 use crate::rounds::{Found, Rounds};
+use crate::tenure::Tenure;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use serde::Serialize;
 use std::cell::RefCell;
@@ -40,6 +41,8 @@ pub struct EventPublisherSettings {
     pub look_every_ms: u64,
     /// How often whoever stands by asks for the role, and whoever has it keeps it, ms: well within the lease.
     pub role_every_ms: i64,
+    /// How long whoever holds the role may not reach the bus before it leaves the role to another daemon, ms.
+    pub cut_off_max_ms: u64,
     /// Events that are published, and confirmed, at a time.
     pub batch_max: u32,
     /// Events after which the confirmed place is remembered even while more are waiting: so many go out again after a crash.
@@ -55,6 +58,7 @@ impl Default for EventPublisherSettings {
         Self {
             look_every_ms: 250,
             role_every_ms: 5_000,
+            cut_off_max_ms: 10_000,
             batch_max: 1_000,
             remember_every: 10_000,
             checkpoint_every_ms: 60_000,
@@ -123,6 +127,7 @@ pub struct EventPublisher {
 struct Desk {
     tools: EventPublisherTools,
     place: Mutex<Place>,
+    tenure: Tenure,
     view: RefCell<EventPublisherView>,
 }
 
@@ -156,7 +161,8 @@ impl EventPublisher {
             checkpoint_no: None,
         };
         let view = EventPublisherView { bus: tools.bus.name().to_owned(), ..EventPublisherView::default() };
-        let desk = Desk { tools, place: Mutex::new(place), view: RefCell::new(view) };
+        let tenure = Tenure::of(Role::EventPublisher);
+        let desk = Desk { tools, place: Mutex::new(place), tenure, view: RefCell::new(view) };
         Self { desk: Rc::new(desk), look: Rounds::default() }
     }
 
@@ -174,6 +180,9 @@ impl Desk {
     async fn publish_some(&self) -> Found {
         let mut place = self.place.lock().await;
         let tried = self.try_to_publish(&mut place).await;
+        if let Err(Trouble::Bus(fault)) = &tried {
+            self.leave_where_cut_off(&mut place, fault).await;
+        }
         let mut view = self.view.borrow_mut();
         view.trouble = tried.as_ref().err().map(ToString::to_string);
         match tried {
@@ -189,6 +198,9 @@ impl Desk {
     }
 
     async fn try_to_publish(&self, place: &mut Place) -> Result<Found, Trouble> {
+        if self.tenure.stands_back() {
+            self.see_whether_it_is_back(place).await?;
+        }
         if !self.hold_role(place).await? {
             // Another daemon publishes, and says how much there is to do.
             metrics::gauge!(names::EVENTS_UNPUBLISHED).set(f64::NAN);
@@ -206,6 +218,7 @@ impl Desk {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Found::Nothing) };
         self.show(published, last_seq, Some(first.at_ms));
         self.tools.bus.publish(&place.store_id, &events).await?;
+        self.tenure.works();
         metrics::counter!(names::EVENTS_PUBLISHED_TOTAL).increment(events.len() as u64);
         let published = last.sequence;
         place.published = Some(published);
@@ -225,7 +238,7 @@ impl Desk {
         if asked_lately {
             return Ok(place.token.is_some());
         }
-        let token = self.tools.roles.take_role(Role::EventPublisher, ROLE_LEASE_MS).await?;
+        let token = self.tenure.take(self.tools.roles.as_ref()).await?;
         place.role_asked_at_ms = Some(now_ms);
         if token != place.token {
             // Another one has gone on, or may have: while this one stood by, or while it slept.
@@ -233,6 +246,32 @@ impl Desk {
         }
         self.view.borrow_mut().stands_by = token.is_none();
         Ok(token.is_some())
+    }
+
+    /// The role was left to others: as long as the bus is not reached, only what waits is shown, as the store knows it.
+    async fn see_whether_it_is_back(&self, place: &mut Place) -> Result<(), Trouble> {
+        let published = self.tools.house.facts().await?.events_published_seq;
+        let oldest = place.stream.after(published, 1).await?;
+        self.show(published, place.stream.last().await?, oldest.first().map(|event| event.at_ms));
+        self.tools.bus.reach().await?;
+        self.tenure.works();
+        place.role_asked_at_ms = None;
+        Ok(())
+    }
+
+    /// What is confirmed is remembered, so that whoever has the role next repeats nothing.
+    async fn leave_where_cut_off(&self, place: &mut Place, fault: &BusFault) {
+        if place.token.is_some()
+            && let Err(fault) = self.remember(place).await
+        {
+            warn!(%fault, "how far the bus has confirmed is not written down: events go out again");
+        }
+        let patience = Duration::from_millis(self.tools.settings.cut_off_max_ms);
+        self.tenure.fails(self.tools.roles.as_ref(), patience, &fault.0).await;
+        if !self.tenure.holds() {
+            (place.token, place.published, place.role_asked_at_ms) = (None, None, None);
+            self.view.borrow_mut().stands_by = true;
+        }
     }
 
     async fn read_place(&self, place: &mut Place) -> Result<i64, StoreFault> {

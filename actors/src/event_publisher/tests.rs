@@ -254,3 +254,47 @@ async fn checkpoints_go_out_now_and_then() {
     pass(2).await;
     assert_eq!(town.bus.checkpoints().iter().map(|kept| kept.last_seq).collect::<Vec<_>>(), [1, 2]);
 }
+
+/// F-P25: a publisher that is cut from the bus, and well otherwise, must not keep the role: the events of the whole fleet would
+/// wait for its wire. It is back when the other one is cut off.
+#[actix::test]
+async fn a_publisher_that_is_cut_off_leaves_its_role_to_one_that_is_not() {
+    let town = town();
+    let first = town.hire();
+    let bus = Arc::new(PocketBus::default());
+    let tools = town.tools(town.roles.seen_by("two"));
+    let second = EventPublisher::new(EventPublisherTools { bus: bus.clone(), ..tools }).start();
+    town.write(3).await;
+    pass(1).await;
+    town.bus.set_away(true);
+    town.write(4).await;
+    pass(60).await;
+    let told = |bus: &PocketBus| bus.taken().iter().map(|event| event.sequence).collect::<Vec<_>>();
+    assert_eq!((town.told(), told(&bus)), (vec![1, 2, 3], vec![4, 5, 6, 7]));
+    assert_eq!(first.send(ShowView).await.unwrap().state["stands_by"], true);
+    town.bus.set_away(false);
+    bus.set_away(true);
+    town.write(2).await;
+    pass(60).await;
+    assert_eq!((town.told(), told(&bus)), (vec![1, 2, 3, 8, 9], vec![4, 5, 6, 7]));
+    assert_eq!(second.send(ShowView).await.unwrap().state["stands_by"], true);
+}
+
+/// F-N18: one that is alone gives its role up too, and has it again as soon as the bus is back; meanwhile it counts what waits.
+#[actix::test]
+async fn a_publisher_that_is_alone_is_at_work_as_soon_as_the_bus_is_back() {
+    let town = town();
+    let publisher = town.hire();
+    town.bus.set_away(true);
+    town.write(4).await;
+    // In every part of a turn of giving up, standing back and asking again.
+    for seconds in [7, 11, 13, 26, 90] {
+        pass(seconds).await;
+        assert_eq!(publisher.send(ShowView).await.unwrap().state["unpublished"], 4);
+        town.bus.set_away(false);
+        pass(1).await;
+        assert_eq!(publisher.send(ShowView).await.unwrap().state["unpublished"], 0, "after {seconds} s");
+        town.bus.set_away(true);
+        town.write(4).await;
+    }
+}

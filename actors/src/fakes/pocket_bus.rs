@@ -65,6 +65,10 @@ impl EventBus for PocketBus {
         self.take(&self.taken, events)
     }
 
+    async fn reach(&self) -> Result<(), BusFault> {
+        self.take::<OutboxEvent>(&self.taken, &[])
+    }
+
     async fn publish_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), BusFault> {
         self.take(&self.checkpoints, std::slice::from_ref(checkpoint))
     }

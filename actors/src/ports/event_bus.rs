@@ -20,6 +20,10 @@ pub trait EventBus: Send + Sync {
     /// Publishes events of the store of this name in their order. Answers when the bus has confirmed every one of them.
     async fn publish(&self, store_id: &str, events: &[OutboxEvent]) -> Result<(), BusFault>;
 
+    /// Whether anything can be published now; connects where that must be tried. Asked by whoever gave its role up because nothing
+    /// could.
+    async fn reach(&self) -> Result<(), BusFault>;
+
     /// Publishes a signed statement about the journal, for whoever keeps one outside of the house (F002-05).
     async fn publish_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), BusFault>;
 }

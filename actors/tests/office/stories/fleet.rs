@@ -13,6 +13,7 @@ use payoutd_actors::payout_worker::PauseHouse;
 use payoutd_actors::ports::{BroadcastReply, ChainFault, ChainNode, Journal, Payouts};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 /// What an office's watcher says of itself.
@@ -124,4 +125,142 @@ fn a_pause_at_one_daemon_keeps_in_the_house_what_another_has_filed() {
     judge(&town).unwrap();
     assert!(town.payouts().iter().all(|payout| payout.stage == Stage::Settled));
     assert_eq!(outgoing(&town).len(), ORDERS as usize);
+}
+
+/// The wire of one office to its nodes.
+#[derive(Default)]
+struct Wire(AtomicU8);
+
+impl Wire {
+    const WHOLE: u8 = 0;
+    /// Nothing gets through.
+    const CUT: u8 = 1;
+    /// The newest blocks get through, whatever else is asked does not.
+    const THIN: u8 = 2;
+
+    fn is(&self, how: u8) -> bool {
+        self.0.load(Ordering::Relaxed) == how
+    }
+
+    fn turn(&self, to: u8) {
+        self.0.store(to, Ordering::Relaxed);
+    }
+}
+
+/// A node at the end of a wire.
+struct Wired(Arc<dyn ChainNode>, Arc<Wire>);
+
+fn silence() -> ChainFault {
+    ChainFault::Silent("the wire is cut".to_owned())
+}
+
+#[async_trait]
+impl Disguise for Wired {
+    fn node(&self) -> &dyn ChainNode {
+        self.0.as_ref()
+    }
+
+    async fn before(&self) -> Result<(), ChainFault> {
+        if self.1.is(Wire::CUT) { Err(silence()) } else { Ok(()) }
+    }
+
+    async fn before_blocks(&self) -> Result<(), ChainFault> {
+        if self.1.is(Wire::THIN) { Err(silence()) } else { Ok(()) }
+    }
+
+    async fn broadcast(&self, transfer: &OnFile<SignedTransfer>) -> Result<BroadcastReply, ChainFault> {
+        self.before().await?;
+        self.0.broadcast(transfer).await
+    }
+}
+
+fn at_the_end_of(wire: &Arc<Wire>) -> impl FnOnce(World) -> World {
+    let wire = wire.clone();
+    move |mut world| {
+        let wired = |node| Arc::new(Wired(node, wire.clone())) as Arc<dyn ChainNode>;
+        world.nodes = world.nodes.into_iter().map(wired).collect();
+        world
+    }
+}
+
+/// The office that judges loses its wire in this way, for longer than every lease, while its database stays: the other one judges,
+/// and all that is ordered meanwhile is paid. Later it is the other way round.
+fn the_other_office_goes_on(seed: u64, broken: u8) {
+    let mut town = Town::new(seed);
+    town.live(async |life: &Life| {
+        settle_in(life).await;
+        let wire = Arc::new(Wire::default());
+        life.roles.put_to_sleep("first");
+        let other = life.open_another_in("second", at_the_end_of(&wire)).await;
+        life.pass(10_000).await;
+        life.roles.wake("first");
+        assert_eq!(watcher(&other).await["stands_by"], false);
+
+        wire.turn(broken);
+        for n in 0..6 {
+            pay(life, n).await;
+            life.pass(20_000).await;
+        }
+        assert!(life.until_all_ended(LONG_MS).await, "the fleet stands still");
+        let (first, second) = (watcher(&life.office).await, watcher(&other).await);
+        assert_eq!(
+            (&first["stands_by"], &first["settled"]),
+            (&Value::from(false), &Value::from(6)),
+            "{second}"
+        );
+        assert_eq!(second["stands_by"], true, "{second}");
+
+        wire.turn(Wire::WHOLE);
+        life.pass(60_000).await;
+        life.roles.put_to_sleep("first");
+        for n in 6..9 {
+            pay(life, n).await;
+        }
+        assert!(life.until_all_ended(LONG_MS).await);
+        assert_eq!(watcher(&other).await["settled"], 3);
+        assert_eq!(other.close(Duration::from_secs(20)).await, Vec::<&str>::new());
+    });
+    judge(&town).unwrap();
+    let payouts = town.payouts();
+    assert!(
+        payouts.len() == 9 && payouts.iter().all(|payout| payout.stage == Stage::Settled),
+        "{payouts:#?}"
+    );
+    assert_eq!(outgoing(&town).len(), 9);
+}
+
+/// F-P25: cut from every node.
+#[test]
+fn an_office_that_sees_no_node_does_not_stop_the_fleet() {
+    the_other_office_goes_on(73, Wire::CUT);
+}
+
+/// F-P25: its nodes show how far the chain is and nothing of what is in it.
+#[test]
+fn an_office_that_reads_no_further_does_not_stop_the_fleet() {
+    the_other_office_goes_on(74, Wire::THIN);
+}
+
+/// F-N18: one that is alone gives its role up too while no node answers, and judges again as soon as one does.
+#[test]
+fn an_office_that_is_alone_judges_as_soon_as_it_sees_again() {
+    let mut town = Town::new(75);
+    town.live(async |life: &Life| {
+        settle_in(life).await;
+        let wire = Arc::new(Wire::default());
+        life.roles.put_to_sleep("first");
+        let alone = life.open_another_in("second", at_the_end_of(&wire)).await;
+        life.pass(10_000).await;
+        for away_ms in [7_000, 12_000, 24_000, 61_000] {
+            wire.turn(Wire::CUT);
+            life.pass(away_ms).await;
+            wire.turn(Wire::WHOLE);
+            // The breakers' own pace, and a look.
+            life.pass(5_000).await;
+            let seen = watcher(&alone).await;
+            assert_eq!(seen["stands_by"], false, "after {away_ms} ms: {seen}");
+        }
+        assert_eq!(alone.close(Duration::from_secs(20)).await, Vec::<&str>::new());
+    });
+    judge(&town).unwrap();
 }

@@ -95,8 +95,17 @@ pub(crate) struct Life {
 impl Life {
     /// One more office of the same house: the same store, the same network, its own people.
     pub(crate) async fn open_another(&self, name: &'static str) -> Office {
+        self.open_another_in(name, |world| world).await
+    }
+
+    /// The same, in a world that is not quite the same.
+    pub(crate) async fn open_another_in(
+        &self,
+        name: &'static str,
+        change: impl FnOnce(World) -> World,
+    ) -> Office {
         let world = World { roles: Arc::new(self.roles.seen_by(name)), ..self.world.clone() };
-        open(world, self.rules.clone(), self.clock.clone()).await
+        open(change(world), self.rules.clone(), self.clock.clone()).await
     }
 }
 
