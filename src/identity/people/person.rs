@@ -131,7 +131,7 @@ impl WrongCodes {
         is_told
     }
 
-    /// Until when no code by time is looked at, unix ms: behind [`WRONG_CODES_FREE`] the wait doubles with each.
+    /// Until when no code by time is looked at, unix ms: behind `WRONG_CODES_FREE` the wait doubles with each.
     #[must_use]
     pub fn closed_until_ms(&self) -> i64 {
         match self.count.checked_sub(WRONG_CODES_FREE) {

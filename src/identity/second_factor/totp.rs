@@ -111,7 +111,7 @@ fn percent(text: &str) -> String {
         .collect()
 }
 
-/// Until when it is remembered that a step's code was used, unix ms: [`REMEMBERED_MS`] longer than it is good, by whatever clock of
+/// Until when it is remembered that a step's code was used, unix ms: `REMEMBERED_MS` longer than it is good, by whatever clock of
 /// the fleet.
 #[must_use]
 pub const fn over_at_ms(step: i64, skew_steps: i64) -> i64 {
