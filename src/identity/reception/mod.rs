@@ -8,6 +8,7 @@
 //! Each change is one change of the register, with its word in the journal.
 
 mod familiar;
+mod revocation;
 pub mod second_factor;
 pub mod session;
 pub mod token_keys;
@@ -19,9 +20,9 @@ use payoutd_actors::{
         access::Permission,
         journal::{Body, JournalDraft},
     },
-    ports::{Clock, Entry, EntryKind, Register, RegisterChange, Registered, StoreFault},
+    ports::{Clock, EntryKind, Register, RegisterChange, Registered, StoreFault},
     rate_limiter::Trial,
-    sessions::{EVERYTHING, end_every_session, ends_of_every_session},
+    sessions::{EVERYTHING, ends_of_every_session},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ use super::{
     gatekeeper::Unknown,
     known::Known,
     people::{HashFault, People, Person, PersonFault, SignInName, Standing, Verified, name_of},
-    principal::{By, Means, Principal, place},
+    principal::{Means, Principal, place},
     slip::fresh_id,
     vault::{Vault, VaultError},
 };
@@ -392,66 +393,6 @@ impl Reception {
         Ok(())
     }
 
-    /// Ends everything that a person was given: every session, every token.
-    ///
-    /// # Errors
-    /// See [`ReceptionFault`].
-    pub async fn revoke_person(&self, id: &str, by: &By) -> Result<Person, ReceptionFault> {
-        Ok(self.people.revoke(id, by).await?)
-    }
-
-    /// Ends one access token, by its id. Its session goes on.
-    ///
-    /// # Errors
-    /// See [`ReceptionFault`].
-    pub async fn revoke_token(&self, token_id: &str, by: &By) -> Result<(), ReceptionFault> {
-        if !is_key_id(token_id) {
-            return Err(ReceptionFault::Invalid(
-                "token_id",
-                "a token's id has 16 hex digits: its claim `jti`",
-            ));
-        }
-        let mut facts = json!({ "token_id": token_id });
-        by.sign(&mut facts);
-        self.revoke(token_id, &facts).await
-    }
-
-    /// Ends every session and every token of everybody.
-    ///
-    /// # Errors
-    /// See [`ReceptionFault`].
-    pub async fn revoke_everything(&self, by: &By) -> Result<(), ReceptionFault> {
-        let mut facts = json!({ "everything": true });
-        by.sign(&mut facts);
-        end_every_session(&*self.register, &facts, self.clock.now_ms()).await?;
-        self.revoked.forget(EVERYTHING);
-        Ok(())
-    }
-
-    /// Takes note of a token's end, until it would have ended by itself.
-    async fn revoke(&self, id: &str, facts: &Value) -> Result<(), ReceptionFault> {
-        for _ in 0..TRIES {
-            let now_ms = self.clock.now_ms();
-            let before = self.register.entry(EntryKind::Revocation, id).await?;
-            let entry = Entry {
-                kind: EntryKind::Revocation,
-                id: id.to_owned(),
-                name: None,
-                owner: None,
-                version: before.map_or(0, |entry| entry.version),
-                body: "{}".to_owned(),
-                expires_at_ms: Some(now_ms.saturating_add(2 * ACCESS_MS_MAX)),
-            };
-            let journal = vec![word("tokens_revoked", facts, now_ms)?];
-            let change = RegisterChange { put: vec![entry], journal, ..RegisterChange::default() };
-            if self.register.register(change, now_ms).await? == Registered::Done {
-                self.revoked.forget(id);
-                return Ok(());
-            }
-        }
-        Err(PersonFault::Outdated.into())
-    }
-
     /// A hash that is made anew, before the sign-in is finished.
     async fn upgrade(&self, person: &Person) -> Result<(), ReceptionFault> {
         let change = RegisterChange { put: vec![person.entry()], ..RegisterChange::default() };
@@ -554,35 +495,6 @@ impl Reception {
             || session.token_version != person.token_version
             || now_ms >= session.ends_at_ms();
         if is_over { Err(Unknown::TokenRevoked.into()) } else { Ok(()) }
-    }
-
-    /// Ends a session, whoever changes it meanwhile.
-    async fn end(
-        &self,
-        session: &Session,
-        kind: &'static str,
-        more: Value,
-        now_ms: i64,
-    ) -> Result<(), ReceptionFault> {
-        let mut facts = json!({ "user_id": session.person, "session_id": session.id });
-        if let (Some(facts), Value::Object(more)) = (facts.as_object_mut(), more) {
-            facts.extend(more);
-        }
-        for _ in 0..TRIES {
-            let Some(entry) = self.register.entry(EntryKind::Session, &session.id).await? else {
-                return Ok(());
-            };
-            let change = RegisterChange {
-                remove: vec![(entry.kind, entry.id, entry.version)],
-                journal: vec![word(kind, &facts, now_ms)?],
-                ..RegisterChange::default()
-            };
-            if self.register.register(change, now_ms).await? == Registered::Done {
-                self.sessions.forget(&session.id);
-                return Ok(());
-            }
-        }
-        Err(PersonFault::Outdated.into())
     }
 
     /// The journal hears of a secret that was wrong; of whom, where there is such a person.

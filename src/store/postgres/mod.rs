@@ -4,10 +4,12 @@
 //! - **Durable**: `synchronous_commit` is on, whatever the server's default; an answer comes after the commit.
 //! - **One pen**: writers of the whole fleet follow one another behind a row lock ([`writer`]), and every step is guarded by its
 //!   row's version. READ COMMITTED is enough for that; nothing rests on a stricter level.
-//! - **Batches**: the rows of a step travel as arrays (`unnest`), so that a batch of 200 costs a handful of statements.
+//! - **Batches**: the rows of a step travel as arrays (`unnest`), and what a batch writes (payouts, transfers,
+//!   records, books) goes in one statement ([`page`]), most of it put into words before anybody waits for the pen.
+//! - **One line**: a database that was failed over or put back shuts the restore gate before anything is written ([`lineage`]).
 //! - **Shared work**: what is payable is given out under leases, past what others have (`SKIP LOCKED`); work that one process
 //!   does at a time is a role with a fencing token ([`roles`]). Leases are told by the database's clock.
-//! - **A thread of its own** ([`thread`]): what the database is asked does not wait for what the actors work out.
+//! - **Threads of its own** ([`thread`]): what the database is asked does not wait for what the actors work out.
 //! - **Short roads only**: every question of the office goes by an index. The session says so to the planner, and lets it keep
 //!   no plan: one that was made while the tables were empty walks through them for minutes when they are not.
 //!
@@ -104,7 +106,7 @@ pub struct PostgresStore {
 }
 
 struct Inner {
-    thread: thread::StoreThread,
+    threads: thread::StoreThreads,
     /// How it is called, without a password.
     name: String,
     pool: PgPool,
@@ -182,10 +184,10 @@ impl PostgresStore {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(session(options, settings, line.is_none()));
-        let thread = thread::StoreThread::start();
-        let thread = thread.map_err(|why| StoreFault::Away(format!("no thread can be started: {why}")))?;
+        let threads = thread::StoreThreads::start();
+        let threads = threads.map_err(|why| StoreFault::Away(format!("no thread can be started: {why}")))?;
         let inner = Inner {
-            thread,
+            threads,
             name: name.to_owned(),
             pool,
             holder: holder(),
@@ -200,13 +202,13 @@ impl PostgresStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Does work on the store's own thread.
+    /// Does work on the store's own threads.
     async fn apart<T, W>(&self, work: impl FnOnce(Self) -> W) -> Result<T, StoreFault>
     where
         T: Send + 'static,
         W: Future<Output = Result<T, StoreFault>> + Send + 'static,
     {
-        self.inner.thread.run(work(self.clone())).await
+        self.inner.threads.run(work(self.clone())).await
     }
 
     /// How it is called, without a password.

@@ -1,8 +1,9 @@
-//! The thread on which the database is spoken to.
+//! The threads on which the database is spoken to.
 //!
 //! The actors share one thread, and some of their work (two hundred signatures, a block's proofs) keeps it for milliseconds. A
-//! write is half a dozen questions and answers behind the pen: on that thread each of them would wait for its turn, and the
-//! whole fleet behind it. So the store speaks on a thread of its own, where rows are put into words and read, too.
+//! write is some questions and answers behind the pen: on that thread each of them would wait for its turn, and the whole fleet
+//! behind it. So the store speaks on threads of its own, where rows are put into words and read, too: two, so that whoever has the
+//! pen does not wait while a thousand rows of another answer are read.
 
 use std::{future::Future, io};
 
@@ -12,17 +13,20 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The thread; it ends with the store.
-pub(super) struct StoreThread(Option<Runtime>);
+/// How many.
+const THREADS: usize = 2;
 
-impl StoreThread {
-    /// Starts it.
+/// The threads; they end with the store.
+pub(super) struct StoreThreads(Option<Runtime>);
+
+impl StoreThreads {
+    /// Starts them.
     pub(super) fn start() -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
-        Ok(Self(Some(builder.worker_threads(2).thread_name("payoutd-store").enable_all().build()?)))
+        Ok(Self(Some(builder.worker_threads(THREADS).thread_name("payoutd-store").enable_all().build()?)))
     }
 
-    /// Does work on it. Whoever no longer waits for the answer ends the work, as if it were done where they are.
+    /// Does work on them. Whoever no longer waits for the answer ends the work, as if it were done where they are.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreFault>> + Send + 'static,
@@ -53,7 +57,7 @@ impl<T> Drop for Task<T> {
     }
 }
 
-impl Drop for StoreThread {
+impl Drop for StoreThreads {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             // The last owner may be a task, which must not wait.
