@@ -7,7 +7,8 @@
 
 use crate::amqp::credentials::Senders;
 use crate::amqp::{AmqpBus, Broker, DeadQueue, IntakeTools, JobIntake, Link, intake};
-use crate::config::{Config, InternalPlace, Secrets, UnixSocket};
+use crate::config::{Config, ExternalKeys, InternalPlace, Secrets, UnixSocket};
+use crate::egress::{self, EgressLimits, OpenError, Reach};
 use crate::http::listeners::{
     CannotListen, Certificates, InternalListener, InternalSettings, SocketFile, TlsSettings,
     UnixSocketSettings,
@@ -17,6 +18,10 @@ use crate::http::{self, CursorKey, Door, TokenDigest};
 use crate::identity::{
     CLERK, Clerk, Gatekeeper, GatekeeperSettings, Keyring,
     gateway::Gateways,
+    issuer::{
+        ISSUER_KEEPER, Issuer, IssuerKeeper,
+        source::{KeyAddress, KeyFile, KeySource},
+    },
     people::{HashFault, Hasher, People},
     reception::{Reception, ReceptionSettings, token_keys::TokenKeys},
     vault::Vault,
@@ -75,6 +80,9 @@ pub enum NotOpened {
     /// A provider's client can not be made.
     #[error("a client of the network can not be made")]
     Client(#[source] ClientError),
+    /// The issuer's keys can not be asked for.
+    #[error("the keys of identity.external can not be asked for")]
+    Issuer(#[source] OpenError),
     /// Nodes of different chains, or of another chain than the store's.
     #[error(
         "{name} is a node of another chain: its genesis block is {found}, and {expected} is this store's"
@@ -121,6 +129,7 @@ pub async fn open(
     give_up: GiveUp,
 ) -> Result<OpenHouse, NotOpened> {
     let hasher = secrets.vault.as_ref().map(|_| Hasher::new()).transpose().map_err(NotOpened::NoPasswords)?;
+    let issuer = issuer(config)?;
     let door = Door::new(door_settings(config, &secrets), metrics);
     let listening = Listening::begin(&door);
     let store = match store::open(&config.store).await {
@@ -155,7 +164,8 @@ pub async fn open(
             }
         };
     let gatekeeper = identity.zip(hasher).map(|(vault, hasher)| {
-        hire_gatekeeper(config, (vault, hasher, token_keys), store.clone(), &mut office, &world)
+        let secrets = (vault, hasher, token_keys, issuer);
+        hire_gatekeeper(config, secrets, store.clone(), &mut office, &world)
     });
     if let Some(gatekeeper) = &gatekeeper {
         door.take_keys(gatekeeper.clone());
@@ -249,10 +259,26 @@ fn hire_limit_clerk(
     limits
 }
 
+/// The issuer elsewhere whose tokens are believed, where one is written; its keys are asked for once the house is open.
+fn issuer(config: &Config) -> Result<Option<Issuer>, NotOpened> {
+    let Some(external) = &config.identity.external else { return Ok(None) };
+    let source: Box<dyn KeySource> = match &external.keys {
+        ExternalKeys::File(file) => Box::new(KeyFile(file.clone())),
+        ExternalKeys::Url { url, private_address } => {
+            let reach = if *private_address { Reach::Anywhere } else { Reach::Public };
+            let (url, limits) = (url.url().clone(), EgressLimits::default());
+            let transport =
+                egress::open_to(config.egress, &[&url], &limits, reach).map_err(NotOpened::Issuer)?;
+            Box::new(KeyAddress { transport, url })
+        }
+    };
+    Ok(Some(Issuer::new(external.settings.clone(), source, Arc::new(SystemClock))))
+}
+
 /// Whoever knows API keys, and the clerk who keeps their register.
 fn hire_gatekeeper(
     config: &Config,
-    (vault, hasher, token_keys): (Vault, Hasher, Option<TokenKeys>),
+    (vault, hasher, token_keys, issuer): (Vault, Hasher, Option<TokenKeys>, Option<Issuer>),
     store: Arc<dyn Cellar>,
     office: &mut Office,
     world: &World,
@@ -271,10 +297,20 @@ fn hire_gatekeeper(
         };
         Arc::new(Reception::new(people.clone(), register.clone(), clock.clone(), settings))
     });
+    let issuer = issuer.map(|issuer| {
+        let (issuer, post) = (Arc::new(issuer), Handle::vacant(ISSUER_KEEPER));
+        let kept = issuer.clone();
+        office.hire_at_a_door(&post, move || IssuerKeeper::new(kept.clone()));
+        issuer
+    });
     let settings = GatekeeperSettings { require_signed_requests: config.identity.require_signed_requests };
     let gatekeeper = Gatekeeper::new(keyring.clone(), people, register.clone(), clock.clone(), settings);
     let gatekeeper = match reception {
         Some(reception) => gatekeeper.with_reception(reception),
+        None => gatekeeper,
+    };
+    let gatekeeper = match issuer {
+        Some(issuer) => gatekeeper.with_issuer(issuer),
         None => gatekeeper,
     };
     let post = Handle::vacant(CLERK);

@@ -3,7 +3,7 @@
 
 use crate::domain::journal::{Body, JournalDraft};
 use crate::ports::{Entry, EntryKind, Register, RegisterChange, Registered, StoreFault};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The entry's id. It is never forgotten: its version must not begin anew.
 pub const EVERYTHING: &str = "everything";
@@ -17,6 +17,13 @@ const TRIES: usize = 5;
 pub async fn ends_of_every_session(register: &dyn Register) -> Result<u32, StoreFault> {
     let entry = register.entry(EntryKind::Revocation, EVERYTHING).await?;
     Ok(entry.map_or(0, |entry| entry.version))
+}
+
+/// When every session was ended last, unix ms: what others have given is told by their clocks alone.
+#[must_use]
+pub fn ended_at_ms(entry: &Entry) -> Option<i64> {
+    let body: Value = serde_json::from_str(&entry.body).ok()?;
+    body.get("at_ms")?.as_i64()
 }
 
 /// Ends every session; the journal hears of it with these facts.
@@ -36,7 +43,7 @@ pub async fn end_every_session(
             name: None,
             owner: None,
             version: ends_of_every_session(register).await?,
-            body: "{}".to_owned(),
+            body: json!({ "at_ms": now_ms }).to_string(),
             expires_at_ms: None,
         };
         let journal = vec![JournalDraft::new(now_ms, "tokens_revoked", body.clone())];

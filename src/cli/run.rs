@@ -98,6 +98,7 @@ pub(super) fn failure(why: NotOpened) -> Failure {
         NotOpened::StoreFault(_) => (Exit::Unavailable, "look at store.url and at the disk under it"),
         NotOpened::NoPasswords(_) => (Exit::Unavailable, "look at the memory that this process may have"),
         NotOpened::Client(_) => (Exit::Configuration, "look at network.nodes and network.tronscan"),
+        NotOpened::Issuer(_) => (Exit::Configuration, "look at identity.external.jwks_url"),
         NotOpened::OtherChain { .. } => {
             (Exit::Configuration, "a store pays on one chain for ever: use its nodes, or another store")
         }

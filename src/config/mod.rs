@@ -37,9 +37,9 @@ pub use self::{
     forms::{AmqpUrl, InternalPlace, PostgresUrl, ProviderUrl, StoreUrl},
     mistake::{Mistake, Mistakes, Origin},
     parts::{
-        Amqp, Breaker, Confirmations, Egress, Http, Identity, Internal, Journal, Limits, Log, LogFormat,
-        Network, Node, Rates, Routers, Store, Transfer, Treasurer, TronScan, UnixSocket, Wallet, Watcher,
-        Worker,
+        Amqp, Breaker, Confirmations, Egress, External, ExternalKeys, Http, Identity, Internal, Journal,
+        Limits, Log, LogFormat, Network, Node, Rates, Routers, Store, Transfer, Treasurer, TronScan,
+        UnixSocket, Wallet, Watcher, Worker,
     },
     reader::Setting,
     secret_file::{Secret, SecretFile},

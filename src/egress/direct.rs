@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use reqwest::{Client, Url, redirect::Policy};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use std::{error::Error, mem, time::Duration};
+use std::{error::Error, mem, sync::Arc, time::Duration};
 
-use super::{EgressError, EgressLimits, OpenError, Request, Response, Transport};
+use super::{EgressError, EgressLimits, OpenError, Reach, Request, Response, Transport, reach::PublicNames};
 use crate::telemetry::Chain;
 
 /// Finds out about a peer that vanished without a word.
@@ -28,7 +28,7 @@ impl Direct {
     ///
     /// # Errors
     /// When TLS is wanted and the system has no root certificates.
-    pub fn open(addresses: &[&Url], limits: &EgressLimits) -> Result<Self, OpenError> {
+    pub fn open(addresses: &[&Url], limits: &EgressLimits, reach: Reach) -> Result<Self, OpenError> {
         // `main` installs the provider; a test or a library user may not have. Losing the race is as good as winning it.
         if CryptoProvider::get_default().is_none() {
             let _ = aws_lc_rs::default_provider().install_default();
@@ -47,6 +47,10 @@ impl Direct {
             .http2_keep_alive_interval(HTTP2_PING_EVERY)
             .http2_keep_alive_timeout(HTTP2_PING_WITHIN)
             .http2_adaptive_window(true);
+        let builder = match reach {
+            Reach::Anywhere => builder,
+            Reach::Public => builder.dns_resolver(Arc::new(PublicNames)),
+        };
         let encrypted = addresses.iter().any(|address| address.scheme() == "https");
         let builder = if encrypted { builder } else { builder.tls_certs_only([]) };
         let client = builder.build().map_err(|error| OpenError::Transport(Chain(&error).to_string()))?;

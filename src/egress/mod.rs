@@ -10,8 +10,9 @@
 //! **Never here:** what is asked, and what an answer means.
 
 mod direct;
+mod reach;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{
@@ -20,7 +21,10 @@ use reqwest::{
 };
 use thiserror::Error;
 
-pub use self::direct::Direct;
+pub use self::{
+    direct::Direct,
+    reach::{Reach, is_public},
+};
 use crate::config::Egress;
 
 /// One question to a provider.
@@ -118,12 +122,35 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`], before anything is sent.
 pub fn open(way: Egress, addresses: &[&Url], limits: &EgressLimits) -> Result<Arc<dyn Transport>, OpenError> {
+    open_to(way, addresses, limits, Reach::Anywhere)
+}
+
+/// The same, that leads so far and no further.
+///
+/// # Errors
+/// [`OpenError`], before anything is sent.
+pub fn open_to(
+    way: Egress,
+    addresses: &[&Url],
+    limits: &EgressLimits,
+    reach: Reach,
+) -> Result<Arc<dyn Transport>, OpenError> {
     for address in addresses {
         check(address)?;
+        if reach == Reach::Public && address_in(address).is_some_and(|address| !is_public(address)) {
+            return Err(OpenError::Url("the URL names an address that is not public"));
+        }
     }
     match way {
-        Egress::Direct => Ok(Arc::new(Direct::open(addresses, limits)?)),
+        Egress::Direct => Ok(Arc::new(Direct::open(addresses, limits, reach)?)),
     }
+}
+
+/// The address that stands in a URL in the place of a name.
+#[must_use]
+pub fn address_in(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
 /// Provider URLs are the operator's word (F003-13): loopback and plain http are allowed, secrets in them are not.
@@ -219,6 +246,20 @@ mod tests {
         ] {
             assert!(open(Egress::Direct, &[&url(bad)], &EgressLimits::default()).is_err(), "{bad}");
         }
+        let to = |text: &str| {
+            open_to(Egress::Direct, &[&url(text)], &EgressLimits::default(), Reach::Public).is_ok()
+        };
+        // As it is written, and as others write it.
+        for private in [
+            "http://127.0.0.1",
+            "http://2130706433",
+            "http://0x7f.1",
+            "http://[::1]",
+            "http://[::ffff:10.0.0.1]",
+        ] {
+            assert!(!to(private), "{private}");
+        }
+        assert!(to("http://1.1.1.1") && to("http://issuer.example"));
         for good in ["http://127.0.0.1:8090", "https://api.example/path", "http://[::1]:8090/"] {
             assert!(check(&url(good)).is_ok(), "{good}");
         }

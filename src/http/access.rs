@@ -35,6 +35,8 @@ impl Principal {
             (Asked::Grant(asked), _) if changes && is_grave(asked.permission) => {
                 self.must_have_shown_a_factor(now_ms)
             }
+            // Whoever has the issuer's key is whoever they like: by its tokens nothing is changed, and least of all money moved.
+            (Asked::Grant(_), Means::Foreign { .. }) if changes => Err(foreign()),
             (Asked::Grant(asked), Means::Token { second_factor_at_ms: None, .. })
                 if moves_money(asked.permission) =>
             {
@@ -56,6 +58,7 @@ impl Principal {
                 let detail = "what is grave is not done through a gateway: sign in at this daemon, with the second factor";
                 return Err(Problem::new(Kind::StepUpRequired, detail));
             }
+            Means::Foreign { .. } => return Err(foreign()),
             Means::HouseToken | Means::ApiKey { .. } => return Ok(()),
         };
         let since_ms = second_factor_at_ms.map(|at_ms| now_ms.saturating_sub(at_ms));
@@ -79,9 +82,9 @@ impl Principal {
             Asked::Somebody => Ok(()),
             Asked::Person => match self.means() {
                 Means::Token { .. } => Ok(()),
-                Means::Gateway { .. } => Err(Problem::new(
+                Means::Gateway { .. } | Means::Foreign { .. } => Err(Problem::new(
                     Kind::Forbidden,
-                    "what is somebody's own is not done through a gateway: sign in at this daemon",
+                    "what is somebody's own is not done for them by others: sign in at this daemon",
                 )),
                 Means::HouseToken | Means::ApiKey { .. } => Err(Problem::new(
                     Kind::Forbidden,
@@ -132,6 +135,12 @@ pub(super) const fn is_grave(permission: Permission) -> bool {
 /// What a password alone must not be enough for.
 const fn moves_money(permission: Permission) -> bool {
     matches!(permission, Permission::PayoutCreate | Permission::PayoutCancel)
+}
+
+fn foreign() -> Problem {
+    let detail =
+        "another issuer's token reads and changes nothing: sign in at this daemon, with the second factor";
+    Problem::new(Kind::StepUpRequired, detail)
 }
 
 impl FromRequest for By {

@@ -28,6 +28,7 @@ pub mod health;
 pub mod house;
 pub mod keys;
 pub mod limits;
+pub mod links;
 pub mod listeners;
 pub mod metrics;
 pub mod office;

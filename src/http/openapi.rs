@@ -13,7 +13,8 @@ use utoipa::{
 };
 
 use super::{
-    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, metrics, pause,
+    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, links, metrics,
+    pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
     problem_pages, second_factor, users,
@@ -143,7 +144,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         create::create, batch::create_batch, list::list, read::read, decide::cancel, decide::release, decide::reject,
         decide::resolve, verify::verify, events::events, house::stats, house::wallet, actors::actors, dead_jobs::list,
         dead_jobs::explain, dead_jobs::requeue, dead_jobs::discard, keys::create, keys::list, keys::show, keys::rotate, keys::revoke,
-        users::invite, users::list, users::show, users::invite_anew, users::disable, users::enable, users::change_role, auth::accept,
+        users::invite, users::list, users::show, users::invite_anew, users::disable, users::enable, users::change_role, links::link, links::unlink, links::list, auth::accept,
         second_factor::finish, second_factor::step_up, second_factor::enrol, second_factor::verify, second_factor::disable,
         second_factor::backup_codes, second_factor::status, users::reset_factor,
         users::revoke, users::revoke_tokens, auth::sign_in, auth::refresh, auth::sign_out, auth::me, auth::change_password, auth::jwks,

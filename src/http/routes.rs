@@ -17,8 +17,8 @@ use payoutd_actors::domain::{
 
 use super::{
     access::Permission::{self, *},
-    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, metrics, openapi,
-    pause,
+    actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, links, metrics,
+    openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages, second_factor, users,
@@ -174,6 +174,9 @@ lines! {
     POST "/v1/admin/users/{id}/enable" "user_enable"   may(UserAdmin),      Operate, Default         => users::enable;
     POST "/v1/admin/users/{id}/role" "user_change_role" may(UserAdmin),     Operate, Default         => users::change_role;
     POST "/v1/admin/users/{id}/reset-second-factor" "user_reset_factor" may(UserAdmin), Operate, Default => users::reset_factor;
+    POST "/v1/admin/users/{id}/link" "user_link"       may(UserAdmin),      Operate, Default         => links::link;
+    POST "/v1/admin/users/{id}/unlink" "user_unlink"   may(UserAdmin),      Operate, Default         => links::unlink;
+    GET  "/v1/admin/users/{id}/links" "user_links"     may(UserAdmin),      Operate, Default         => links::list;
     POST "/v1/admin/users/{id}/revoke" "user_revoke"   may(UserAdmin),      Operate, Default         => users::revoke;
     POST "/v1/admin/tokens/revoke"  "token_revoke"     may(UserAdmin),      Operate, Default         => users::revoke_tokens;
     GET  "/v1/admin/limits"         "limits_read"      may_fully(HouseRead), Operate, Default         => limits::show;

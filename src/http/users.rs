@@ -394,9 +394,12 @@ pub(super) fn not_done(why: PersonFault) -> Problem {
         PersonFault::Invalid(mistakes) => Problem::mistakes(Kind::InvalidOrder, mistakes),
         PersonFault::NotFound => Problem::new(Kind::NotFound, why.to_string()),
         PersonFault::NotInvited => credentials::refused(Unknown::NoSuchInvitation.into()),
-        why @ (PersonFault::NameTaken | PersonFault::Disabled | PersonFault::Outdated) => {
-            Problem::new(Kind::Conflict, why.to_string())
-        }
+        PersonFault::NotLinked => Problem::new(Kind::NotFound, why.to_string()),
+        why @ (PersonFault::NameTaken
+        | PersonFault::Disabled
+        | PersonFault::Outdated
+        | PersonFault::Linked
+        | PersonFault::TooManyLinks) => Problem::new(Kind::Conflict, why.to_string()),
         PersonFault::Hash(why @ HashFault::Busy) => {
             Problem::new(Kind::Busy, why.to_string()).retry_after_ms(HASH_RETRY_AFTER_MS)
         }

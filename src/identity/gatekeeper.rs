@@ -12,9 +12,10 @@ use payoutd_actors::{
 
 use super::{
     api_key::{ApiKey, KeyText},
+    issuer::{AHEAD_MS_MAX, Issuer, Vouched},
     keyring::Keyring,
     nonces::Nonces,
-    people::{People, PersonFault, Standing},
+    people::{People, Person, PersonFault, Standing, link_id},
     principal::{Means, Principal},
     reception::{Holder, Reception, ReceptionFault},
     signature::{SKEW_S_MAX, Signable, is_nonce, timestamp_s},
@@ -176,6 +177,7 @@ pub struct Gatekeeper {
     keyring: Arc<Keyring>,
     people: Arc<People>,
     reception: Option<Arc<Reception>>,
+    issuer: Option<Arc<Issuer>>,
     pub(super) register: Arc<dyn Register>,
     nonces: Nonces,
     clock: Arc<dyn Clock>,
@@ -208,7 +210,7 @@ impl Gatekeeper {
         settings: GatekeeperSettings,
     ) -> Self {
         let nonces = Nonces::new(register.clone());
-        Self { keyring, people, reception: None, register, nonces, clock, settings }
+        Self { keyring, people, reception: None, issuer: None, register, nonces, clock, settings }
     }
 
     /// The keyring.
@@ -223,6 +225,18 @@ impl Gatekeeper {
         Self { reception: Some(reception), ..self }
     }
 
+    /// The same, with an issuer elsewhere whose tokens are believed.
+    #[must_use]
+    pub fn with_issuer(self, issuer: Arc<Issuer>) -> Self {
+        Self { issuer: Some(issuer), ..self }
+    }
+
+    /// The issuer elsewhere whose tokens are believed.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&Arc<Issuer>> {
+        self.issuer.as_ref()
+    }
+
     /// Where people sign in; `None` where nothing signs their tokens.
     #[must_use]
     pub fn reception(&self) -> Option<&Reception> {
@@ -234,6 +248,10 @@ impl Gatekeeper {
     /// # Errors
     /// See [`Refused`].
     pub async fn let_in_by_token(&self, token: &str) -> Result<Principal, Refused> {
+        // The claim says by whose keys it is verified, and by no others.
+        if let Some(issuer) = self.issuer.as_ref().filter(|issuer| issuer.is_named_by(token)) {
+            return self.let_in_by_issuer(issuer, token).await;
+        }
         let reception = self.reception().ok_or(Unknown::TokenNotOurs)?;
         match reception.holder_of(token).await {
             Ok((holder, means)) => Ok(holder.principal(means)),
@@ -241,6 +259,29 @@ impl Gatekeeper {
             Err(ReceptionFault::Person(PersonFault::Store(fault))) => Err(Refused::Store(fault)),
             Err(_) => Err(Unknown::TokenNotOurs.into()),
         }
+    }
+
+    /// Whoever has shown a token of an issuer elsewhere: a person of the register, with what they may do here.
+    async fn let_in_by_issuer(&self, issuer: &Arc<Issuer>, token: &str) -> Result<Principal, Refused> {
+        let Vouched { subject, issued_at_ms, expires_at_ms } = issuer.vouch(token).await?;
+        let name = &issuer.settings().issuer;
+        let link_id = link_id(name, &subject);
+        let person = self.linked(&link_id, issued_at_ms).await?.ok_or(Unknown::NoSuchPerson)?;
+        let grants = person.role.grants();
+        let means = Means::Foreign { issuer: name.clone(), link_id, issued_at_ms, expires_at_ms };
+        Ok(Principal::person(&person.id, person.account, person.role, grants, means))
+    }
+
+    /// Who an issuer's subject is, if they may come in with a token of that time.
+    async fn linked(&self, link_id: &str, issued_at_ms: i64) -> Result<Option<Person>, StoreFault> {
+        let person = self.people.linked(link_id).await?;
+        let ended_at_ms = self.people.everything_ended_at().await?;
+        // The issuer's clock may be ahead of ours: what was made within so much after an end is taken for older than that.
+        let is_over = |at_ms: i64| issued_at_ms <= at_ms.saturating_add(AHEAD_MS_MAX);
+        Ok(person.filter(|person| {
+            let ends = [person.revoked_at_ms, ended_at_ms];
+            person.standing() == Standing::Active && !ends.into_iter().flatten().any(is_over)
+        }))
     }
 
     /// The people of the house.
@@ -358,6 +399,12 @@ impl Gatekeeper {
                     person.standing() == Standing::Active
                         && principal.is_within(&person.account, &person.role.grants())
                 }))
+            }
+            Means::Foreign { link_id, issued_at_ms, expires_at_ms, .. } => {
+                let is_over = self.clock.now_ms() >= *expires_at_ms;
+                let person = self.linked(link_id, *issued_at_ms).await?;
+                let holds = |person: Person| principal.is_within(&person.account, &person.role.grants());
+                Ok(!is_over && person.is_some_and(holds))
             }
             Means::Token { .. } => {
                 let Some(reception) = self.reception() else { return Ok(false) };

@@ -6,6 +6,7 @@
 //!   [signatures](signature) over whatever moves money (F002-07). [People] are invited, choose a
 //!   password, and sign in at the [reception].
 //! - A [gateway] brings people along who have signed in elsewhere: it is known by the kernel's word or its certificate.
+//! - An [issuer] elsewhere may say who somebody is; never what they may do.
 //! - The live record decides, not the credential: a key that was revoked opens nothing 100 ms later, on every daemon (F001-06).
 //! - Secrets are kept as digests, or sealed in the [`vault`] under the master key: a stolen database opens no door (F001-11).
 //!
@@ -15,6 +16,7 @@ pub mod api_key;
 mod clerk;
 mod gatekeeper;
 pub mod gateway;
+pub mod issuer;
 mod keyring;
 mod known;
 mod nonces;

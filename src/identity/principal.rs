@@ -78,6 +78,17 @@ pub enum Means {
         /// The API key with which it has signed the request.
         key_id: Option<String>,
     },
+    /// A token of an issuer elsewhere.
+    Foreign {
+        /// The issuer.
+        issuer: String,
+        /// The link that says who they are here.
+        link_id: String,
+        /// When the token was made, unix ms.
+        issued_at_ms: i64,
+        /// Until when it is good, unix ms.
+        expires_at_ms: i64,
+    },
 }
 
 /// Whoever was let in: whose money they spend, what they may do, and how they proved who they are.
@@ -127,9 +138,8 @@ impl Principal {
     /// The id of the person that they are; `None` for a program.
     #[must_use]
     pub fn person_id(&self) -> Option<&str> {
-        self.name
-            .strip_prefix(PERSON)
-            .filter(|_| matches!(self.means, Means::Token { .. } | Means::Gateway { .. }))
+        let is_program = matches!(self.means, Means::HouseToken | Means::ApiKey { .. });
+        self.name.strip_prefix(PERSON).filter(|_| !is_program)
     }
 
     /// Whom a gateway has brought, with its key's signature under the request: they may do what both may. `None` where the key spends

@@ -61,6 +61,8 @@ pub const AUTHENTICATION_FAILURES_TOTAL: &str = "payoutd_authentication_failures
 pub const FAILED_LOGIN_ATTEMPTS_TOTAL: &str = "payoutd_failed_login_attempts_total";
 /// Access tokens that were not believed.
 pub const JWT_VALIDATION_FAILURES_TOTAL: &str = "payoutd_jwt_validation_failures_total";
+/// Questions to the issuer elsewhere for its keys.
+pub const JWKS_FETCHES_TOTAL: &str = "payoutd_jwks_fetches_total";
 /// Requests that nobody sends by mistake.
 pub const SUSPICIOUS_REQUESTS_TOTAL: &str = "payoutd_suspicious_requests_total";
 
@@ -110,6 +112,11 @@ pub const HOUSE: &[Metric] = &[
         "credentials that were not believed, by reason (nothing_shown, malformed, no_such_key, wrong_secret, key_ended, timestamp_skewed, wrong_signature, no_such_invitation, no_such_sign_in, no_such_session, token_reused, wrong_code, token_not_ours, token_expired, token_revoked, not_a_gateway, wrong_internal_token, no_such_person)",
     ),
     metric(FAILED_LOGIN_ATTEMPTS_TOTAL, Kind::Counter, "sign-ins that failed, whatever the reason"),
+    metric(
+        JWKS_FETCHES_TOTAL,
+        Kind::Counter,
+        "questions to the issuer of identity.external for its keys, by outcome (ok, failed)",
+    ),
     metric(
         JWT_VALIDATION_FAILURES_TOTAL,
         Kind::Counter,

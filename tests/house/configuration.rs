@@ -456,6 +456,10 @@ fn every_default_in_the_explained_file_is_the_default() {
         "tls_key_file",
         "unix_socket =",
         "internal_",
+        "issuer =",
+        "audience =",
+        "jwks_url",
+        "jwks_file",
         "token_file_per_minute",
     ];
     let uncommented: Vec<&str> = explained

@@ -31,6 +31,7 @@ mod fleet;
 mod front_door;
 mod gateways;
 mod heavy_bodies;
+mod issuer;
 mod journal_export;
 mod journald;
 mod kit;

@@ -33,7 +33,7 @@ impl Peopled {
         Self::with(gatekeeper).await
     }
 
-    pub(crate) async fn with(gatekeeper: fn(&MemoryStore) -> Arc<Gatekeeper>) -> Self {
+    pub(crate) async fn with(gatekeeper: impl FnOnce(&MemoryStore) -> Arc<Gatekeeper>) -> Self {
         let door = OpenDoor::open_with(|settings| settings.takes_keys = true).await;
         let store = MemoryStore::new("s");
         let gatekeeper = gatekeeper(&store);

@@ -30,11 +30,15 @@ use crate::{
 
 /// A gatekeeper at whose reception people sign in.
 pub(crate) fn receptive(store: &MemoryStore) -> Arc<Gatekeeper> {
-    receptive_by(store, Arc::new(SystemClock))
+    receptive_by(store, Arc::new(SystemClock), |gatekeeper| gatekeeper)
 }
 
-/// The same, by another clock.
-fn receptive_by(store: &MemoryStore, clock: Arc<dyn Clock>) -> Arc<Gatekeeper> {
+/// The same, by another clock, and with what a story adds.
+pub(crate) fn receptive_by(
+    store: &MemoryStore,
+    clock: Arc<dyn Clock>,
+    add: impl FnOnce(Gatekeeper) -> Gatekeeper,
+) -> Arc<Gatekeeper> {
     let register: Arc<dyn Register> = Arc::new(store.clone());
     let vault = Vault::of_base64(&base64::prelude::BASE64_STANDARD.encode([7; 32])).unwrap();
     let keyring = Arc::new(Keyring::new(register.clone(), vault.clone(), clock.clone()));
@@ -43,10 +47,11 @@ fn receptive_by(store: &MemoryStore, clock: Arc<dyn Clock>) -> Arc<Gatekeeper> {
     let settings = ReceptionSettings { keys: keys(&[1]), vault, access_ms: 15 * 60 * 1_000, skew_steps: 1 };
     let reception = Reception::new(people.clone(), register.clone(), clock.clone(), settings);
     let settings = GatekeeperSettings { require_signed_requests: true };
-    Arc::new(Gatekeeper::new(keyring, people, register, clock, settings).with_reception(Arc::new(reception)))
+    let gatekeeper = Gatekeeper::new(keyring, people, register, clock, settings);
+    Arc::new(add(gatekeeper.with_reception(Arc::new(reception))))
 }
 
-fn keys(seeds: &[u8]) -> TokenKeys {
+pub(crate) fn keys(seeds: &[u8]) -> TokenKeys {
     let pems: Vec<_> =
         seeds.iter().map(|seed| JournalKey::from_seed(&[*seed; 32]).to_pem().unwrap()).collect();
     TokenKeys::of_pems(pems.iter().map(|pem| pem.as_str())).unwrap()
@@ -312,7 +317,7 @@ async fn a_daemon_whose_clock_is_ahead_keeps_nobody_in() {
     let house = open().await;
     house.person("alice", "viewer").await;
     let ahead = OpenDoor::open_with(|settings| settings.takes_keys = true).await;
-    ahead.within.take_keys(receptive_by(&house.store, Arc::new(Ahead)));
+    ahead.within.take_keys(receptive_by(&house.store, Arc::new(Ahead), |gatekeeper| gatekeeper));
     let shown = json!({ "name": "alice", "password": PASSWORD });
     let held = Held::of(&send(ahead.stranger(Method::POST, "/v1/auth/sign-in").json(&shown)).await);
     assert_eq!(house.opens(&held.access).await, 200);

@@ -24,12 +24,21 @@ pub enum EntryKind {
     Limit,
     /// Tokens that are not believed any more.
     Revocation,
+    /// Who somebody is whom an issuer elsewhere knows.
+    Link,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Person, Self::Invitation, Self::Session, Self::ApiKey, Self::Limit, Self::Revocation];
+    pub const ALL: [Self; 7] = [
+        Self::Person,
+        Self::Invitation,
+        Self::Session,
+        Self::ApiKey,
+        Self::Limit,
+        Self::Revocation,
+        Self::Link,
+    ];
 
     /// Its name in SQL.
     #[must_use]
@@ -41,6 +50,7 @@ impl EntryKind {
             Self::ApiKey => "api_key",
             Self::Limit => "limit",
             Self::Revocation => "revocation",
+            Self::Link => "link",
         }
     }
 

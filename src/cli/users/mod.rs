@@ -1,6 +1,7 @@
 //! `payoutd users`: people, by the daemon's API: invited, listed, kept out and let in again.
 
 mod accept;
+mod link;
 
 use std::{fs, io::Read, path::PathBuf};
 
@@ -49,6 +50,12 @@ enum Command {
     Role(Role),
     /// Take away somebody's second factor that they have lost
     ResetSecondFactor(Which),
+    /// Say who somebody is whom the issuer elsewhere knows
+    Link(link::Subject),
+    /// Take that back
+    Unlink(link::Subject),
+    /// List under which names the issuer elsewhere knows somebody
+    Links(link::Links),
     /// End everything that somebody was given: their sessions and tokens; or one token, or everybody's
     Revoke(Revoke),
 }
@@ -157,6 +164,9 @@ impl Args {
             Command::Disable(args) => cli::wait(args.disable(terminal)),
             Command::Enable(args) => cli::wait(args.change(terminal, "enable")),
             Command::ResetSecondFactor(args) => cli::wait(args.change(terminal, "reset-second-factor")),
+            Command::Link(args) => cli::wait(args.link(terminal)),
+            Command::Unlink(args) => cli::wait(args.unlink(terminal)),
+            Command::Links(args) => cli::wait(args.run(terminal)),
             Command::Role(args) => cli::wait(args.run(terminal)),
             Command::Revoke(args) => cli::wait(args.run(terminal)),
         }

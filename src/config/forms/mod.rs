@@ -25,8 +25,8 @@ pub(crate) use self::{
     gateways::{GatewayNames, InternalListen},
     networks::Networks,
     origins::Origins,
-    place::{Listen, Place, SecretPath, SecretPaths, StoreForm, UrlOfProvider},
-    words::{Filter, OneOf},
+    place::{HttpsUrl, Listen, Place, SecretPath, SecretPaths, StoreForm, UrlOfProvider},
+    words::{Filter, Name, OneOf},
 };
 
 /// A whole number of things, in bounds.

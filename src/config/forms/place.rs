@@ -257,6 +257,33 @@ impl Form for UrlOfProvider {
     }
 }
 
+/// The URL of an issuer's keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpsUrl;
+
+impl Form for HttpsUrl {
+    type Value = ProviderUrl;
+
+    fn words(&self) -> String {
+        "an https URL without user, query or fragment".into()
+    }
+
+    fn read(&self, written: &Written, folder: &Path) -> Result<ProviderUrl, Wrong> {
+        let url = UrlOfProvider.read(written, folder)?;
+        match url.url().scheme() {
+            "https" => Ok(url),
+            _ => Err(Wrong::new(
+                "is not https: whoever is on the way could put keys of their own in",
+                "write https://…",
+            )),
+        }
+    }
+
+    fn show(&self, value: &ProviderUrl) -> String {
+        quoted(value.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

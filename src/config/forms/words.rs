@@ -42,6 +42,37 @@ impl<T: Copy + PartialEq> Form for OneOf<T> {
     }
 }
 
+/// A name that others have chosen, compared letter by letter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name;
+
+/// A longer one is none.
+const NAME_BYTES_MAX: usize = 255;
+
+impl Form for Name {
+    type Value = String;
+
+    fn words(&self) -> String {
+        format!("1 to {NAME_BYTES_MAX} visible characters of ASCII")
+    }
+
+    fn read(&self, written: &Written, _: &Path) -> Result<String, Wrong> {
+        let text = written.text()?;
+        let fits = text.len() <= NAME_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+        match fits {
+            true => Ok(text.to_owned()),
+            false => Err(Wrong::new(
+                "has blanks, characters beyond ASCII, or too many of them",
+                "write it letter by letter",
+            )),
+        }
+    }
+
+    fn show(&self, value: &String) -> String {
+        quoted(value)
+    }
+}
+
 /// Which lines the log takes, as tracing's directives: `info,payoutd=debug`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Filter;

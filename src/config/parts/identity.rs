@@ -1,5 +1,6 @@
 //! `[identity]`: who else may come in.
 
+use super::external::{self, External};
 use crate::config::{
     forms::{Count, Flag, OneOf, SecretPath, SecretPaths},
     key::{Fallback, Key, Wrong},
@@ -25,6 +26,8 @@ pub struct Identity {
     pub access_token_minutes: u32,
     /// How many steps of 30 s a one-time code may be early or late.
     pub totp_skew_steps: u32,
+    /// An issuer elsewhere whose tokens are believed.
+    pub external: Option<External>,
 }
 
 const MASTER_KEY_FILE: Key<SecretPath> = Key {
@@ -104,6 +107,11 @@ impl Identity {
         let token_key_files = reader.ask_maybe(&TOKEN_KEY_FILES);
         let access_token_minutes = reader.ask(&ACCESS_TOKEN_MINUTES);
         let totp_skew_steps = reader.ask(&TOTP_SKEW_STEPS);
+        let external = external::read(reader);
+        if matches!((&external, &master_key_file), (Some(Some(_)), Some(None))) {
+            let right = "name identity.master_key_file, too: whom it vouches for stands in the register";
+            reader.mistake("identity.external.issuer", Wrong::new("stands without a master key", right));
+        }
         if matches!((&token_key_files, &master_key_file), (Some(Some(_)), Some(None))) {
             let right = "name identity.master_key_file, too: what people have is sealed with it";
             reader.mistake(TOKEN_KEY_FILES.name, Wrong::new("stands without a master key", right));
@@ -130,6 +138,7 @@ impl Identity {
             token_key_files: token_key_files?.unwrap_or_default(),
             access_token_minutes: access_token_minutes?,
             totp_skew_steps: totp_skew_steps?,
+            external: external?,
         })
     }
 }

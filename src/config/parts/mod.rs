@@ -4,6 +4,7 @@ mod amqp;
 mod breaker;
 mod confirmations;
 mod egress;
+mod external;
 mod http;
 mod identity;
 mod internal;
@@ -24,6 +25,7 @@ pub use self::{
     breaker::Breaker,
     confirmations::Confirmations,
     egress::Egress,
+    external::{External, ExternalKeys},
     http::{Http, UnixSocket},
     identity::Identity,
     internal::Internal,

@@ -125,7 +125,9 @@ fn asking_of(principal: &Principal) -> Option<Asking> {
             let api_key = rate.per_minute.map(|per_minute| (Arc::from(key_id.as_str()), per_minute));
             Some(Asking { whom: Whom::named(principal.account().as_str()), tier: rate.tier, api_key })
         }
-        Means::Token { .. } | Means::Gateway { .. } => Some(asking_as(principal.name())),
+        Means::Token { .. } | Means::Gateway { .. } | Means::Foreign { .. } => {
+            Some(asking_as(principal.name()))
+        }
     }
 }
 

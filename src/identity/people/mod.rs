@@ -4,6 +4,7 @@
 //! name that they sign in with. The live entry decides what somebody may do, whatever they were shown or given before.
 
 mod hashing;
+mod link;
 pub mod password;
 mod person;
 
@@ -16,6 +17,7 @@ use payoutd_actors::{
         journal::{Body, JournalDraft},
     },
     ports::{Clock, Entry, EntryKind, Register, RegisterChange, Registered, StoreFault},
+    sessions::ended_at_ms,
 };
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -26,6 +28,7 @@ pub use self::{
         BCRYPT_BYTES_MAX, BCRYPT_COST_MAX, BCRYPT_COST_MIN, HASHES_AT_ONCE_MAX, HashFault, Hasher, LANES,
         MEMORY_KIB, PASSES, StoredHash, Verified, WAITING_MAX,
     },
+    link::{LINKS_MAX, Link, SUBJECT_CHARS_MAX, link_id},
     password::PasswordPolicy,
     person::{
         Factor, INVITATION_MS, Invitation, NAME_CHARS_MAX, NotAName, PendingFactor, Person, SignInName,
@@ -96,6 +99,15 @@ pub enum PersonFault {
     /// Somebody was faster.
     #[error("somebody changed this person at the same moment: look again")]
     Outdated,
+    /// The subject is somebody's.
+    #[error("this subject of the issuer is linked to somebody else")]
+    Linked,
+    /// The subject is not theirs.
+    #[error("this subject of the issuer is not linked to this person")]
+    NotLinked,
+    /// They have as many as they may.
+    #[error("a person has {LINKS_MAX} links at most")]
+    TooManyLinks,
     /// The system gives no randomness.
     #[error("the system gives no randomness")]
     NoRandomness,
@@ -114,6 +126,8 @@ pub struct People {
     hasher: Hasher,
     policy: PasswordPolicy,
     known: Known<Person>,
+    known_links: Known<Link>,
+    known_end: Known<i64>,
 }
 
 impl People {
@@ -126,7 +140,9 @@ impl People {
         policy: PasswordPolicy,
     ) -> Self {
         let known = Known::new(EntryKind::Person, Person::of_entry);
-        Self { register, clock, hasher, policy, known }
+        let known_links = Known::new(EntryKind::Link, Link::of_entry);
+        let known_end = Known::new(EntryKind::Revocation, ended_at_ms);
+        Self { register, clock, hasher, policy, known, known_links, known_end }
     }
 
     /// Invites somebody.
@@ -212,7 +228,7 @@ impl People {
             return Ok(person);
         }
         person.disabled_at_ms = Some(now_ms);
-        person.token_version = person.token_version.saturating_add(1);
+        person.end_everything(now_ms);
         person.invited_until_ms = None;
         let gone = self.invitations_of(id).await?;
         let word = word("user_disabled", &person, by, json!({}), now_ms)?;
@@ -339,7 +355,7 @@ impl People {
     pub(super) async fn revoke(&self, id: &str, by: &By) -> Result<Person, PersonFault> {
         let now_ms = self.clock.now_ms();
         let mut person = self.view(id).await?;
-        person.token_version = person.token_version.saturating_add(1);
+        person.end_everything(now_ms);
         let word = word("tokens_revoked", &person, by, json!({}), now_ms)?;
         self.write(vec![person.entry()], Vec::new(), word, now_ms).await?;
         Ok(written(person))
@@ -364,7 +380,7 @@ impl People {
             PersonFault::Invalid(mistakes.into_iter().map(|why| (field, why)).collect())
         })?;
         person.password_hash = Some(self.hasher.hash(accepted).await?);
-        person.token_version = person.token_version.saturating_add(1);
+        person.end_everything(self.clock.now_ms());
         Ok(())
     }
 
@@ -415,6 +431,7 @@ impl People {
             second_factor: None,
             pending_factor: None,
             wrong_codes: WrongCodes::default(),
+            revoked_at_ms: None,
             version: 0,
         })
     }

@@ -163,6 +163,8 @@ struct Written {
     pending_factor: Option<PendingFactor>,
     #[serde(default)]
     wrong_codes: WrongCodes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at_ms: Option<i64>,
 }
 
 /// A person, as they stand.
@@ -194,6 +196,8 @@ pub struct Person {
     pub pending_factor: Option<PendingFactor>,
     /// Codes of theirs that were wrong.
     pub wrong_codes: WrongCodes,
+    /// Tokens of issuers elsewhere that were made until then open nothing, unix ms.
+    pub revoked_at_ms: Option<i64>,
     /// Guards the entry.
     pub version: u32,
 }
@@ -207,6 +211,12 @@ impl Person {
             (None, None) => Standing::Invited,
             (None, Some(_)) => Standing::Active,
         }
+    }
+
+    /// Everything that they were given until now opens nothing any more, whoever gave it.
+    pub(in crate::identity) fn end_everything(&mut self, now_ms: i64) {
+        self.token_version = self.token_version.saturating_add(1);
+        self.revoked_at_ms = Some(now_ms);
     }
 
     /// Words that are theirs, which their password is not made of.
@@ -237,6 +247,7 @@ impl Person {
             second_factor: written.second_factor,
             pending_factor: written.pending_factor,
             wrong_codes: written.wrong_codes,
+            revoked_at_ms: written.revoked_at_ms,
             version: entry.version,
         })
     }
@@ -255,6 +266,7 @@ impl Person {
             second_factor: self.second_factor.clone(),
             pending_factor: self.pending_factor.clone(),
             wrong_codes: self.wrong_codes.clone(),
+            revoked_at_ms: self.revoked_at_ms,
         };
         let never_came = self.password_hash.is_none();
         let invited_until_ms = self.invited_until_ms.filter(|_| never_came);
@@ -400,6 +412,7 @@ mod tests {
             second_factor: None,
             pending_factor: Some(PendingFactor { sealed_secret: "v1:…".to_owned(), until_ms: 7 }),
             wrong_codes: WrongCodes { count: 1, last_ms: 5, untold_ms: vec![5] },
+            revoked_at_ms: Some(9),
             version: 2,
         };
         assert_eq!(Person::of_entry(&person.entry()), Some(person.clone()));

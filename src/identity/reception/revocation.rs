@@ -49,6 +49,7 @@ impl Reception {
         by.sign(&mut facts);
         end_every_session(&*self.register, &facts, self.clock.now_ms()).await?;
         self.revoked.forget(EVERYTHING);
+        self.people.forget_end();
         Ok(())
     }
 

@@ -254,7 +254,7 @@ impl Reception {
             sealed_secret: pending.sealed_secret,
             backup_codes_sha256: digests(&codes),
         });
-        person.token_version = person.token_version.saturating_add(1);
+        person.end_everything(now_ms);
         let facts = json!({ "user_id": person.id, "from": place(from), "factor": "totp" });
         self.put(&person, vec![once], "mfa_enabled", &facts, from).await?;
         Ok(codes)
@@ -274,8 +274,8 @@ impl Reception {
         let person = self.myself(principal).await?;
         self.must_know(&person, password, from).await?;
         let proof = self.prove(person, code, "mfa_failed", from).await?;
-        let token_version = proof.person.token_version.saturating_add(1);
-        let person = Person { second_factor: None, token_version, ..proof.person };
+        let mut person = Person { second_factor: None, ..proof.person };
+        person.end_everything(self.clock.now_ms());
         let facts = json!({ "user_id": person.id, "from": place(from), "by": principal.name() });
         self.put(&person, proof.uses, "mfa_disabled", &facts, from).await
     }
@@ -311,7 +311,7 @@ impl Reception {
         if person.second_factor.take().is_none() {
             return Ok(person);
         }
-        person.token_version = person.token_version.saturating_add(1);
+        person.end_everything(self.clock.now_ms());
         person.wrong_codes = WrongCodes::default();
         let mut facts = json!({ "user_id": person.id });
         by.sign(&mut facts);

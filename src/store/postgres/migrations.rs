@@ -8,12 +8,13 @@ use sqlx::{
 use super::{StoreOpenError, Versions, cells::Cells, fault, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "payouts", include_str!("../../../migrations/postgres/0001_payouts.sql")),
     (2, "events", include_str!("../../../migrations/postgres/0002_events.sql")),
     (3, "register", include_str!("../../../migrations/postgres/0003_register.sql")),
     (4, "in place", include_str!("../../../migrations/postgres/0004_in_place.sql")),
     (5, "limits", include_str!("../../../migrations/postgres/0005_limits.sql")),
+    (6, "links", include_str!("../../../migrations/postgres/0006_links.sql")),
 ];
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";

@@ -104,7 +104,7 @@ async fn an_older_store_is_brought_forward() {
     super::migrations::migrator(1).run_direct(None, &mut connection, false).await.unwrap();
     connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
     let store = PostgresStore::open(database.options(), "s", PostgresSettings::default()).await.unwrap();
-    assert_eq!((store.versions().found, store.versions().now), (1, 5));
+    assert_eq!((store.versions().found, store.versions().now), (1, 6));
     use payoutd_actors::ports::{ROLE_LEASE_MS, Role, Roles};
     assert_eq!(store.take_role(Role::AuditWriter, ROLE_LEASE_MS).await.unwrap(), Some(8));
     assert_eq!(store.take_role(Role::EventPublisher, ROLE_LEASE_MS).await.unwrap(), Some(1));
@@ -155,7 +155,7 @@ async fn what_an_earlier_version_has_ended_is_not_set_aside_for_ever() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (database, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 5));
+    assert_eq!((store.versions().found, store.versions().now), (0, 6));
     store.close().await;
     let mut other = beside(&database).await;
     other
@@ -167,7 +167,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
         PostgresStore::open(database.options(), "s", settings).await.err().unwrap(),
         PostgresStore::look(database.options(), "s", settings).await.err().unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 5, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 6, .. }), "{refusal:?}");
     }
 
     let database = Database::make().await;
@@ -189,7 +189,7 @@ async fn many_who_start_at_once_make_one_store() {
     let opening = (0..20).map(|_| open(&database));
     let stores = futures_util::future::join_all(opening).await;
     assert!(stores.iter().all(|store| store.store_id() == stores[0].store_id()));
-    assert!(stores.iter().all(|store| store.versions().now == 5));
+    assert!(stores.iter().all(|store| store.versions().now == 6));
     kit::admit(&stores[19], payout(1)).await.unwrap();
     assert!(stores[0].find(payout(1).id).await.unwrap().is_some());
 }

@@ -10,11 +10,12 @@ use sqlx::{
 use super::{StoreOpenError, Versions, cells::Cells, fault, named, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "payouts", include_str!("../../../migrations/sqlite/0001_payouts.sql")),
     (2, "events", include_str!("../../../migrations/sqlite/0002_events.sql")),
     (3, "register", include_str!("../../../migrations/sqlite/0003_register.sql")),
     (4, "limits", include_str!("../../../migrations/sqlite/0004_limits.sql")),
+    (5, "links", include_str!("../../../migrations/sqlite/0005_links.sql")),
 ];
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM sqlite_schema";

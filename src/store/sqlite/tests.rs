@@ -123,11 +123,34 @@ async fn an_older_store_is_brought_forward() {
     connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
     connection.close().await.unwrap();
     let store = open(folder.path(), SqliteSettings::default()).await.unwrap();
-    assert_eq!((store.versions().found, store.versions().now), (1, 4));
+    assert_eq!((store.versions().found, store.versions().now), (1, 5));
     let mut read = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let row = read.fetch_one("SELECT holder, token FROM role").await.unwrap();
     assert_eq!((row.get::<String, _>(0).as_str(), row.get::<i64, _>(1)), ("somebody", 7));
     read.execute("INSERT INTO role VALUES ('event_publisher', 'x', 1, 0)").await.unwrap();
+}
+
+/// The register is made anew for a word that its CHECK did not know; what was in it is in it, and a name is one entry's still.
+#[tokio::test]
+async fn a_register_that_learns_a_word_keeps_its_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("payoutd.db");
+    let mut connection =
+        SqliteConnectOptions::new().filename(&file).create_if_missing(true).connect().await.unwrap();
+    migrations::migrator(4).run_direct(None, &mut connection, false).await.unwrap();
+    let entry = "INSERT INTO register VALUES ('person', 'id', 'alice', 'treasury', 3, '{}', NULL)";
+    connection.execute(entry).await.unwrap();
+    connection.close().await.unwrap();
+    let _store = open(folder.path(), SqliteSettings::default()).await.unwrap();
+    let mut read = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let row = read.fetch_one("SELECT name, version FROM register").await.unwrap();
+    assert_eq!((row.get::<String, _>(0).as_str(), row.get::<i64, _>(1)), ("alice", 3));
+    read.execute("INSERT INTO register VALUES ('link', 'l', NULL, 'id', 1, '{}', NULL)").await.unwrap();
+    let twin = "INSERT INTO register VALUES ('person', 'other', 'alice', 'treasury', 1, '{}', NULL)";
+    assert!(read.execute(twin).await.is_err());
+    assert!(
+        read.execute("INSERT INTO register VALUES ('ghost', 'g', NULL, NULL, 1, '{}', NULL)").await.is_err()
+    );
 }
 
 /// The words of each CHECK are those of the life cycle: a stage that SQL does not know could not be written down.
@@ -271,7 +294,7 @@ async fn what_was_written_down_can_not_be_unwritten() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (folder, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 4));
+    assert_eq!((store.versions().found, store.versions().now), (0, 5));
     let mut write = store.begin().await.unwrap();
     write
         .connection()
@@ -288,7 +311,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
             .err()
             .unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 4, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 5, .. }), "{refusal:?}");
         assert!(refusal.to_string().contains("newer payoutd"), "{refusal}");
     }
 

@@ -86,6 +86,8 @@ kinds! {
     Warning  false "password_changed"      "they have chosen another";
     Warning  false "user_disabled"         "a person is kept out";
     Warning  false "user_enabled"          "and let in again";
+    Warning  false "user_linked"           "an issuer elsewhere may say that it is them";
+    Warning  false "user_unlinked"         "and may not any more";
     Warning  false "user_role_changed"     "they may do something else from now on; the old role stands beside the new";
     Info     false "login_success"         "a person has signed in";
     Warning  true  "login_failed"          "a person's secret was wrong, or there is no such person";
