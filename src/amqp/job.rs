@@ -19,7 +19,10 @@ use payoutd_actors::domain::{
 
 use crate::{
     http::problem::{Kind, Problem},
-    wire::payout_order::{self, NotAnOrder},
+    wire::{
+        moment,
+        payout_order::{self, NotAnOrder},
+    },
 };
 
 /// A timestamp may be so far ahead of this machine's clock, ms; more is milliseconds where seconds are meant, or a broken clock.
@@ -167,7 +170,12 @@ fn deadline(message: &Message, received_ms: i64) -> Result<Option<i64>, OrderPro
             })?
         }
     };
-    Ok(Some(sent_ms.saturating_add(lasts_ms)))
+    let until_ms = sent_ms.checked_add(lasts_ms).filter(|until_ms| *until_ms <= moment::LAST_MS);
+    until_ms.map(Some).ok_or_else(|| {
+        let detail =
+            "the property expiration ends behind the year 9999: leave it out where a payout waits for ever";
+        OrderProblem::at("@expiration", detail)
+    })
 }
 
 #[cfg(test)]
@@ -266,6 +274,8 @@ mod tests {
         for (expiration, timestamp_s, pointer) in [
             ("soon", None, "@expiration"),
             ("-1", None, "@expiration"),
+            // What nobody could be told in RFC 3339 was shown as 1970 once.
+            ("9223372036854775807", None, "@expiration"),
             ("60000", Some(NOW_S * 1_000), "@timestamp"),
             ("60000", Some(u64::MAX), "@timestamp"),
         ] {

@@ -103,7 +103,7 @@ impl Issuer {
     /// # Errors
     /// Why it is not believed.
     pub async fn vouch(self: &Arc<Self>, token: &str) -> Result<Vouched, Unknown> {
-        if token.len() > TOKEN_BYTES_MAX {
+        if token.len() > TOKEN_BYTES_MAX || !self.is_named_by(token) {
             return Err(Unknown::TokenNotOurs);
         }
         let key_id = key_id_of(token).ok_or(Unknown::TokenNotOurs)?;

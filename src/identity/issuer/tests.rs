@@ -195,6 +195,7 @@ async fn what_the_issuer_has_not_signed_for_this_house_and_this_hour_is_not_beli
         // A key that the token brings along is no key of the issuer's.
         (brought, ours),
         (key.signs(&with("iss", json!("https://login.example/"))), ours),
+        (key.signs(&with("iss", json!([ISSUER, "other"]))), ours),
         (key.signs(&with("aud", json!("other"))), ours),
         (key.signs(&with("aud", json!([]))), ours),
         (key.signs(&with("sub", json!(7))), ours),
