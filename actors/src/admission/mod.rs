@@ -54,7 +54,7 @@ pub struct AdmissionSettings {
 
 impl Default for AdmissionSettings {
     fn default() -> Self {
-        Self { batch_max: 200, waiting_max: 10_000, look_every_ms: 5_000, release_max: 1_000 }
+        Self { batch_max: 300, waiting_max: 10_000, look_every_ms: 5_000, release_max: 1_000 }
     }
 }
 

@@ -59,7 +59,7 @@ pub struct WorkerSettings {
 impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
-            batch_max: 200,
+            batch_max: 600,
             look_every_ms: 1_000,
             transfer_lifetime_ms: 300_000,
             sends_per_node_max: 32,

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// So many deliveries are taken up at a time before anything else gets its turn.
-const GATHER_MAX: usize = 200;
+const GATHER_MAX: usize = 400;
 /// Jobs are given back when for so long not one of those in hand could be finished. Well below every broker's
 /// `consumer_timeout`, at which it would close the channel (F-N18).
 const HOLD_MAX: Duration = Duration::from_secs(25);

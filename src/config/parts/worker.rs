@@ -24,9 +24,9 @@ pub struct Worker {
 const BATCH_MAX: Key<Count> = Key {
     name: "worker.batch_max",
     form: Count { of: "payouts", from: 1, to: 1000 },
-    fallback: Fallback::Is("200"),
-    about: "How many payouts are signed and filed in one transaction. One commit costs the same for one as for two \
-            hundred; larger batches make the first of them wait.",
+    fallback: Fallback::Is("600"),
+    about: "How many payouts are signed and filed in one transaction. One commit costs the same for one as for \
+            hundreds; larger batches make the first of them wait.",
 };
 
 const LOOK_EVERY_MS: Key<Millis> = Key {

@@ -74,7 +74,7 @@ impl PostgresStore {
         all_or_none: bool,
     ) -> Result<Vec<Admitted>, StoreFault> {
         for _ in 0..TRIES_MAX {
-            let mut write = self.begin().await?;
+            let mut write = self.begin_with_kept_plans().await?;
             let verdicts = judge(&batch, known_keys(write.connection()?, &batch).await?);
             let refused = all_or_none && verdicts.iter().any(|verdict| matches!(verdict, Verdict::Reuses(_)));
             let repeats = on_file(write.connection()?, &verdicts).await?;

@@ -47,6 +47,9 @@ fn hot() -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
+/// Those whose plans a session keeps (`begin_with_kept_plans`), as far as they look at payouts and transfers at all.
+const KEPT: [&str; 5] = ["known_keys", "find_many", "step", "standing", "barred"];
+
 /// A round's: filings, moves, fates, records, books.
 fn step_arguments(ids: &str, hashes: &str, numbers: &str, texts: &str) -> String {
     let nothing = "'{}'";
@@ -87,15 +90,30 @@ const FILL_JOURNAL: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, bo
 /// F-P31: whatever is asked on the way or by a caller goes through an index, at 200,000 rows or as many as are wanted.
 #[tokio::test]
 async fn no_question_walks_through_what_is_settled() {
-    let (_database, store) = fresh().await;
+    let (database, store) = fresh().await;
     let mut session = store.inner.pool.acquire().await.unwrap();
     let rows =
         std::env::var("PAYOUTD_TEST_PLAN_ROWS").ok().map_or(200_000, |rows| rows.parse::<i64>().unwrap());
     session.execute("SET statement_timeout = 0").await.unwrap();
+    // Another session has the plans of what is written since all tables were empty.
+    let mut elder = beside(&database).await;
+    for set in ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"] {
+        elder.execute(sqlx::AssertSqlSafe(format!("SET {set} = off"))).await.unwrap();
+    }
+    elder.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    let kept: Vec<_> = hot().into_iter().filter(|(name, ..)| KEPT.contains(name)).collect();
+    assert_eq!(kept.len(), KEPT.len());
+    for (name, question, arguments) in &kept {
+        prepare(&mut elder, name, question).await;
+        is_short_throughout(&mut elder, name, arguments, "empty").await;
+    }
     for fill in [FILL_PAYOUTS, FILL_TRANSFERS, FILL_JOURNAL] {
         session.execute(sqlx::query(fill).bind(rows)).await.unwrap();
     }
     plans_are_short(&mut session, "grown", &["force_custom_plan"]).await;
+    for (name, _, arguments) in &kept {
+        is_short_throughout(&mut elder, name, arguments, "kept since the tables were empty").await;
+    }
     session.execute("ANALYZE").await.unwrap();
     // With the arguments in sight and without.
     plans_are_short(&mut session, "full", &["force_custom_plan", "force_generic_plan"]).await;
@@ -106,21 +124,28 @@ async fn plans_are_short(session: &mut PgConnection, how: &str, modes: &[&str]) 
         let set = format!("SET plan_cache_mode = {mode}");
         session.execute(sqlx::AssertSqlSafe(set)).await.unwrap();
         for (name, question, arguments) in hot() {
-            let prepare = format!("PREPARE {name} AS {question}");
-            session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(prepare))).await.unwrap();
-            let brackets = if arguments.is_empty() { String::new() } else { format!("({arguments})") };
-            let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE {name}{brackets}");
-            let explain = session.fetch_one(sqlx::raw_sql(sqlx::AssertSqlSafe(explain))).await.unwrap();
-            let plan: serde_json::Value =
-                serde_json::from_str(explain.try_get_unchecked(0).unwrap()).unwrap();
-            let mut nodes = Vec::new();
-            walk(&plan[0]["Plan"], &mut nodes);
-            for node in &nodes {
-                is_short(node, name, &format!("{name} ({how}, {mode}): {plan:#}"));
-            }
+            prepare(session, name, question).await;
+            is_short_throughout(session, name, &arguments, &format!("{how}, {mode}")).await;
             let deallocate = format!("DEALLOCATE {name}");
             session.execute(sqlx::AssertSqlSafe(deallocate)).await.unwrap();
         }
+    }
+}
+
+async fn prepare(session: &mut PgConnection, name: &str, question: &str) {
+    let prepare = format!("PREPARE {name} AS {question}");
+    session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(prepare))).await.unwrap();
+}
+
+async fn is_short_throughout(session: &mut PgConnection, name: &str, arguments: &str, how: &str) {
+    let brackets = if arguments.is_empty() { String::new() } else { format!("({arguments})") };
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE {name}{brackets}");
+    let explain = session.fetch_one(sqlx::raw_sql(sqlx::AssertSqlSafe(explain))).await.unwrap();
+    let plan: serde_json::Value = serde_json::from_str(explain.try_get_unchecked(0).unwrap()).unwrap();
+    let mut nodes = Vec::new();
+    walk(&plan[0]["Plan"], &mut nodes);
+    for node in &nodes {
+        is_short(node, name, &format!("{name} ({how}): {plan:#}"));
     }
 }
 
