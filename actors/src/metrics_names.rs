@@ -60,7 +60,8 @@ metrics! {
     SENDS_LEFT_OUT_TOTAL = Counter "payoutd_sends_left_out_total": "transfers left out of a node's full line, to be sent again, by node",
     PAYOUT_EVENTS_TOTAL = Counter "payoutd_payout_events_total": "events of payouts, by event",
     PAYOUTS = Gauge "payoutd_payouts": "payouts by stage",
-    OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage",
+    PAYOUTS_HELD = Gauge "payoutd_payouts_held": "held payouts, by reason",
+    OLDEST_PAYOUT_AGE_SECONDS = Gauge "payoutd_payout_oldest_seconds": "how long the oldest payout of a stage has stood there, by stage; what is ordered for later counts from then on",
     NODES_PUT_ASIDE_TOTAL = Counter "payoutd_nodes_put_aside_total": "times that a node was found wanting and another one read in its place, by node",
     ALARMS_TOTAL = Counter "payoutd_alarms_total": "what a person must hear of, by alarm",
     // ---- events for others (F-P12)

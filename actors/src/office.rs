@@ -117,7 +117,8 @@ impl Office {
         let house_clock: Arc<dyn Clock> = Arc::new(HouseClock::new(world.clock.clone(), facts.latest_ms));
         let (house, journal) = (world.house.as_ref(), world.journal.as_ref());
         let (register, keeper) = (world.register.as_ref(), world.keeper.as_ref());
-        shut_the_gate_where_due(house, journal, register, keeper, house_clock.now_ms()).await?;
+        let (roles, now_ms) = (world.roles.as_ref(), house_clock.now_ms());
+        shut_the_gate_where_due(house, journal, register, keeper, roles, now_ms).await?;
         pause_where_broken(house, journal, &world.journal_key, house_clock.now_ms()).await?;
         let (world, breakers) = behind_breakers(world, &rules, &facts);
         let ledger = Ledger::new(world.payouts.clone());

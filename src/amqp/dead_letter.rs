@@ -21,6 +21,8 @@ const EXPIRATION: &str = "x-payoutd-expiration";
 const USER_ID: &str = "x-payoutd-user-id";
 /// Headers that route by themselves, and where they rest.
 const ROUTING: [(&str, &str); 2] = [("CC", "x-payoutd-cc"), ("BCC", "x-payoutd-bcc")];
+/// A quorum queue's own count of how often it delivered a message before.
+const DELIVERIES: &str = "x-delivery-count";
 /// All of them, to be taken off again.
 const OURS: [&str; 3] = [PROBLEM, QUEUE, AT_MS];
 
@@ -68,13 +70,45 @@ pub fn restored(of: &BasicProperties) -> BasicProperties {
         take(&mut headers, rests);
     }
     take(&mut headers, USER_ID);
-    take(&mut headers, "x-delivery-count");
+    take(&mut headers, DELIVERIES);
     let expiration = take(&mut headers, EXPIRATION).and_then(|value| short_text(&value));
     let properties = kept(of).with_headers(headers);
     match expiration {
         Some(expiration) => properties.with_expiration(expiration),
         None => properties,
     }
+}
+
+/// How often the broker had delivered it before.
+#[must_use]
+pub fn deliveries(of: &BasicProperties) -> i64 {
+    let count = of.headers().as_ref().and_then(|headers| headers.inner().get(DELIVERIES));
+    match count {
+        Some(AMQPValue::LongLongInt(count)) => *count,
+        Some(AMQPValue::LongInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortShortInt(count)) => i64::from(*count),
+        Some(AMQPValue::LongUInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortUInt(count)) => i64::from(*count),
+        Some(AMQPValue::ShortShortUInt(count)) => i64::from(*count),
+        _ => 0,
+    }
+}
+
+/// The same dead letter once more, to be laid where it lay: its count of deliveries begins anew, and nothing in it leads it elsewhere.
+#[must_use]
+pub fn unworn(of: &BasicProperties) -> BasicProperties {
+    let mut headers = of.headers().clone().unwrap_or_default();
+    take(&mut headers, DELIVERIES);
+    for (name, rests) in ROUTING {
+        if let Some(value) = take(&mut headers, name) {
+            headers.insert(rests.into(), value);
+        }
+    }
+    if let Some(user_id) = of.user_id() {
+        headers.insert(USER_ID.into(), AMQPValue::LongString(user_id.as_str().into()));
+    }
+    kept(of).with_headers(headers)
 }
 
 /// When it was laid aside, unix ms, where the daemon did it.

@@ -12,6 +12,8 @@ use super::{
 
 /// Connections that are open at once, all workers together: so many of this machine, so many from elsewhere, so many of gateways.
 pub const CONNECTIONS_MAX: usize = 256;
+/// Of those from elsewhere, so many of one address, unless it is a trusted proxy's.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
 /// How long a client may take for a TLS handshake.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a client may take to send its headers.

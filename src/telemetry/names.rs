@@ -15,6 +15,8 @@ pub const PROVIDER_REQUESTS_TOTAL: &str = "payoutd_provider_requests_total";
 pub const PROVIDER_REQUEST_SECONDS: &str = "payoutd_provider_request_seconds";
 /// Whether the kill switch is pulled.
 pub const PAUSED: &str = "payoutd_paused";
+/// Whether the restore gate is shut.
+pub const RESTORE_GATE_SHUT: &str = "payoutd_restore_gate_shut";
 /// The program that runs.
 pub const BUILD_INFO: &str = "payoutd_build_info";
 /// When it began.
@@ -71,6 +73,8 @@ pub const TLS_CERTIFICATE_EXPIRES_TIMESTAMP_SECONDS: &str =
     "payoutd_tls_certificate_expires_timestamp_seconds";
 /// Certificates that did not take the place of the one before.
 pub const TLS_RELOADS_REFUSED_TOTAL: &str = "payoutd_tls_reloads_refused_total";
+/// Connections from elsewhere.
+pub const TLS_CONNECTIONS: &str = "payoutd_tls_connections";
 /// Handshakes that came to nothing.
 pub const TLS_HANDSHAKE_FAILURES_TOTAL: &str = "payoutd_tls_handshake_failures_total";
 
@@ -83,6 +87,11 @@ pub const HOUSE: &[Metric] = &[
     metric(BUILD_INFO, Kind::Gauge, "1, with the version of the program that runs"),
     metric(START_TIME_SECONDS, Kind::Gauge, "when the process began, unix time"),
     metric(PAUSED, Kind::Gauge, "1 while the kill switch is pulled: nothing new is signed or sent"),
+    metric(
+        RESTORE_GATE_SHUT,
+        Kind::Gauge,
+        "1 while the restore gate is shut: nothing is signed on any daemon of the fleet",
+    ),
     metric(WALLET_USDT, Kind::Gauge, "USDT of the wallet in the solidified view"),
     metric(
         WALLET_AVAILABLE_USDT,
@@ -138,9 +147,14 @@ pub const HOUSE: &[Metric] = &[
         "new certificates that were refused, so that the one before stayed",
     ),
     metric(
+        TLS_CONNECTIONS,
+        Kind::Gauge,
+        "connections that are open over TLS, by listener (tls, internal); at 256 of one listener the next one waits",
+    ),
+    metric(
         TLS_HANDSHAKE_FAILURES_TOTAL,
         Kind::Counter,
-        "handshakes that came to nothing, by reason (timed_out, nothing_in_common, refused_by_client, not_tls, broken)",
+        "handshakes that came to nothing, by reason (too_many_of_one_address, timed_out, nothing_in_common, refused_by_client, not_tls, broken)",
     ),
     metric(PROVIDER_REQUESTS_TOTAL, Kind::Counter, "requests sent to a provider, by provider and call"),
     metric(PROVIDER_REQUEST_SECONDS, Kind::Histogram, "how long a provider took, by provider and call"),
@@ -217,8 +231,8 @@ Written from the tables in the program (`actors/src/metrics_names.rs`, `src/tele
 
 The daemon answers `GET /metrics` in Prometheus' text form: to everybody on its machine, and from elsewhere (over TLS, or through one
 of `http.trusted_proxies`) to an API key that may read the house (`payoutd keys issue … --may house:read`). Labels name roles, dependencies, stages and outcomes, never an address, an account or a payout.
-Counters of things that have not happened yet are absent. Gauges of the store are read at each scrape; without the store they keep
-quiet. Money here is for looking at: nothing is decided by it, and the books are in the store.
+Counters of things that have not happened yet are absent. Gauges of the store are read at each scrape; without the store they are
+`NaN`. Money here is for looking at: nothing is decided by it, and the books are in the store.
 
 `config/prometheus/` has the rules that call somebody, `config/grafana/payoutd.json` the dashboard.
 

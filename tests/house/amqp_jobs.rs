@@ -242,6 +242,26 @@ async fn jobs_wait_for_a_house_that_can_not_take_them_in() {
     assert_eq!((desk.office.taken(), desk.view().await["received"].as_u64()), (50, Some(50)));
 }
 
+/// F-N17, F-N18: one job can not be taken in, again and again, while others come and go: it is laid aside in the end, and none of
+/// those that were finished behind it is delivered again.
+#[actix_rt::test]
+async fn one_job_that_is_stuck_takes_no_other_with_it() {
+    let desk = Desk::open(Queues::names().await).await;
+    desk.office.sticks_at("stuck");
+    desk.queues.job("stuck", &order("7")).await;
+    let mut sent = 0;
+    // It is in hand for longer than a job may be, and something is finished all the time.
+    while desk.view().await["given_back"] == 0 {
+        desk.queues.job(&format!("key-{sent}"), &order("5")).await;
+        sent += 1;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(sent < 600, "it was never given back: {}", desk.view().await);
+    }
+    let view = desk.until("the stuck one came again", |view| view["received"] == sent + 2).await;
+    assert_eq!((&view["admitted"], &view["repeated"]), (&json!(sent), &json!(0)), "{view}");
+    assert_eq!(desk.office.taken(), sent);
+}
+
 /// F-N18: the queue is deleted under the consumer, and its channel with it: the intake declares it again and consumes.
 #[actix_rt::test]
 async fn a_queue_that_is_deleted_is_there_again_and_consumed() {
@@ -282,6 +302,37 @@ async fn a_house_that_closes_under_load_loses_no_job() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(view["admitted"].as_u64(), Some(u64::from(taken)), "{view}");
+}
+
+/// A house that writes nothing down of what is only looked at.
+fn bench(queues: &Queues) -> payoutd::amqp::DeadQueue {
+    let house = Arc::new(payoutd_actors::fakes::MemoryStore::new("bench"));
+    payoutd::amqp::DeadQueue::new(queues.broker(), queues.config.clone(), house, Arc::new(SystemClock))
+}
+
+/// F-N17: a broker that counts deliveries and throws away what it delivered too often, as RabbitMQ 4 does by itself: a dead job is
+/// looked at for weeks, and is still there, the same, once.
+#[actix_rt::test]
+async fn a_dead_job_is_not_worn_out_by_being_looked_at() {
+    let mut queues = Queues::names().await;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(20));
+    let name = queues.config.dead_queue.as_str().into();
+    queues.channel.queue_declare(name, QueueDeclareOptions::durable(), arguments).await.unwrap();
+    queues.config.declare = false;
+    let (bench, dead) = (bench(&queues), queues.config.dead_queue.clone());
+    let jobs = std::mem::replace(&mut queues.config.queue, dead);
+    queues.job("inv-7", &order("5")).await;
+    queues.config.queue = jobs;
+    let first = bench.list().await.unwrap();
+    assert_eq!(first.jobs.len(), 1);
+    for n in 0..45 {
+        let seen = bench.explain("inv-7").await.unwrap_or_else(|why| panic!("look {n}: {why}"));
+        assert_eq!(seen.id, first.jobs[0].id, "look {n}");
+    }
+    let last = bench.list().await.unwrap();
+    assert_eq!(last.jobs.iter().map(|job| &job.id).collect::<Vec<_>>(), [&first.jobs[0].id]);
 }
 
 /// F-P20: the producers of docs/producers.md, as they stand there.

@@ -261,7 +261,8 @@ async fn the_kill_switch_says_why_and_since_when() {
 async fn a_house_that_is_resumed_behind_its_restore_gate_says_that_it_signs_nothing() {
     let door = OpenDoor::open().await;
     let why = "no checkpoint lies beside the store".to_owned();
-    let gate = RestoreGate { since_ms: 1_790_000_000_000, why, until_ms: Some(1_790_000_360_000) };
+    let gate =
+        RestoreGate { since_ms: 1_790_000_000_000, why, until_ms: Some(1_790_000_360_000), said_ms: None };
     door.office.restore_gate(Some(gate));
     let told = door.post("/v1/admin/resume", None).await.json();
     let detail = "nothing is signed until the solidified chain is past 2026-09-21T14:19:20.000Z";

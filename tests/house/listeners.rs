@@ -3,6 +3,7 @@
 
 use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, process::Command};
 
+use payoutd::http::settings::CONNECTIONS_PER_ADDRESS_MAX;
 use reqwest::{Client, Method};
 use rustls::version::{TLS12, TLS13};
 use tokio::task::spawn_blocking;
@@ -236,4 +237,40 @@ fn refused(lines: &str, pair: &Pair, listen: Option<&str>) -> String {
     assert_eq!(output.status.code(), Some(78), "{}", told(&output));
     assert!(!desk.path("payoutd.db").exists());
     told(&output)
+}
+
+/// One address opens connection after connection and says nothing: it has its share and no more, and whoever comes from elsewhere is
+/// served. When it leaves, it is served too.
+#[actix_web::test]
+async fn a_stranger_who_opens_connections_and_says_nothing_shuts_no_door() {
+    use std::io::Read as _;
+    let network = Network::start(&[]);
+    let pair = Pair::fresh();
+    let wired = Wired::beside(&network, &pair);
+    let daemon = Daemon::open(&wired.desk).await;
+    let tls = wired.tls;
+    let silent: Vec<_> =
+        (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| std::net::TcpStream::connect(tls).unwrap()).collect();
+    // One more is let go without a word: the others are waited for, this one is not.
+    let refused = spawn_blocking(move || {
+        let mut one_more = std::net::TcpStream::connect(tls).unwrap();
+        // A reset is an end, too.
+        one_more.read(&mut [0]).unwrap_or(0)
+    });
+    assert_eq!(refused.await.unwrap(), 0);
+    assert!(
+        metric(&daemon, "payoutd_tls_handshake_failures_total{reason=\"too_many_of_one_address\"}").await
+    );
+    let elsewhere = pair.client_from(tls, [127, 0, 0, 2].into());
+    assert_eq!(send(over_tls(&elsewhere, tls, "/readyz")).await.status, 200);
+    drop(silent);
+    let outside = pair.client(tls);
+    for _ in 0..100 {
+        if over_tls(&outside, tls, "/readyz").send().await.is_ok_and(|answer| answer.status() == 200) {
+            daemon.stop();
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("whoever has left is still counted: {}", daemon.last_words());
 }

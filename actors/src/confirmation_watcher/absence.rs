@@ -105,7 +105,9 @@ async fn walk_all(
             Err(WalkFailed::Silent(why)) => return Err(WalkFailed::Silent(format!("{name}: {why}"))),
             Err(WalkFailed::Broken(broken)) => {
                 let facts = json!({ "node": name, "why": broken.to_string() });
-                raise(desk, Alarm::DoctoredBlock, &format!("{name} {broken}"), None, facts).await;
+                raise(desk, Alarm::DoctoredBlock, &format!("{name} {broken}"), None, facts)
+                    .await
+                    .map_err(WalkFailed::Silent)?;
                 return Err(WalkFailed::Broken(broken));
             }
         }
@@ -132,7 +134,7 @@ async fn anchor(desk: &Rc<Desk>, eyes: &Eyes, start: BlockRef) -> Result<BlockRe
     match shown.first() {
         Some(id) if shown.len() == 1 && *id != start.id => {
             let facts = json!({ "block": start, "shown": id });
-            raise(desk, Alarm::DoctoredBlock, &start.id.to_string(), None, facts).await;
+            raise(desk, Alarm::DoctoredBlock, &start.id.to_string(), None, facts).await?;
             Ok(BlockRef { number: start.number, id: *id })
         }
         _ => Ok(start),
@@ -205,7 +207,7 @@ async fn judge_all(
             Ok(Finding::TooShort) => continue,
             Err(broken) => {
                 let facts = json!({ "why": broken.to_string(), "txid": live.txid });
-                raise(desk, Alarm::SourcesDisagree, &broken.to_string(), Some(live.payout_id), facts).await;
+                raise(desk, Alarm::SourcesDisagree, &broken.to_string(), Some(live.payout_id), facts).await?;
                 unproven.push(live);
                 continue;
             }
@@ -246,7 +248,7 @@ async fn nobody_shows(desk: &Desk, eyes: &Eyes, live: &LiveTransfer) -> Result<b
         if let Some(receipt) = receipt.map_err(|fault| format!("{name}: {fault}"))? {
             let facts = json!({ "node": name, "txid": live.txid, "block_number": receipt.block_number,
                 "why": "it shows a receipt of a transfer that is in no block of the walk" });
-            raise(desk, Alarm::SourcesDisagree, &live.txid.to_string(), Some(live.payout_id), facts).await;
+            raise(desk, Alarm::SourcesDisagree, &live.txid.to_string(), Some(live.payout_id), facts).await?;
             return Ok(false);
         }
     }

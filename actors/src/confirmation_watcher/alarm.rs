@@ -48,20 +48,32 @@ impl Alarm {
     }
 }
 
-/// Raises an alarm once for each `about`.
-pub(super) async fn raise(desk: &Desk, alarm: Alarm, about: &str, payout: Option<PayoutId>, facts: Value) {
+/// Raises an alarm, once for each `about`: it rings at once, and is written down. Where that fails it is written at the next try:
+/// whoever found it looks again.
+pub(super) async fn raise(
+    desk: &Desk,
+    alarm: Alarm,
+    about: &str,
+    payout: Option<PayoutId>,
+    facts: Value,
+) -> Result<(), String> {
     let key = format!("{} {about}", alarm.word());
-    if !desk.raised.borrow_mut().insert(key) {
-        return;
+    if desk.raised.borrow_mut().insert(key.clone()) {
+        desk.view.borrow_mut().alarms += 1;
+        metrics::counter!(metrics_names::ALARMS_TOTAL, "alarm" => alarm.word()).increment(1);
+        error!(alarm = alarm.word(), about, payout = payout.map(tracing::field::display), %facts, "alarm");
     }
-    desk.view.borrow_mut().alarms += 1;
-    metrics::counter!(metrics_names::ALARMS_TOTAL, "alarm" => alarm.word()).increment(1);
-    error!(alarm = alarm.word(), about, payout = payout.map(tracing::field::display), %facts, "alarm");
-    let Ok(body) = Body::of(&facts) else { return };
+    if desk.written_down.borrow().contains(&key) {
+        return Ok(());
+    }
+    let body = Body::of(&facts).map_err(|why| format!("the alarm can not be written down: {why}"))?;
     let change = HouseChange::Alarm { kind: alarm.word(), payout_id: payout.map(|id| id.to_string()), body };
     if let Err(fault) = desk.tools.house.change(vec![change], desk.tools.clock.now_ms()).await {
         error!(alarm = alarm.word(), %fault, "the alarm can not be written down");
+        return Err(format!("the alarm can not be written down: {fault}"));
     }
+    desk.written_down.borrow_mut().insert(key);
+    Ok(())
 }
 
 /// Raises an alarm and pulls the kill switch; a switch that can not be pulled is pulled again at the next round.
@@ -79,6 +91,5 @@ pub(super) async fn stop_the_house(
         .await
         .map_err(|gone| format!("the house can not be paused: {gone}"))?
         .map_err(|fault| format!("the house can not be paused: {fault}"))?;
-    raise(desk, alarm, about, payout, facts).await;
-    Ok(())
+    raise(desk, alarm, about, payout, facts).await
 }

@@ -89,7 +89,7 @@ async fn look_through(desk: &Rc<Desk>, node: Arc<dyn ChainNode>, facts: &HouseFa
     for block in [&head, &solid] {
         if let Err(doctored) = block.check_id() {
             let facts = json!({ "node": node.name(), "why": doctored.to_string() });
-            raise(desk, Alarm::DoctoredBlock, &block.id.to_string(), None, facts).await;
+            raise(desk, Alarm::DoctoredBlock, &block.id.to_string(), None, facts).await?;
             return Err(format!("{}: {doctored}", node.name()));
         }
     }
@@ -108,7 +108,7 @@ async fn vet(desk: &Rc<Desk>, node: &dyn ChainNode, facts: &HouseFacts) -> Resul
         Some(pinned) if pinned != genesis_id => {
             desk.vetted.borrow_mut().remove(node.name());
             let facts = json!({ "node": node.name(), "genesis_id": genesis_id, "pinned": pinned });
-            raise(desk, Alarm::ForeignChain, node.name(), None, facts).await;
+            raise(desk, Alarm::ForeignChain, node.name(), None, facts).await?;
             return Err(format!("{}: it is a node of another chain (genesis {genesis_id})", node.name()));
         }
         Some(_) => {}

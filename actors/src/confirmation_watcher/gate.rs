@@ -36,7 +36,10 @@ pub(super) async fn look(desk: &Rc<Desk>, eyes: &Eyes, facts: &HouseFacts) -> Re
         return Err(format!("the restore gate is shut, and the clock and the chain are {apart_ms} ms apart"));
     }
     let longest_ms = desk.tools.settings.longest_lifetime_ms.saturating_add(CLOCK_AND_CHAIN_APART_MAX_MS);
-    let until_ms = head_ms.max(wall_ms).saturating_add(longest_ms);
+    let (now_ms, fresh_ms) = (head_ms.max(wall_ms), head_ms.max(wall_ms).saturating_add(longest_ms));
+    // Shut once more before it was passed: nothing was signed in between, on whichever copy, and a restart does not make it longer.
+    // Whether it was passed the chain says, and not what stands in this copy.
+    let until_ms = gate.said_ms.filter(|said_ms| *said_ms > now_ms).unwrap_or(fresh_ms);
     warn!(
         why = gate.why,
         until_ms, "the restore gate is shut: nothing is signed before the solidified chain is past it"

@@ -155,17 +155,17 @@ async fn judge_shown(
     for (shown, second) in shown.into_iter().zip(second) {
         match second {
             Second::Agrees(by) => {
-                check_padding(desk, eyes, &shown).await;
+                check_padding(desk, eyes, &shown).await?;
                 let command = close(eyes, &shown, by);
                 if matches!(command, Command::Mismatch { .. }) {
-                    tell(desk, Alarm::Mismatched, &shown, json!({})).await;
+                    tell(desk, Alarm::Mismatched, &shown, json!({})).await?;
                 }
                 batch.push((shown.payout, command));
             }
             Second::Silent => waiting += 1,
             Second::Differs(how) => {
                 waiting += 1;
-                tell(desk, Alarm::SourcesDisagree, &shown, json!({ "how": how })).await;
+                tell(desk, Alarm::SourcesDisagree, &shown, json!({ "how": how })).await?;
             }
         }
     }
@@ -181,10 +181,10 @@ async fn judge_shown(
     Ok(Judged { closed: note_closed(desk, outcomes), waiting })
 }
 
-async fn tell(desk: &Desk, alarm: Alarm, shown: &Shown, mut facts: Value) {
+async fn tell(desk: &Desk, alarm: Alarm, shown: &Shown, mut facts: Value) -> Result<(), String> {
     facts["txid"] = json!(shown.attempt.txid);
     facts["block"] = json!(shown.block);
-    raise(desk, alarm, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+    raise(desk, alarm, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await
 }
 
 /// Whether a block is part of the solidified chain, as the node that is read shows it. A payout may have been noted in one that
@@ -376,10 +376,12 @@ fn close(eyes: &Eyes, shown: &Shown, agreed_by: String) -> Command {
 }
 
 /// F-N21: bandwidth above what our own bytes cost means that somebody padded the transaction on its way.
-async fn check_padding(desk: &Rc<Desk>, eyes: &Eyes, shown: &Shown) {
-    let Some(price_sun) = byte_price(desk, eyes).await else { return };
+async fn check_padding(desk: &Rc<Desk>, eyes: &Eyes, shown: &Shown) -> Result<(), String> {
+    let Some(price_sun) = byte_price(desk, eyes).await else { return Ok(()) };
     let signed_len = signed_len(shown.attempt.raw_data.len());
-    let Some(extra_bytes) = bytes_above_own(&shown.info.receipt, signed_len, price_sun) else { return };
+    let Some(extra_bytes) = bytes_above_own(&shown.info.receipt, signed_len, price_sun) else {
+        return Ok(());
+    };
     let nodes: Vec<&str> = desk.tools.nodes.iter().map(|node| node.name()).collect();
     let facts = json!({
         "txid": shown.attempt.txid,
@@ -387,7 +389,7 @@ async fn check_padding(desk: &Rc<Desk>, eyes: &Eyes, shown: &Shown) {
         "net_fee_sun": shown.info.receipt.net_fee_sun,
         "sent_to": nodes,
     });
-    raise(desk, Alarm::TransferPadded, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await;
+    raise(desk, Alarm::TransferPadded, &shown.attempt.txid.to_string(), Some(shown.payout.id), facts).await
 }
 
 async fn byte_price(desk: &Rc<Desk>, eyes: &Eyes) -> Option<u64> {

@@ -30,7 +30,7 @@ use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
 use head::RecentChain;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,7 +197,10 @@ pub(crate) struct Desk {
     pub(crate) is_blind: Cell<bool>,
     /// When whoever holds the role last read on.
     pub(crate) read_on_at: Cell<Instant>,
-    pub(crate) raised: RefCell<std::collections::BTreeSet<String>>,
+    /// The alarms that rang.
+    pub(crate) raised: RefCell<BTreeSet<String>>,
+    /// Those of them that stand in the journal.
+    pub(crate) written_down: RefCell<BTreeSet<String>>,
 }
 
 /// The confirmation watcher.
@@ -229,6 +232,7 @@ impl ConfirmationWatcher {
             is_blind: Cell::new(false),
             read_on_at: Cell::new(Instant::now()),
             raised: RefCell::default(),
+            written_down: RefCell::default(),
         };
         Self { desk: Rc::new(desk), look: Rounds::default() }
     }

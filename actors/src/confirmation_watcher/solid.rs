@@ -70,20 +70,20 @@ async fn check_link(desk: &Rc<Desk>, eyes: &Eyes, last: BlockMark, block: &Block
         // Where all agree against what was read, nobody stands by it any more: it is told with the name of who is read.
         let told_by = if liars.is_empty() { vec![node.to_owned()] } else { liars };
         for node in told_by {
-            tell_of_lie(desk, &node, block, &format!("it showed {} for {}", last.block.id, shown.id)).await;
+            tell_of_lie(desk, &node, block, &format!("it showed {} for {}", last.block.id, shown.id)).await?;
         }
         read_block(desk, eyes, &shown).await?;
         note_read(desk, mark_of(&shown)).await?;
         return Err(format!("block {} was not the one that was read: {}", last.block.number, shown.id));
     }
-    tell_of_lie(desk, node, block, &doctored.to_string()).await;
     put_aside(desk, eyes, &why).await;
+    tell_of_lie(desk, node, block, &doctored.to_string()).await?;
     Err(why)
 }
 
-async fn tell_of_lie(desk: &Desk, node: &str, block: &Block, why: &str) {
+async fn tell_of_lie(desk: &Desk, node: &str, block: &Block, why: &str) -> Result<(), String> {
     let facts = json!({ "node": node, "why": why });
-    raise(desk, Alarm::DoctoredBlock, &format!("{node} {}", block.id), None, facts).await;
+    raise(desk, Alarm::DoctoredBlock, &format!("{node} {}", block.id), None, facts).await
 }
 
 async fn note_read(desk: &Rc<Desk>, mark: BlockMark) -> Result<(), String> {

@@ -46,7 +46,7 @@ pub(super) async fn look(
         pause(desk, outgoing[0].key.txid).await?;
     }
     for one in outgoing {
-        tell(desk, &one, at).await;
+        tell(desk, &one, at).await?;
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ async fn known_among(desk: &Desk, keys: &[TransferKey]) -> Result<BTreeSet<TxId>
     Ok(ours.iter().flat_map(|payout| &payout.attempts).map(|attempt| attempt.txid).collect())
 }
 
-async fn tell(desk: &Desk, one: &Outgoing, at: BlockRef) {
+async fn tell(desk: &Desk, one: &Outgoing, at: BlockRef) -> Result<(), String> {
     let facts = json!({
         "txid": one.key.txid,
         "block": at,
@@ -69,7 +69,7 @@ async fn tell(desk: &Desk, one: &Outgoing, at: BlockRef) {
         "to": one.moved.map(|log| log.to),
         "amount_micro_usdt": one.moved.map(|log| log.amount.to_string()),
     });
-    raise(desk, Alarm::StrangerTransfer, &one.key.txid.to_string(), None, facts).await;
+    raise(desk, Alarm::StrangerTransfer, &one.key.txid.to_string(), None, facts).await
 }
 
 /// Pulls the switch, once: a switch that is pulled already keeps its reason.

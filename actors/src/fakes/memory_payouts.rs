@@ -70,8 +70,13 @@ impl Payouts for MemoryStore {
         self.read(|cabinet| reads::list(cabinet, filter, limit)).await
     }
 
-    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
-        self.read(|cabinet| reads::payable(cabinet, now_ms, limit)).await
+    async fn payable(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        except: &[PayoutId],
+    ) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
+        self.read(|cabinet| reads::payable(cabinet, now_ms, limit, except)).await
     }
 
     async fn expired(
@@ -123,6 +128,10 @@ impl Payouts for MemoryStore {
 
     async fn limit_book(&self, _now_ms: i64) -> Result<LimitBook, StoreFault> {
         self.read(Cabinet::limit_book).await?
+    }
+
+    async fn held_by_reason(&self) -> Result<BTreeMap<Reason, u64>, StoreFault> {
+        self.read(reads::held_by_reason).await
     }
 
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {

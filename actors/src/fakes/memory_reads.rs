@@ -63,8 +63,15 @@ fn passes(payout: &Payout, filter: &PayoutFilter) -> bool {
         && filter.before.is_none_or(|before| payout.id < before)
 }
 
-pub(super) fn payable(cabinet: &Cabinet, now_ms: i64, limit: u32) -> Vec<(Payout, [u8; 32])> {
-    let due = |payout: &Payout| payout.order.not_before_ms.is_none_or(|from_ms| from_ms <= now_ms);
+pub(super) fn payable(
+    cabinet: &Cabinet,
+    now_ms: i64,
+    limit: u32,
+    except: &[PayoutId],
+) -> Vec<(Payout, [u8; 32])> {
+    let due = |payout: &Payout| {
+        payout.order.not_before_ms.is_none_or(|from_ms| from_ms <= now_ms) && !except.contains(&payout.id)
+    };
     let mut found: Vec<&Kept> = in_stage(cabinet, Stage::Admitted).filter(|kept| due(&kept.payout)).collect();
     found.sort_by_key(|kept| Urgency::of(&kept.payout));
     let with_digest = |kept: &Kept| (kept.payout.clone(), recorded_digest(cabinet, kept));
@@ -171,6 +178,14 @@ pub(super) fn in_flight(cabinet: &Cabinet) -> InFlight {
     })
 }
 
+pub(super) fn held_by_reason(cabinet: &Cabinet) -> BTreeMap<Reason, u64> {
+    let mut counts = BTreeMap::new();
+    for reason in in_stage(cabinet, Stage::Held).filter_map(|kept| kept.payout.reason) {
+        *counts.entry(reason).or_insert(0) += 1;
+    }
+    counts
+}
+
 pub(super) fn counts(cabinet: &Cabinet) -> BTreeMap<Stage, StageCount> {
     let mut counts: BTreeMap<Stage, StageCount> =
         Stage::ALL.into_iter().map(|stage| (stage, StageCount::default())).collect();
@@ -179,8 +194,9 @@ pub(super) fn counts(cabinet: &Cabinet) -> BTreeMap<Stage, StageCount> {
         count.payouts += 1;
         count.amount_micro_usdt = count.amount_micro_usdt.saturating_add(payout.order.amount.micro());
         if !payout.stage.is_final() {
-            let oldest = count.oldest_updated_at_ms.unwrap_or(payout.updated_at_ms);
-            count.oldest_updated_at_ms = Some(oldest.min(payout.updated_at_ms));
+            let due_ms = payout.order.not_before_ms.filter(|_| payout.stage == Stage::Admitted);
+            let since_ms = payout.updated_at_ms.max(due_ms.unwrap_or(i64::MIN));
+            count.oldest_updated_at_ms = Some(count.oldest_updated_at_ms.unwrap_or(since_ms).min(since_ms));
         }
     }
     counts

@@ -10,6 +10,10 @@ impl Roles for MemoryStore {
         Ok(Some(1))
     }
 
+    async fn held_by_others_until_ms(&self) -> Result<Option<i64>, StoreFault> {
+        Ok(None)
+    }
+
     async fn leave_role(&self, _: Role) -> Result<(), StoreFault> {
         Ok(())
     }

@@ -16,6 +16,8 @@ pub struct PocketRoles {
 struct Table {
     /// Who holds a role, with its token.
     held: BTreeMap<Role, (&'static str, i64)>,
+    /// How often a role was taken or kept: a lease that is kept ends later.
+    kept: i64,
     /// Whose leases have ended, and who gets no new ones.
     asleep: BTreeSet<&'static str>,
 }
@@ -62,7 +64,14 @@ impl Roles for PocketRoles {
             None => 1,
         };
         table.held.insert(role, (self.name, token));
+        table.kept += 1;
         Ok(Some(token))
+    }
+
+    async fn held_by_others_until_ms(&self) -> Result<Option<i64>, StoreFault> {
+        let table = self.table();
+        let is_others = |name: &str| name != self.name && !table.asleep.contains(name);
+        Ok(table.held.values().any(|(name, _)| is_others(name)).then_some(table.kept))
     }
 
     async fn leave_role(&self, role: Role) -> Result<(), StoreFault> {

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod build;
+mod put_off;
 mod resend;
 mod round;
 mod send;
@@ -20,6 +21,7 @@ use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFau
 use crate::rounds::Rounds;
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use put_off::PutOff;
 use send::Sender;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
@@ -150,6 +152,8 @@ pub(crate) struct Desk {
     pub(crate) view: RefCell<WorkerView>,
     pub(crate) sender: Sender,
     known_marks: RefCell<adopt::KnownMarks>,
+    /// Payouts that could not be paid a moment ago.
+    put_off: PutOff,
 }
 
 /// The payout worker.
@@ -173,6 +177,7 @@ impl PayoutWorker {
             view,
             sender,
             known_marks,
+            put_off: PutOff::default(),
         });
         Self { desk, look: Rounds::default(), resend: Rounds::default() }
     }

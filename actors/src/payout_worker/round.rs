@@ -12,7 +12,7 @@ use crate::metrics_names;
 use crate::ports::{Gate, HouseFacts, StoreFault};
 use crate::room::Room;
 use crate::rounds::Found;
-use crate::treasurer::{Cover, CoverPayouts, PromisesOver, Want};
+use crate::treasurer::{Cover, CoverPayouts, PromisesOver, Want, WhatBlocks};
 use std::rc::Rc;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -31,7 +31,8 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
                 warn!(why, "nothing is signed for now");
             }
             view.signing_waits_for = Some(why);
-            Found::Nothing
+            // Whoever is behind those that wait is looked at at once.
+            if desk.put_off.has_grown() { Found::More } else { Found::Nothing }
         }
     }
 }
@@ -52,11 +53,19 @@ async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
         tools.wall.now_ms(),
         tools.settings.sight_stale_ms,
     )?;
-    let payable = tools.ledger.payouts().payable(now_ms, tools.settings.batch_max).await.map_err(said)?;
-    if payable.is_empty() {
-        return Ok(Found::Nothing);
+    let put_off = desk.put_off.ids();
+    // What is claimed is kept from the other daemons: first it is asked whether anything can be paid here at all.
+    let blocked = tools.treasurer.ask(WhatBlocks).await.map_err(|gone| format!("the treasurer: {gone}"))?;
+    if let Some(why) = blocked {
+        desk.put_off.forget();
+        return Err(why);
     }
-    let full_batch = payable.len() >= tools.settings.batch_max as usize;
+    let batch_max = tools.settings.batch_max;
+    let payable = tools.ledger.payouts().payable(now_ms, batch_max, &put_off).await.map_err(said)?;
+    if payable.is_empty() {
+        return desk.put_off.why().map_or(Ok(Found::Nothing), Err);
+    }
+    let full_batch = payable.len() >= batch_max as usize;
     let moved = advance(desk, payable, &facts, &sight, now_ms).await?;
     Ok(if moved && full_batch { Found::More } else { Found::Nothing })
 }
@@ -177,11 +186,16 @@ async fn cover_and_sign(
                 // One that can not be built must not keep the others of its batch in the house.
                 Err(why) => {
                     error!(payout = %payout.id, why, "it can not be signed");
-                    later = Some(format!("payout {}: {why}", payout.id));
+                    let why = format!("payout {}: {why}", payout.id);
+                    desk.put_off.add(payout.id, &why);
+                    later = Some(why);
                 }
             },
             Cover::Hold(reason) => aside.push((payout, Command::Hold(reason))),
-            Cover::Later(why) => later = Some(why),
+            Cover::Later(why) => {
+                desk.put_off.add(payout.id, &why);
+                later = Some(why);
+            }
         }
     }
     match later {

@@ -38,6 +38,10 @@ pub struct RestoreGate {
     pub why: String,
     /// Nothing is signed before the solidified chain is past this moment, unix ms; `None` until the chain was seen.
     pub until_ms: Option<i64>,
+    /// What it said before it was shut once more, unix ms: as long as the chain is not past it, nothing was signed since, and it
+    /// holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_ms: Option<i64>,
 }
 
 /// What the house remembers of itself.
@@ -95,12 +99,15 @@ impl HouseFacts {
                 self.last_solid = if further { Some(*mark) } else { self.last_solid };
             }
             HouseChange::ShutGate { since_ms, why } => {
-                self.restore_gate =
-                    Some(RestoreGate { since_ms: *since_ms, why: why.clone(), until_ms: None });
+                let before = self.restore_gate.take();
+                let said_ms = before.as_ref().and_then(|gate| gate.until_ms.or(gate.said_ms));
+                let since_ms = before.map_or(*since_ms, |gate| gate.since_ms);
+                self.restore_gate = Some(RestoreGate { since_ms, why: why.clone(), until_ms: None, said_ms });
             }
             HouseChange::GateUntil(until_ms) => {
                 if let Some(gate) = &mut self.restore_gate {
                     gate.until_ms = Some(gate.until_ms.unwrap_or(i64::MIN).max(*until_ms));
+                    gate.said_ms = None;
                 }
             }
             HouseChange::OpenGate => self.restore_gate = None,

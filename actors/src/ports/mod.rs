@@ -23,8 +23,8 @@ pub use event_bus::{BusFault, EventBus};
 pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause, RestoreGate};
 pub use journal::{CheckpointKeeper, Journal};
 pub use payouts::{
-    Admitted, CLAIM_LEASE_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount,
-    Step, StepResult, StoreFault, Urgency,
+    Admitted, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter,
+    Payouts, StageCount, Step, StepResult, StoreFault, Urgency,
 };
 pub use register::{
     Entry, EntryKind, KeyUsage, KeyUses, Register, RegisterChange, Registered, USAGE_HOUR_MS, Use,

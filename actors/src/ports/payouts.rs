@@ -175,12 +175,15 @@ pub struct StageCount {
     pub payouts: u64,
     /// Their amounts, micro-USDT.
     pub amount_micro_usdt: u64,
-    /// When the one that has stood there longest came, unix ms (final stages: not measured).
+    /// When the one that has stood there longest came, unix ms (final stages: not measured). What is admitted for later stands there
+    /// from its `not_before` on: until then this is in the future.
     pub oldest_updated_at_ms: Option<i64>,
 }
 
 /// How long payouts that were given to be paid are kept for whom they were given to, ms: several rounds of a worker's.
 pub const CLAIM_LEASE_MS: u32 = 15_000;
+/// How long what was not paid within its lease is for others only, ms: each of them looks within it.
+pub const CLAIM_PASSES_MS: u32 = 2_000;
 
 /// The store of payouts.
 #[async_trait]
@@ -225,14 +228,20 @@ pub trait Payouts: Send + Sync {
     /// A page, newest first.
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
-    /// Admitted payouts whose `not_before` has come, most urgent and then oldest first; each with the digest that the
+    /// Admitted payouts whose `not_before` has come, but not these, most urgent and then oldest first; each with the digest that the
     /// journal's admission record has of its order. Where that record is gone or unreadable the digest is 32 zero bytes,
     /// which is no order's.
     ///
     /// Where several processes share a store, what one of them is given here is its own for a while ([`CLAIM_LEASE_MS`]): the
-    /// others are given what comes after. The claim saves them work in vain; that no payout is signed twice rests on its
-    /// version alone.
-    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
+    /// others are given what comes after. Whoever could not pay it by then lets it pass: it is given to nobody for longer by being
+    /// asked for again, and for [`CLAIM_PASSES_MS`] to others alone. The claim saves them work in vain; that no payout is signed
+    /// twice rests on its version alone.
+    async fn payable(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        except: &[PayoutId],
+    ) -> Result<Vec<(Payout, [u8; 32])>, StoreFault>;
 
     /// Live transfers that are in no block and expire at or before a moment, the earliest first; after that of a moment and an
     /// id, where a page came before.
@@ -277,6 +286,9 @@ pub trait Payouts: Send + Sync {
     /// What the limits have reserved and settled, windows ending now, and which are set: of house and accounts all, of principals,
     /// roles and routes at least those for which somebody has set a limit.
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault>;
+
+    /// How many payouts are held for each reason; a reason that holds none is left out.
+    async fn held_by_reason(&self) -> Result<BTreeMap<Reason, u64>, StoreFault>;
 
     /// How many payouts stand where.
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault>;

@@ -47,6 +47,10 @@ pub trait Roles: Send + Sync {
     /// `None`: another process holds it.
     async fn take_role(&self, role: Role, lease_ms: u32) -> Result<Option<i64>, StoreFault>;
 
+    /// The latest moment until which another process holds a role, by the store's own clock; `None` where nobody else holds one. It
+    /// grows whenever somebody keeps a role: a lease that stands still may be a dead one's, or an older copy's.
+    async fn held_by_others_until_ms(&self) -> Result<Option<i64>, StoreFault>;
+
     /// Gives a role up, so that others need not wait for the lease to end. One that is not held is not touched.
     async fn leave_role(&self, role: Role) -> Result<(), StoreFault>;
 }

@@ -94,7 +94,7 @@ impl House {
 
     /// The worker: signs what still has room, and nothing beyond today's rules.
     async fn work(&mut self) {
-        let payable = self.store.payable(self.now_ms, 5).await.unwrap();
+        let payable = self.store.payable(self.now_ms, 5, &[]).await.unwrap();
         let payable: Vec<Payout> = payable.into_iter().map(|(payout, _)| payout).collect();
         let spenders = payable.iter().map(Payout::spender);
         let room = Room::of_those_who_move(&self.store, spenders, self.rules, self.now_ms).await;

@@ -30,6 +30,8 @@ const PROBE_AMOUNT: MicroUsdt = MicroUsdt::new(1);
 /// then, and counted there, or was let go. Until then it may be counted twice, never not at all.
 const PROMISE_MS: i64 = 15_000;
 
+const NOT_READ: &str = "the wallet was not read yet";
+
 /// How long one node is waited for before the next is asked.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -39,6 +41,8 @@ pub(super) struct Desk {
     answers: Cell<usize>,
     look: Option<(WalletLook, i64)>,
     terms: Option<(Terms, i64)>,
+    /// When it was last tried to read the wallet, unix ms.
+    tried_at_ms: i64,
     in_flight: InFlight,
     funds: Funds,
     /// What the last answer promised: the store may not show it as on its way yet.
@@ -56,6 +60,7 @@ impl Desk {
             answers: Cell::new(0),
             look: None,
             terms: None,
+            tried_at_ms: 0,
             in_flight: InFlight::default(),
             funds: Funds::default(),
             promised: Promised::default(),
@@ -68,6 +73,7 @@ impl Desk {
     /// Reads balances (and, less often, prices and switches) anew.
     pub(super) async fn look(&mut self) {
         let result = self.try_look().await;
+        self.tried_at_ms = self.tools.clock.now_ms();
         if let Err(trouble) = &result {
             warn!(%trouble, "the wallet can not be read");
         }
@@ -154,6 +160,18 @@ impl Desk {
         Err(why)
     }
 
+    /// Why nothing at all is covered now. A trouble is looked into once more, but not with each question.
+    pub(super) async fn what_blocks(&mut self) -> Option<String> {
+        let now_ms = self.tools.clock.now_ms();
+        let tried_lately = now_ms.saturating_sub(self.tried_at_ms) < self.tools.settings.shortage_look_ms;
+        if (self.look.is_none() || self.trouble.is_some()) && !tried_lately {
+            self.look().await;
+        }
+        let stop = || self.terms.as_ref().and_then(|(terms, _)| terms.token_stop.clone());
+        let unread = || self.look.is_none().then(|| NOT_READ.to_owned());
+        self.trouble.clone().or_else(unread).or_else(stop)
+    }
+
     /// Answers a batch, the most urgent first.
     pub(super) async fn cover(&mut self, wants: Vec<Want>) -> Covers {
         if self.look.is_none() || self.trouble.is_some() {
@@ -190,9 +208,7 @@ impl Desk {
 
     async fn cover_one(&mut self, want: &Want) -> Cover {
         let (Some(_), Some((terms, _)), None) = (&self.look, self.terms.clone(), &self.trouble) else {
-            return Cover::Later(
-                self.trouble.clone().unwrap_or_else(|| "the wallet was not read yet".to_owned()),
-            );
+            return Cover::Later(self.trouble.clone().unwrap_or_else(|| NOT_READ.to_owned()));
         };
         if let Some(stop) = terms.token_stop {
             return Cover::Later(stop);

@@ -32,7 +32,7 @@ pub const NAME: &str = "treasurer";
 pub struct TreasurerSettings {
     /// How often balances are read, ms.
     pub look_every_ms: u64,
-    /// How old a look may be before a shortage is believed, ms.
+    /// How old a look may be before a shortage or a trouble is believed, ms.
     pub shortage_look_ms: i64,
     /// How often prices and the token's switches are read, ms.
     pub terms_every_ms: i64,
@@ -115,6 +115,11 @@ pub struct CoverPayouts(pub Vec<Want>);
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<bool>")]
 pub struct WouldCover(pub Vec<Order>);
+
+/// Asks why nothing at all is covered now; `None`: something may be. Asked before payouts are claimed.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<String>")]
+pub struct WhatBlocks;
 
 /// Tells that what the last [`CoverPayouts`] was promised is on file now, where the store counts it, or was let go.
 #[derive(Debug, Message)]
@@ -204,6 +209,15 @@ impl Handler<CoverPayouts> for Treasurer {
     fn handle(&mut self, CoverPayouts(wants): CoverPayouts, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
         Box::pin(async move { desk.lock().await.cover(wants).await })
+    }
+}
+
+impl Handler<WhatBlocks> for Treasurer {
+    type Result = ResponseFuture<Option<String>>;
+
+    fn handle(&mut self, _: WhatBlocks, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move { desk.lock().await.what_blocks().await })
     }
 }
 

@@ -234,8 +234,13 @@ impl Payouts for ShortSighted {
         self.0.list(filter, limit).await
     }
 
-    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
-        self.0.payable(now_ms, limit).await
+    async fn payable(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        except: &[PayoutId],
+    ) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
+        self.0.payable(now_ms, limit, except).await
     }
 
     async fn unincluded(
@@ -278,6 +283,10 @@ impl Payouts for ShortSighted {
 
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault> {
         self.0.limit_book(now_ms).await
+    }
+
+    async fn held_by_reason(&self) -> Result<BTreeMap<Reason, u64>, StoreFault> {
+        self.0.held_by_reason().await
     }
 
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {

@@ -4,10 +4,14 @@
 //! and closes its channel, which puts all of them back in their order. One look at a time; what a person decides is in the
 //! journal before the broker hears of it, and a requeued job is in the queue of the jobs before it leaves this one: whatever
 //! dies in between, nothing is lost, and a job that is there twice is one payout by its key.
+//!
+//! To look is to be delivered to, and a broker counts deliveries: RabbitMQ 4 and newer throw away what was delivered more than 20 times,
+//! where no policy says otherwise. What was looked at often is therefore laid into the queue anew, at its end, before it is taken from its
+//! place.
 
 mod letter;
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use lapin::{
     BasicProperties, Channel, Connection,
@@ -34,6 +38,8 @@ use crate::config::Amqp;
 pub const LOOK_MAX: usize = 1_000;
 /// … and so many bytes of their bodies.
 const LOOK_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What was delivered so often is laid anew. Well below every broker's own limit: a decision and its repetition count too.
+const WORN_AFTER: i64 = 10;
 /// How long one look may take, the broker's answers and all.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
@@ -121,6 +127,7 @@ impl DeadQueue {
                 })
                 .await?
                 .is_more;
+            bench.lay_worn_anew().await?;
             Ok(Look { jobs, more })
         })
         .await
@@ -133,7 +140,9 @@ impl DeadQueue {
     pub async fn explain(&self, name: &str) -> Result<DeadJobBody, NotDone> {
         self.at_the_bench(async |bench| {
             let taken = bench.find(name).await?;
-            Ok(taken.shown.with_body(&taken.body))
+            let explained = taken.shown.with_body(&taken.body);
+            bench.lay_worn_anew().await?;
+            Ok(explained)
         })
         .await
     }
@@ -178,8 +187,8 @@ impl DeadQueue {
             let connection =
                 self.broker.connect("dead jobs").await.map_err(|why| NotDone::Away(why.to_string()))?;
             let channel = connection.create_channel().await.map_err(away)?;
-            let bench =
-                Bench { queue: self.config.dead_queue.as_str().into(), connection: &connection, channel };
+            let queue: ShortString = self.config.dead_queue.as_str().into();
+            let bench = Bench { queue, connection: &connection, channel, worn: RefCell::default() };
             let worked = work(&bench).await;
             bench.channel.close(200, "looked".into()).await.map_err(away)?;
             connection.close(200, "looked".into()).await.map_err(away)?;
@@ -193,6 +202,15 @@ struct Bench<'a> {
     queue: ShortString,
     connection: &'a Connection,
     channel: Channel,
+    /// What this look has in hand and was delivered often.
+    worn: RefCell<Vec<Worn>>,
+}
+
+/// A job that was delivered often.
+struct Worn {
+    tag: u64,
+    properties: BasicProperties,
+    body: Vec<u8>,
 }
 
 /// What a walk along the queue came to.
@@ -213,6 +231,10 @@ impl Bench<'_> {
             seen += 1;
             bytes += delivery.data.len();
             let shown = DeadJobBody::of(&delivery.properties, &delivery.data);
+            if dead_letter::deliveries(&delivery.properties) >= WORN_AFTER {
+                let (properties, body) = (delivery.properties.clone(), delivery.data.clone());
+                self.worn.borrow_mut().push(Worn { tag: delivery.delivery_tag, properties, body });
+            }
             let taken = Taken {
                 tag: delivery.delivery_tag,
                 properties: delivery.properties,
@@ -234,7 +256,31 @@ impl Bench<'_> {
     async fn requeue(&self, taken: &Taken, queue: &str) -> Result<(), NotDone> {
         let publisher = Publisher::open(self.connection).await.map_err(away)?;
         let properties = dead_letter::restored(&taken.properties);
-        let published = publisher.to_queue(queue.into(), true, &taken.body, properties).await;
+        Self::publish(&publisher, queue, &taken.body, properties).await
+    }
+
+    /// First it is there anew, then it is taken from its place: whatever dies in between, it is there twice and not at all never.
+    async fn lay_worn_anew(&self) -> Result<(), NotDone> {
+        let worn = self.worn.take();
+        if worn.is_empty() {
+            return Ok(());
+        }
+        let publisher = Publisher::open(self.connection).await.map_err(away)?;
+        for Worn { tag, properties, body } in worn {
+            let properties = dead_letter::unworn(&properties);
+            Self::publish(&publisher, self.queue.as_str(), &body, properties).await?;
+            self.channel.basic_ack(tag, BasicAckOptions::default()).await.map_err(away)?;
+        }
+        Ok(())
+    }
+
+    async fn publish(
+        publisher: &Publisher,
+        queue: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(), NotDone> {
+        let published = publisher.to_queue(queue.into(), true, body, properties).await;
         published.map_err(|why| match why {
             NotPublished::Unroutable => NotDone::Away(format!("the queue {queue} is not there")),
             NotPublished::NotTaken => NotDone::Away(format!("the queue {queue} takes nothing now")),

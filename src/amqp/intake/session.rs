@@ -27,8 +27,8 @@ use crate::{
 
 /// So many deliveries are taken up at a time before anything else gets its turn.
 const GATHER_MAX: usize = 400;
-/// Jobs are given back when for so long not one of those in hand could be finished. Well below every broker's
-/// `consumer_timeout`, at which it would close the channel (F-N18).
+/// Jobs are given back when the one that the others wait for to be acknowledged has been in hand for so long. Well below every
+/// broker's `consumer_timeout`, at which it would close the channel (F-N18).
 const HOLD_MAX: Duration = Duration::from_secs(25);
 /// How often a house that could not take jobs in is asked whether it can.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ enum Ended {
     Closed,
     /// The broker ended it.
     Lost(String),
-    /// The house could not take in what was in hand, and it was given back.
+    /// The house could not take in what was in hand, and it was given back; what was finished behind it is acknowledged.
     GivenBack,
 }
 
@@ -94,7 +94,6 @@ async fn session(desk: &Rc<Desk>) -> Ended {
         line: AckLine::default(),
         in_hand: FuturesUnordered::new(),
         outlets,
-        progress: Instant::now(),
     };
     let replier = replier::send(&connection, to_be_sent);
     tokio::pin!(replier);
@@ -107,11 +106,15 @@ async fn session(desk: &Rc<Desk>) -> Ended {
         why = pulse => Ended::Lost(why),
     };
     drop(shift);
-    if matches!(ended, Ended::Closed) {
-        // Answers that are not out by then are lost: they were promised to nobody.
-        let _ = timeout(FAREWELL_WITHIN, replier).await;
-        let _ = timeout(FAREWELL_WITHIN, connection.close(200, "the house closes".into())).await;
-    }
+    let farewell = match ended {
+        Ended::Lost(_) => return ended,
+        Ended::Closed => "the house closes",
+        Ended::GivenBack => "a job can not be taken in",
+    };
+    // Answers that are not out by then are lost: they were promised to nobody.
+    let _ = timeout(FAREWELL_WITHIN, replier).await;
+    // What was acknowledged last is the broker's when it says good-bye.
+    let _ = timeout(FAREWELL_WITHIN, connection.close(200, farewell.into())).await;
     ended
 }
 
@@ -157,19 +160,17 @@ struct Shift {
     line: AckLine,
     in_hand: FuturesUnordered<LocalBoxFuture<'static, (u64, Done)>>,
     outlets: Rc<Outlets>,
-    /// When something was last finished, or nothing was in hand.
-    progress: Instant,
 }
 
 impl Shift {
     async fn run(&mut self, mut consumer: Consumer) -> Ended {
         loop {
-            let patience_ends = self.progress + HOLD_MAX;
+            let patience_ends = self.line.front_came_at().map(|came_at| came_at + HOLD_MAX);
             let went = tokio::select! {
                 () = self.desk.closed() => return self.finish(consumer).await,
                 next = consumer.next() => self.gather(next, &mut consumer),
                 Some(done) = self.in_hand.next() => self.finished(done).await,
-                () = tokio::time::sleep_until(patience_ends), if !self.line.is_empty() => return Ended::GivenBack,
+                () = until(patience_ends) => return self.give_back().await,
             };
             if let Err(why) = went {
                 return Ended::Lost(why);
@@ -183,9 +184,6 @@ impl Shift {
         first: Option<lapin::Result<Delivery>>,
         consumer: &mut Consumer,
     ) -> Result<(), String> {
-        if self.line.is_empty() {
-            self.progress = Instant::now();
-        }
         let mut next = Some(first);
         let mut gathered = 0;
         while let Some(delivered) = next.take() {
@@ -207,7 +205,7 @@ impl Shift {
         let redelivered = if delivery.redelivered { "true" } else { "false" };
         metrics::counter!(names::AMQP_JOBS_RECEIVED_TOTAL, "redelivered" => redelivered).increment(1);
         self.desk.count().received += 1;
-        self.line.push(delivery.delivery_tag);
+        self.line.push(delivery.delivery_tag, Instant::now());
         self.in_hand.push(hand::work(self.desk.clone(), self.outlets.clone(), delivery).boxed_local());
     }
 
@@ -222,7 +220,6 @@ impl Shift {
             }
             next = self.in_hand.next().now_or_never().flatten();
         }
-        self.progress = Instant::now();
         let before = self.line.len();
         if let Some(last) = self.line.take_done() {
             self.acknowledge(last, true).await?;
@@ -252,18 +249,34 @@ impl Shift {
                 return Ended::Lost(why);
             }
         }
+        self.acknowledge_stragglers().await.map_or_else(Ended::Lost, |()| Ended::Closed)
+    }
+
+    /// One could not be finished. It goes back with whatever else is in hand; what is done behind it does not: the broker counts
+    /// how often a job is delivered, and lays it into the dead queue in the end.
+    async fn give_back(&mut self) -> Ended {
+        self.acknowledge_stragglers().await.map_or_else(Ended::Lost, |()| Ended::GivenBack)
+    }
+
+    async fn acknowledge_stragglers(&mut self) -> Result<(), String> {
         for tag in self.line.take_stragglers() {
-            if let Err(why) = self.acknowledge(tag, false).await {
-                return Ended::Lost(why);
-            }
+            self.acknowledge(tag, false).await?;
             metrics::counter!(names::AMQP_JOBS_ACKED_TOTAL).increment(1);
         }
-        Ended::Closed
+        Ok(())
     }
 
     fn show(&self) {
         let unacknowledged = self.line.len();
         self.desk.count().unacknowledged = unacknowledged;
         metrics::gauge!(names::AMQP_JOBS_UNACKED).set(u32::try_from(unacknowledged).unwrap_or(u32::MAX));
+    }
+}
+
+/// Never, where there is no such moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

@@ -73,7 +73,7 @@ async fn seal(store: Arc<dyn Cellar>, key: JournalKey, loaded: &Loaded) -> Resul
     let clock = HouseClock::new(Arc::new(SystemClock), facts.latest_ms);
     // The checkpoint that is about to be replaced may be what tells that this store is an older copy.
     let now_ms = payoutd_actors::ports::Clock::now_ms(&clock);
-    shut_the_gate_where_due(&*store, &*store, &*store, &keeper, now_ms)
+    shut_the_gate_where_due(&*store, &*store, &*store, &keeper, &*store, now_ms)
         .await
         .map_err(|why| store_fault(&why))?;
     let writer = AuditWriter::new(AuditWriterTools {

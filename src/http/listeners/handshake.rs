@@ -9,6 +9,8 @@ use crate::telemetry::names;
 /// Why nobody was connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoHandshake {
+    /// Its address has as many connections as one may have.
+    TooMany,
     /// It took too long.
     TimedOut,
     /// Client and server have no version or no algorithm in common: below TLS 1.3 nothing is taken.
@@ -24,12 +26,19 @@ pub(super) enum NoHandshake {
 impl NoHandshake {
     /// Every reason.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 5] =
-        [Self::TimedOut, Self::NothingInCommon, Self::RefusedByClient, Self::NotTls, Self::Broken];
+    pub(super) const ALL: [Self; 6] = [
+        Self::TooMany,
+        Self::TimedOut,
+        Self::NothingInCommon,
+        Self::RefusedByClient,
+        Self::NotTls,
+        Self::Broken,
+    ];
 
     /// Its word.
     pub(super) const fn word(self) -> &'static str {
         match self {
+            Self::TooMany => "too_many_of_one_address",
             Self::TimedOut => "timed_out",
             Self::NothingInCommon => "nothing_in_common",
             Self::RefusedByClient => "refused_by_client",

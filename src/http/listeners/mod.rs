@@ -2,9 +2,11 @@
 //!
 //! Promises: plaintext is spoken on this machine alone; what comes from elsewhere comes over TLS 1.3; how a request arrived is told
 //! by the listener that took it and by nothing that a caller sends. Who is on this machine and who is elsewhere have servers of
-//! their own, each with its connections: a flood from outside takes none of the operator's. **Never here:** who somebody is.
+//! their own, each with its connections: a flood from outside takes none of the operator's, and one address takes not all of those
+//! from outside. **Never here:** who somebody is.
 
 mod certificates;
+mod crowd;
 mod handshake;
 mod internal;
 mod tls;

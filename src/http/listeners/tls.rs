@@ -7,7 +7,9 @@ use std::{io, net::TcpListener, sync::Arc};
 
 use actix_http::{HttpService, Protocol};
 use actix_server::{Server, ServerBuilder};
-use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
+use actix_service::{
+    IntoServiceFactory as _, Service as _, ServiceFactoryExt as _, apply_fn_factory, map_config,
+};
 use actix_tls::accept::{
     TlsError,
     rustls_0_23::{Acceptor, TlsStream},
@@ -20,11 +22,14 @@ use rustls::{
     version::TLS13,
 };
 
-use super::{Arrival, Certificates, app, app_config, handshake::NoHandshake, workers};
+use super::{Arrival, Certificates, app, app_config, crowd::Crowd, handshake::NoHandshake, workers};
 use crate::{
     http::{
         door::Door,
-        settings::{CONNECTIONS_MAX, DRAIN_WITHIN, HANDSHAKE_WITHIN, HEADERS_WITHIN, KEEP_ALIVE, LINGER},
+        settings::{
+            CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, DRAIN_WITHIN, HANDSHAKE_WITHIN, HEADERS_WITHIN,
+            KEEP_ALIVE, LINGER,
+        },
     },
     identity::gateway::Gateways,
 };
@@ -39,7 +44,8 @@ pub(super) fn serve(
     listener: TcpListener,
 ) -> io::Result<Server> {
     let config = server_config(certificates, WebPkiClientVerifier::no_client_auth())?;
-    serve_with(door, config, listener, |_, data| {
+    let crowd = Crowd::at("tls", CONNECTIONS_PER_ADDRESS_MAX, &door.settings.trusted_proxies);
+    serve_with(door, config, crowd, listener, |_, data| {
         data.insert(Arrival::Tls);
     })
 }
@@ -58,7 +64,9 @@ pub(super) fn serve_gateways(
     // Each connection shows its certificate anew: a session that goes on would outlive it.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    serve_with(door, config, listener, move |stream, data| {
+    // A gateway brings many people; who is none is known by his certificate alone.
+    let crowd = Crowd::at("internal", CONNECTIONS_MAX, &[]);
+    serve_with(door, config, crowd, listener, move |stream, data| {
         let chain = stream.get_ref().1.peer_certificates();
         data.insert(gateways.with_certificate(chain.and_then(|chain| chain.first()).map(AsRef::as_ref)));
         data.insert(Arrival::Internal);
@@ -71,6 +79,7 @@ type Stream = TlsStream<TcpStream>;
 fn serve_with(
     door: &Data<Door>,
     config: ServerConfig,
+    crowd: Arc<Crowd>,
     listener: TcpListener,
     note: impl Fn(&Stream, &mut Extensions) + Clone + Send + 'static,
 ) -> io::Result<Server> {
@@ -82,7 +91,7 @@ fn serve_with(
         .disable_signals();
     let (data, closing) = (door.clone(), builder.graceful_shutdown_signal());
     let builder = builder.listen("payoutd-tls", listener, move || {
-        let (closing, note) = (closing.clone(), note.clone());
+        let (closing, note, crowd) = (closing.clone(), note.clone(), crowd.clone());
         let served = app(&data).into_factory().map_err(|error: actix_web::Error| error.error_response());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
@@ -94,13 +103,28 @@ fn serve_with(
             .client_disconnect_timeout(LINGER)
             .on_connect_ext(note)
             .finish(map_config(served, |()| app_config()));
-        acceptor(&config)
+        let served = acceptor(&config)
             .map_err(count)
             .and_then(|stream: Stream| async move {
                 let peer = stream.get_ref().0.peer_addr().ok();
                 Ok((stream, Protocol::Http1, peer))
             })
-            .and_then(http.map_err(|_| ()))
+            .and_then(http.map_err(|_| ()));
+        apply_fn_factory(served, move |stream: TcpStream, served| {
+            let place = stream.peer_addr().ok().and_then(|peer| crowd.take(peer.ip()));
+            let serving = place.is_some().then(|| served.call(stream));
+            async move {
+                // The place is free when the connection has ended.
+                let _place = place;
+                match serving {
+                    Some(serving) => serving.await,
+                    None => {
+                        NoHandshake::TooMany.count();
+                        Ok(())
+                    }
+                }
+            }
+        })
     })?;
     Ok(builder.run())
 }

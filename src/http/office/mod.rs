@@ -18,7 +18,7 @@ use payoutd_actors::{
         limits::{LimitBook, LimitRules},
         order::{Order, OrderProblem},
         outbox::OutboxEvent,
-        payout::{Payout, Settlement, Stage},
+        payout::{Payout, Reason, Settlement, Stage},
     },
     guardian::{ActorView, Gone},
     ports::{Admitted, HouseFacts, InFlight, Pause, PayoutFilter, RestoreGate, StageCount, StoreFault},
@@ -74,6 +74,8 @@ pub enum NotDecided {
 pub struct Stats {
     /// Payouts by stage.
     pub stages: BTreeMap<Stage, StageCount>,
+    /// Held payouts by their reason; one that holds none is left out.
+    pub held_by_reason: BTreeMap<Reason, u64>,
     /// What is on its way.
     pub in_flight: InFlight,
     /// The windows of the spending limits, and the limits.

@@ -191,6 +191,7 @@ impl Office for Staffed {
         let payouts = &self.tools.payouts;
         Ok(Stats {
             stages: payouts.counts().await?,
+            held_by_reason: payouts.held_by_reason().await?,
             in_flight: payouts.in_flight().await?,
             limits: Some((payouts.limit_book(at_ms).await?, self.tools.limits)),
             switches: self.tools.house.facts().await?.into(),
@@ -357,7 +358,8 @@ mod tests {
     /// F-N06: while the gate is shut nothing is signed, and `payments` does not say that all is well.
     #[test]
     fn a_restore_gate_that_is_shut_is_shown_without_what_told_of_it() {
-        let gate = RestoreGate { since_ms: 1, why: "no such file: /var/x".into(), until_ms: None };
+        let gate =
+            RestoreGate { since_ms: 1, why: "no such file: /var/x".into(), until_ms: None, said_ms: None };
         let shut = |until_ms| {
             let restore_gate = Some(RestoreGate { until_ms, ..gate.clone() });
             parts_of(&HouseFacts { restore_gate, ..HouseFacts::default() })

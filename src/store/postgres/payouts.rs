@@ -14,8 +14,8 @@ use payoutd_actors::{
         tron::{BlockId, TransferKey},
     },
     ports::{
-        Admitted, CLAIM_LEASE_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount,
-        Step, StepResult, StoreFault, Urgency,
+        Admitted, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter,
+        Payouts, StageCount, Step, StepResult, StoreFault, Urgency,
     },
 };
 use serde::Deserialize;
@@ -138,13 +138,20 @@ impl Payouts for PostgresStore {
         self.whole(question).await
     }
 
-    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
+    async fn payable(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        except: &[PayoutId],
+    ) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
         self.may_write()?;
         let question = sqlx::query(sql::PAYABLE)
             .bind(now_ms)
             .bind(i64::from(limit))
             .bind(&self.inner.holder)
-            .bind(i64::from(CLAIM_LEASE_MS));
+            .bind(i64::from(CLAIM_LEASE_MS))
+            .bind(i64::from(CLAIM_PASSES_MS))
+            .bind(rows::texts(except));
         let payable = |store: Self| async move {
             let mut reader = store.reader().await?;
             let found = reads::payouts_with(reader.ask()?, question, recorded_digest);
@@ -224,6 +231,15 @@ impl Payouts for PostgresStore {
         let mut reader = self.reader().await?;
         let book = self.waited_for(reads::limit_book(reader.ask()?, None, self.at_ms(now_ms))).await;
         reader.back(book)
+    }
+
+    async fn held_by_reason(&self) -> Result<BTreeMap<Reason, u64>, StoreFault> {
+        let rows = self.rows(sqlx::query(sql::HELD_BY_REASON)).await?;
+        let count = |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.word(Reason::from_word)?, cells.whole()?))
+        };
+        rows.iter().map(count).collect()
     }
 
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {

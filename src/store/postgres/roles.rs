@@ -20,6 +20,8 @@ const TAKE: &str = "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp())
         WHERE r.holder = excluded.holder OR r.until_ms <= (SELECT now_ms FROM clock) \
      RETURNING token";
 const LEAVE: &str = "UPDATE role SET until_ms = 0 WHERE role = $1 AND holder = $2";
+const OTHERS: &str = "SELECT max(until_ms) FROM role \
+     WHERE holder <> $1 AND until_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 const IS_OURS: &str = "SELECT token FROM role WHERE role = $1 AND holder = $2 AND token = $3 FOR SHARE";
 
 /// The tokens that this process was given.
@@ -37,6 +39,11 @@ impl Roles for PostgresStore {
             None => tokens.remove(&role),
         };
         Ok(token)
+    }
+
+    async fn held_by_others_until_ms(&self) -> Result<Option<i64>, StoreFault> {
+        let rows = self.rows(sqlx::query(OTHERS).bind(&self.inner.holder)).await?;
+        rows.first().map_or(Ok(None), |row| Cells::of(row).take())
     }
 
     async fn leave_role(&self, role: Role) -> Result<(), StoreFault> {

@@ -133,15 +133,19 @@ pub(super) const PAGE_OF_ENDED: &str =
     page!("p.resting_stage = $2 AND p.resting_stage IN ('rejected', 'failed', 'cancelled', 'mismatched')");
 
 /// Gives the most urgent to `$3` for `$4` ms: what others have is passed over, whether they are about to have it (`SKIP
-/// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all. A claim is a
-/// courtesy, and need not outlive a crash: its commit, and no other, waits for no disk.
+/// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all. Whoever asks
+/// again has no more of it; and what `$3` could not pay within it is for others alone for another `$5` ms. A claim is a courtesy, and
+/// need not outlive a crash: its commit, and no other, waits for no disk.
 pub(super) const PAYABLE: &str = concat!(
     "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, \
         set_config('synchronous_commit', 'off', true) AS waits), due AS ( \
      SELECT p.id FROM payout AS p WHERE p.resting_stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= $1) \
-       AND (p.claimed_by IS NULL OR p.claimed_by = $3 OR p.claimed_until_ms <= (SELECT now_ms FROM clock)) \
+       AND (p.claimed_by IS NULL OR (p.claimed_by = $3) = (p.claimed_until_ms > (SELECT now_ms FROM clock)) \
+         OR p.claimed_until_ms <= (SELECT now_ms FROM clock) - $5) AND p.id <> ALL ($6::text[]) \
      ORDER BY p.priority DESC, p.id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED), claimed AS ( \
-     UPDATE payout AS c SET claimed_by = $3, claimed_until_ms = (SELECT now_ms FROM clock) + $4 FROM due \
+     UPDATE payout AS c SET claimed_by = $3, claimed_until_ms = CASE \
+       WHEN c.claimed_by = $3 AND c.claimed_until_ms > (SELECT now_ms FROM clock) THEN c.claimed_until_ms \
+       ELSE (SELECT now_ms FROM clock) + $4 END FROM due \
      WHERE c.id = due.id RETURNING c.*) ",
     payouts!(
         ", j.body",
@@ -165,6 +169,9 @@ pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, p.ordered_by, p.ord
      sum(p.amount_micro_usdt)::bigint FROM payout AS p \
      WHERE p.resting_stage = 'held' AND p.reservation = 'reserved' AND coalesce(p.reason, '') = ANY ($1::text[]) \
      GROUP BY p.account, p.ordered_by, p.ordered_as, p.route";
+
+pub(super) const HELD_BY_REASON: &str = "SELECT p.reason, count(*) FROM payout AS p \
+     WHERE p.resting_stage = 'held' AND p.reason IS NOT NULL GROUP BY p.reason";
 
 pub(super) const EXPIRED: &str = live_transfers!(
     "t.expires_at_ms <= $1 AND (t.expires_at_ms, t.payout_id) > ($2, $3) ORDER BY t.expires_at_ms, t.payout_id LIMIT $4"
@@ -194,7 +201,7 @@ pub(super) const COUNTS: &str = concat!(
     "WITH oldest AS (SELECT p.stage, min(p.updated_at_ms) AS updated_at_ms FROM ",
     in_flight!(),
     " AS moving JOIN payout AS p ON p.id = moving.payout_id GROUP BY p.stage \
-     UNION ALL SELECT 'admitted', min(p.updated_at_ms) FROM payout AS p WHERE p.resting_stage = 'admitted' \
+     UNION ALL SELECT 'admitted', min(greatest(p.updated_at_ms, p.not_before_ms)) FROM payout AS p WHERE p.resting_stage = 'admitted' \
      UNION ALL SELECT 'held', min(p.updated_at_ms) FROM payout AS p WHERE p.resting_stage = 'held' \
      UNION ALL SELECT 'mismatched', min(p.updated_at_ms) FROM payout AS p WHERE p.resting_stage = 'mismatched' \
         AND p.resting_stage IN ('rejected', 'failed', 'cancelled', 'mismatched')) \

@@ -204,7 +204,7 @@ async fn an_onlooker_writes_nothing() {
     assert_eq!(onlooker.store_id(), store.store_id());
     let refused = onlooker.admit(vec![payout(2)], &AMPLE, MORNING_MS, false).await;
     assert!(matches!(refused, Err(StoreFault::Refused(_))), "{refused:?}");
-    let refused = onlooker.payable(MORNING_MS, 10).await;
+    let refused = onlooker.payable(MORNING_MS, 10, &[]).await;
     assert!(matches!(refused, Err(StoreFault::Refused(_))), "{refused:?}");
 }
 
@@ -225,7 +225,7 @@ async fn what_somebody_spoiled_is_not_believed() {
         "DELETE FROM journal",
     ] {
         thief.execute(statement).await.unwrap();
-        let payable = store.payable(MORNING_MS, 10).await.unwrap();
+        let payable = store.payable(MORNING_MS, 10, &[]).await.unwrap();
         assert_eq!(
             payable.into_iter().map(|(_, digest)| digest).collect::<Vec<_>>(),
             [[0; 32]],

@@ -121,8 +121,13 @@ impl Payouts for SqliteStore {
         self.whole(question).await
     }
 
-    async fn payable(&self, now_ms: i64, limit: u32) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
-        let question = sqlx::query(sql::PAYABLE).bind(now_ms).bind(limit);
+    async fn payable(
+        &self,
+        now_ms: i64,
+        limit: u32,
+        except: &[PayoutId],
+    ) -> Result<Vec<(Payout, [u8; 32])>, StoreFault> {
+        let question = sqlx::query(sql::PAYABLE).bind(now_ms).bind(limit).bind(rows::texts(except));
         reads::payouts_with(&mut *self.reader().await?, question, recorded_digest).await
     }
 
@@ -189,6 +194,15 @@ impl Payouts for SqliteStore {
 
     async fn limit_book(&self, now_ms: i64) -> Result<LimitBook, StoreFault> {
         reads::limit_book(&mut *self.reader().await?, None, self.at_ms(now_ms)).await
+    }
+
+    async fn held_by_reason(&self) -> Result<BTreeMap<Reason, u64>, StoreFault> {
+        let rows = self.inner.readers.fetch_all(sqlx::query(sql::HELD_BY_REASON)).await.map_err(fault::of)?;
+        let count = |row| {
+            let mut cells = Cells::of(row);
+            Ok((cells.word(Reason::from_word)?, cells.whole()?))
+        };
+        rows.iter().map(count).collect()
     }
 
     async fn counts(&self) -> Result<BTreeMap<Stage, StageCount>, StoreFault> {

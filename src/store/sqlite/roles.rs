@@ -14,6 +14,10 @@ impl Roles for SqliteStore {
         Ok(Some(THE_ONE_TOKEN))
     }
 
+    async fn held_by_others_until_ms(&self) -> Result<Option<i64>, StoreFault> {
+        Ok(None)
+    }
+
     async fn leave_role(&self, _: Role) -> Result<(), StoreFault> {
         Ok(())
     }

@@ -131,6 +131,7 @@ pub(super) const PAYABLE: &str = payouts!(
     "LEFT JOIN journal AS j ON j.seq = p.admitted_seq AND json_valid(j.body)",
     "payout AS p",
     "WHERE p.stage = 'admitted' AND (p.not_before_ms IS NULL OR p.not_before_ms <= ?1) \
+     AND p.id NOT IN (SELECT value FROM jsonb_each(?3)) \
      ORDER BY p.priority DESC, p.id LIMIT ?2"
 );
 pub(super) const HELD_FOR: &str = payouts!(
@@ -147,6 +148,8 @@ pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, p.ordered_by, p.ord
      sum(p.amount_micro_usdt) FROM payout AS p \
      WHERE p.stage = 'held' AND p.reservation = 'reserved' AND p.reason IN (SELECT value FROM jsonb_each(?1)) \
      GROUP BY p.account, p.ordered_by, p.ordered_as, p.route";
+
+pub(super) const HELD_BY_REASON: &str = "SELECT p.reason, count(*) FROM payout AS p WHERE p.stage = 'held' AND p.reason IS NOT NULL GROUP BY p.reason";
 
 pub(super) const EXPIRED: &str = live_transfers!(
     "t.expires_at_ms <= ?1 AND (t.expires_at_ms, t.payout_id) > (?2, ?3) ORDER BY t.expires_at_ms, t.payout_id LIMIT ?4"
@@ -173,7 +176,8 @@ pub(super) const IN_BLOCKS: &str = payouts!(
 );
 
 pub(super) const COUNTS: &str = "SELECT c.stage, c.payouts, c.amount_micro_usdt, \
-     (SELECT min(p.updated_at_ms) FROM payout AS p WHERE p.stage = c.stage \
+     (SELECT min(max(p.updated_at_ms, CASE p.stage WHEN 'admitted' THEN coalesce(p.not_before_ms, 0) ELSE 0 END)) \
+      FROM payout AS p WHERE p.stage = c.stage \
       AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')) \
      FROM tally AS c";
 pub(super) const IN_FLIGHT: &str = "SELECT coalesce(sum(payouts) FILTER (WHERE stage IN ('signed', 'broadcast', 'included', 'unknown')), 0), \
@@ -219,7 +223,7 @@ pub(super) const LIMIT_BOOK_OF: &str = limit_book!(
 
 /// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
 #[cfg(test)]
-pub(super) const HOT: [(&str, &str); 20] = [
+pub(super) const HOT: [(&str, &str); 21] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
@@ -234,6 +238,7 @@ pub(super) const HOT: [(&str, &str); 20] = [
     ("held_for", HELD_FOR),
     ("overdue", OVERDUE),
     ("waiting_for_room", WAITING_FOR_ROOM),
+    ("held_by_reason", HELD_BY_REASON),
     ("expired", EXPIRED),
     ("unincluded", UNINCLUDED),
     ("included_between", INCLUDED_BETWEEN),

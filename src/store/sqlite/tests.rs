@@ -402,7 +402,7 @@ async fn an_admission_without_its_record_has_no_digest() {
         let mut write = store.begin().await.unwrap();
         write.connection().execute(statement).await.unwrap();
         write.commit().await.unwrap();
-        let payable = store.payable(MORNING_MS, 10).await.unwrap();
+        let payable = store.payable(MORNING_MS, 10, &[]).await.unwrap();
         assert_eq!(
             payable.into_iter().map(|(_, digest)| digest).collect::<Vec<_>>(),
             [[0; 32]],

@@ -59,6 +59,8 @@ struct Inner {
     payouts: Vec<Payout>,
     switches: Switches,
     broken: Option<Fault>,
+    /// The order with this key is not answered.
+    stuck: Option<String>,
     sources_away: bool,
     rows_read: usize,
 }
@@ -90,6 +92,11 @@ impl SmallOffice {
     /// From now on nothing but this is answered.
     pub(crate) fn breaks(&self, fault: Option<Fault>) {
         self.inner().broken = fault;
+    }
+
+    /// From now on the order with this key alone can not be taken in.
+    pub(crate) fn sticks_at(&self, key: &str) {
+        self.inner().stuck = Some(key.to_owned());
     }
 
     /// Whether the sources that a verification asks are away.
@@ -167,6 +174,9 @@ impl Office for SmallOffice {
 
     async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted> {
         let mut inner = self.whole().map_err(NotAdmitted::Fault)?;
+        if inner.stuck.as_deref() == Some(request.key.as_str()) {
+            return Err(NotAdmitted::Fault(Fault::Busy { retry_after_ms: 1_000 }));
+        }
         let refusals = refusals(&request.orders);
         if !refusals.is_empty() {
             return Err(NotAdmitted::Refused(AdmissionRefusal::Invalid(refusals)));

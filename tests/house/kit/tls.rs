@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     path::Path,
     sync::Arc,
 };
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
-use reqwest::{Certificate, Client, Identity};
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion,
     crypto::aws_lc_rs,
@@ -46,17 +46,27 @@ impl Pair {
         self.client_with(address, None)
     }
 
+    /// The same, from an address of its own.
+    pub(crate) fn client_from(&self, address: SocketAddr, from: IpAddr) -> Client {
+        self.builder(address).local_address(from).build().unwrap()
+    }
+
     /// The same, with a certificate of the client's own.
     pub(crate) fn client_with(&self, address: SocketAddr, identity: Option<Identity>) -> Client {
-        let _ = aws_lc_rs::default_provider().install_default();
-        let root = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
-        let client = Client::builder().no_proxy().tls_certs_only([root]).resolve(NAME, address);
+        let client = self.builder(address);
         let client = match identity {
             Some(identity) => client.identity(identity),
             None => client,
         };
+        client.build().unwrap()
+    }
+
+    fn builder(&self, address: SocketAddr) -> ClientBuilder {
+        let _ = aws_lc_rs::default_provider().install_default();
+        let root = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
+        let client = Client::builder().no_proxy().tls_certs_only([root]).resolve(NAME, address);
         // Each request is a handshake of its own.
-        client.pool_max_idle_per_host(0).build().unwrap()
+        client.pool_max_idle_per_host(0)
     }
 
     /// One handshake with these versions of TLS.

@@ -158,7 +158,7 @@ pub async fn the_admissions_own_word_goes_with_what_is_payable(hall: &impl Hall)
             .await?;
     go(&store, &again, Command::Release { by: "mary".to_owned() }, MORNING_MS).await?;
 
-    let payable = store.payable(MORNING_MS, 10).await?;
+    let payable = store.payable(MORNING_MS, 10, &[]).await?;
     assert_eq!(payable.len(), 3);
     for (payout, digest) in payable {
         assert_eq!(digest, payout.order_digest, "{}", payout.id);

@@ -121,11 +121,13 @@ pub async fn the_most_urgent_is_paid_first_and_nothing_before_its_time(hall: &im
     ];
     store.admit(batch, &AMPLE, MORNING_MS, true).await?;
     let order = async |now_ms: i64, limit: u32| -> Result<Vec<PayoutId>, Trouble> {
-        Ok(store.payable(now_ms, limit).await?.into_iter().map(|(payout, _)| payout.id).collect())
+        Ok(store.payable(now_ms, limit, &[]).await?.into_iter().map(|(payout, _)| payout.id).collect())
     };
     let of = |numbers: &[u32]| numbers.iter().map(|n| payout(*n).id).collect::<Vec<_>>();
     assert_eq!(order(MORNING_MS, 10).await?, of(&[1, 3, 6, 2, 5]));
     assert_eq!(order(later_ms, 3).await?, of(&[1, 3, 4]));
+    let but_these = store.payable(MORNING_MS, 2, &of(&[1, 6, 77])).await?;
+    assert_eq!(but_these.into_iter().map(|(payout, _)| payout.id).collect::<Vec<_>>(), of(&[3, 2]));
     let first = kit::found(&store, payout(1).id).await?;
     go(&store, &first, sign(&first, MORNING_MS), MORNING_MS).await?;
     let third = kit::found(&store, payout(3).id).await?;
@@ -153,6 +155,17 @@ pub async fn a_stage_is_as_old_as_what_stands_there_longest(hall: &impl Hall) ->
     assert_eq!(counts[&Stage::Broadcast].oldest_updated_at_ms, Some(MORNING_MS + 9_500));
     assert_eq!(counts[&Stage::Signed].oldest_updated_at_ms, Some(MORNING_MS + 3_000));
     assert_eq!((counts[&Stage::Settled].payouts, counts[&Stage::Settled].oldest_updated_at_ms), (1, None));
+    // What is ordered for later has not stood anywhere yet; what is due has since it is.
+    let mut later = payout(70);
+    later.order.not_before_ms = Some(MORNING_MS + 86_400_000);
+    admit(&store, later).await?;
+    let admitted =
+        async || -> Result<_, Trouble> { Ok(store.counts().await?[&Stage::Admitted].oldest_updated_at_ms) };
+    assert_eq!(admitted().await?, Some(MORNING_MS + 86_400_000));
+    let mut soon = payout(71);
+    soon.order.not_before_ms = Some(MORNING_MS + 5_000);
+    admit(&store, soon).await?;
+    assert_eq!(admitted().await?, Some(MORNING_MS + 5_000));
     Ok(())
 }
 
@@ -166,6 +179,9 @@ pub async fn what_time_may_release_is_found_by_its_reason(hall: &impl Hall) -> T
         let taken = admit(&store, new).await?;
         go(&store, &taken, Command::Hold(reason), MORNING_MS).await?;
     }
+    let by_reason = store.held_by_reason().await?;
+    let some = [(Reason::FundsUsdt, 2), (Reason::FundsTrx, 1), (Reason::Policy, 1), (Reason::Operator, 1)];
+    assert_eq!(by_reason, some.into_iter().collect());
     let money = [Reason::FundsTrx, Reason::FundsUsdt];
     let found = store.held_for(&money, None, 10).await?;
     assert_eq!(ids(&found), [payout(3).id, payout(0).id, payout(2).id]);

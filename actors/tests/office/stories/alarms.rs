@@ -2,11 +2,15 @@
 
 use super::kit::{got, lines, outgoing, pay, settle_in, stays, until, until_stage};
 use crate::town::{Life, Town, judge, somebody};
+use async_trait::async_trait;
 use payoutd_actors::domain::payout::Stage;
-use payoutd_actors::fakes::look;
 use payoutd_actors::fakes::sim_chain::{BroadcastWeather as W, Finality, NodeId};
-use payoutd_actors::ports::House;
+use payoutd_actors::fakes::{SharedChain, look};
+use payoutd_actors::office::World;
+use payoutd_actors::ports::{House, HouseChange, HouseFacts, StoreFault};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// F-N22: the network runs one txid twice. All payouts stop, the pause is durable, and the alarm names both blocks.
 #[test]
@@ -80,6 +84,46 @@ fn a_relay_that_pads_our_transfers_is_seen_and_named() {
         let info = chain.view(NodeId(0), Finality::Solid).transaction_info_by_id(txid).unwrap();
         assert_eq!(alarm.body["net_fee_sun"], info.receipt.net_fee_sun);
     }
+}
+
+/// The store is away in the moment in which an alarm is to be written down, some times.
+struct AwayForAlarms(Arc<dyn House>, AtomicU32);
+
+#[async_trait]
+impl House for AwayForAlarms {
+    async fn facts(&self) -> Result<HouseFacts, StoreFault> {
+        self.0.facts().await
+    }
+
+    async fn change(&self, changes: Vec<HouseChange>, now_ms: i64) -> Result<(), StoreFault> {
+        let is_alarm = changes.iter().any(|change| matches!(change, HouseChange::Alarm { .. }));
+        if is_alarm && self.1.fetch_add(1, Ordering::Relaxed) < 2 {
+            return Err(StoreFault::Away("just now".to_owned()));
+        }
+        self.0.change(changes, now_ms).await
+    }
+}
+
+fn with_a_store_that_is_away_for_alarms(mut world: World, _: &SharedChain) -> World {
+    world.house = Arc::new(AwayForAlarms(world.house, AtomicU32::new(0)));
+    world
+}
+
+/// F-N21: an alarm that could not be written down is written down when the store is back, once; it rang once.
+#[test]
+fn an_alarm_that_the_store_did_not_take_is_written_down_later() {
+    let mut town = Town::new(63);
+    town.tamper = Some(with_a_store_that_is_away_for_alarms);
+    let rang = town.live(async |life: &Life| {
+        settle_in(life).await;
+        look(&life.chain).next_broadcast(W::PadsTransaction);
+        let payout = pay(life, 1).await;
+        until_stage(life, payout.id, Stage::Settled).await;
+        let views = life.office.staff().views().await;
+        views.into_iter().find(|view| view.name == "confirmation_watcher").unwrap().state["alarms"].clone()
+    });
+    judge(&town).unwrap();
+    assert_eq!((rang, lines(&town, "alarm_transfer_padded").len()), (Some(1.into()), 1));
 }
 
 /// An alarm that rings in fine weather is soon not heard.

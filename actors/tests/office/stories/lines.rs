@@ -11,7 +11,7 @@ use payoutd_actors::domain::tron::{SignedTransfer, Unsigned};
 use payoutd_actors::fakes::{Disguise, SharedChain, look};
 use payoutd_actors::ledger::OnFile;
 use payoutd_actors::office::World;
-use payoutd_actors::ports::{BroadcastReply, ChainFault, ChainNode, Signer, SignerFault};
+use payoutd_actors::ports::{BroadcastReply, ChainFault, ChainNode, Signer, SignerFault, TrialRun};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -136,4 +136,64 @@ fn what_a_dead_worker_left_unsent_is_sent_by_the_next_one_at_once() {
     judge(&town).unwrap();
     let payouts = town.payouts();
     assert!(payouts.iter().all(|one| one.stage == Stage::Settled && one.attempts.len() == 1));
+}
+
+/// Knows nothing of one recipient, and says so whenever it is asked about it.
+struct Speechless(Arc<dyn ChainNode>);
+
+impl Speechless {
+    /// Of whom nothing is said.
+    const ABOUT: u64 = 666;
+}
+
+#[async_trait]
+impl Disguise for Speechless {
+    fn node(&self) -> &dyn ChainNode {
+        self.0.as_ref()
+    }
+
+    fn tried(&self, call_data: &[u8], run: Result<TrialRun, ChainFault>) -> Result<TrialRun, ChainFault> {
+        let whom = *somebody(Self::ABOUT).evm();
+        match call_data.windows(whom.len()).any(|bytes| bytes == whom) {
+            true => Err(ChainFault::Garbled("of whom?".to_owned())),
+            false => run,
+        }
+    }
+}
+
+fn with_speechless_nodes(mut world: World, _: &SharedChain) -> World {
+    let speechless = |node| Arc::new(Speechless(node)) as Arc<dyn ChainNode>;
+    world.nodes = world.nodes.into_iter().map(speechless).collect();
+    world
+}
+
+/// F-N23: the most urgent payouts can not be paid just now, each for a reason of its own, and fill a whole batch: what is behind
+/// them does not wait for them, and they are not forgotten.
+#[test]
+fn payouts_that_can_not_be_paid_now_do_not_hold_up_those_behind_them() {
+    let mut town = Town::new(144);
+    town.tamper = Some(with_speechless_nodes);
+    // It is about payouts here: no breaker takes the nodes away.
+    town.rules.breaker = BreakerRules { failure_threshold: u32::MAX, ..town.rules.breaker };
+    town.rules.worker.batch_max = 2;
+    town.live(async |life: &Life| {
+        settle_in(life).await;
+        for n in 0..5 {
+            let mut urgent = order_to(somebody(Speechless::ABOUT), AMOUNT);
+            urgent.priority = 9;
+            life.pay(&format!("urgent-{n}"), urgent).await;
+        }
+        order_some(life, 0..CROWD).await;
+        life.pass(15_000).await;
+        assert_eq!(paid(life), CROWD as usize);
+        let view = workers_view(life).await;
+        assert!(view["signing_waits_for"].as_str().is_some_and(|why| why.contains("of whom?")), "{view}");
+    });
+    // The nodes speak again.
+    town.tamper = None;
+    town.live(async |life: &Life| {
+        assert!(life.until_all_ended(60_000).await);
+        assert_eq!(paid(life), CROWD as usize + 5);
+    });
+    judge(&town).unwrap();
 }

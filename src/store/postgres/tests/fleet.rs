@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use payoutd_actors::{
     domain::{identity::PayoutId, journal::ChainHead, payout::Stage},
     ports::{
-        Admitted, BlockMark, CLAIM_LEASE_MS, Gate, House, HouseChange, Journal, Pause, Payouts,
-        ROLE_LEASE_MS, Role, Roles, StepResult, StoreFault,
+        Admitted, BlockMark, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, House, HouseChange, Journal, Pause,
+        Payouts, ROLE_LEASE_MS, Role, Roles, StepResult, StoreFault,
         exam::kit::{self, AMPLE, MORNING_MS, payout, payout_of, rules, usdt},
     },
 };
@@ -59,22 +59,49 @@ async fn what_one_has_claimed_another_is_not_given_until_its_lease_ends() {
         given.into_iter().map(|(payout, _)| payout.id).collect()
     };
     let of = |range: std::ops::Range<u32>| range.map(|n| payout(n).id).collect::<Vec<_>>();
-    assert_eq!(ids(one.payable(MORNING_MS, 4).await.unwrap()), of(0..4));
-    assert_eq!(ids(one.payable(MORNING_MS, 4).await.unwrap()), of(0..4), "its own are given again");
-    assert_eq!(ids(other.payable(MORNING_MS, 4).await.unwrap()), of(4..8));
-    assert_eq!(ids(other.payable(MORNING_MS, 10).await.unwrap()), of(4..10));
-    assert_eq!(ids(one.payable(MORNING_MS, 10).await.unwrap()), of(0..4));
+    assert_eq!(ids(one.payable(MORNING_MS, 4, &[]).await.unwrap()), of(0..4));
+    assert_eq!(ids(one.payable(MORNING_MS, 4, &[]).await.unwrap()), of(0..4), "its own are given again");
+    assert_eq!(ids(other.payable(MORNING_MS, 4, &[]).await.unwrap()), of(4..8));
+    assert_eq!(ids(other.payable(MORNING_MS, 10, &[]).await.unwrap()), of(4..10));
+    assert_eq!(ids(one.payable(MORNING_MS, 10, &[]).await.unwrap()), of(0..4));
 
     // The one leaves as it should, and its claims are free at once.
     one.close().await;
-    assert_eq!(ids(other.payable(MORNING_MS, 10).await.unwrap()), of(0..10));
+    assert_eq!(ids(other.payable(MORNING_MS, 10, &[]).await.unwrap()), of(0..10));
     // The other is killed: its claims are free when their lease has ended, by the database's clock.
     let third = open(&database).await;
-    assert_eq!(third.payable(MORNING_MS, 10).await.unwrap(), []);
+    assert_eq!(third.payable(MORNING_MS, 10, &[]).await.unwrap(), []);
     let mut admin = beside(&database).await;
     admin.execute("UPDATE payout SET claimed_until_ms = claimed_until_ms - 15000").await.unwrap();
     assert_eq!(CLAIM_LEASE_MS, 15_000);
-    assert_eq!(ids(third.payable(MORNING_MS, 10).await.unwrap()), of(0..10));
+    assert_eq!(ids(third.payable(MORNING_MS, 10, &[]).await.unwrap()), of(0..10));
+}
+
+/// F-P25: a daemon that is given payouts and can not pay them, asks and asks: its lease is not longer for that. They pass to
+/// another, and come back to the first only where nobody else took them.
+#[tokio::test]
+async fn whoever_can_not_pay_what_it_claimed_lets_it_pass() {
+    let (database, one) = fresh().await;
+    let other = open(&database).await;
+    one.admit((0..4).map(payout).collect(), &AMPLE, MORNING_MS, true).await.unwrap();
+    let given =
+        async |store: &super::super::PostgresStore| store.payable(MORNING_MS, 10, &[]).await.unwrap().len();
+    let mut admin = beside(&database).await;
+    let mut pass = async |ms: u32| {
+        let later = format!("UPDATE payout SET claimed_until_ms = claimed_until_ms - {ms}");
+        admin.execute(sqlx::AssertSqlSafe(later)).await.unwrap();
+    };
+    assert_eq!(given(&one).await, 4);
+    pass(CLAIM_LEASE_MS / 2).await;
+    assert_eq!((given(&one).await, given(&other).await), (4, 0), "its own are given again");
+    pass(CLAIM_LEASE_MS / 2).await;
+    assert_eq!(given(&one).await, 0, "the lease was not made longer");
+    assert_eq!((given(&other).await, given(&one).await), (4, 0));
+    // The other one can not pay them either, and the first is away.
+    pass(CLAIM_LEASE_MS).await;
+    assert_eq!(given(&other).await, 0);
+    pass(CLAIM_PASSES_MS).await;
+    assert_eq!(given(&other).await, 4);
 }
 
 /// Rows that somebody is about to change are passed over, not waited for.
@@ -87,8 +114,10 @@ async fn a_claim_waits_for_nobody() {
         .execute("BEGIN; SELECT 1 FROM payout WHERE priority = 0 ORDER BY id LIMIT 2 FOR NO KEY UPDATE")
         .await
         .unwrap();
-    let given =
-        tokio::time::timeout(Duration::from_secs(5), store.payable(MORNING_MS, 10)).await.unwrap().unwrap();
+    let given = tokio::time::timeout(Duration::from_secs(5), store.payable(MORNING_MS, 10, &[]))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(given.into_iter().map(|(payout, _)| payout.id).collect::<Vec<_>>(), [payout(2).id]);
 }
 
@@ -237,7 +266,7 @@ async fn crossing_batches_do_not_lock_each_other_out() {
                 }
                 let results = store.commit(&steps, Gate::NotPaused).await.unwrap();
                 taken += results.into_iter().filter(|result| *result == StepResult::Taken).count();
-                store.payable(MORNING_MS, 5).await.unwrap();
+                store.payable(MORNING_MS, 5, &[]).await.unwrap();
             }
             taken
         }
