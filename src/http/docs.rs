@@ -29,6 +29,16 @@ pub async fn front() -> HttpResponse {
     HttpResponse::Found().insert_header((header::LOCATION, "/docs/index.html")).finish()
 }
 
+/// Every text of the page is UTF-8, and says so: nobody has to guess.
+fn with_charset(content_type: String) -> String {
+    let is_text = content_type.starts_with("text/") || content_type.ends_with("javascript");
+    if is_text && !content_type.contains("charset") {
+        format!("{content_type}; charset=utf-8")
+    } else {
+        content_type
+    }
+}
+
 /// A file of the page
 #[utoipa::path(
     get, path = "/docs/{file}", tag = "documents", operation_id = "docsFile",
@@ -44,6 +54,34 @@ pub async fn file(file: Path<String>) -> Result<HttpResponse, Problem> {
     })?;
     let served = served.ok_or_else(unknown)?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::CONTENT_SECURITY_POLICY, DOCS_CSP)).content_type(served.content_type);
+    response
+        .insert_header((header::CONTENT_SECURITY_POLICY, DOCS_CSP))
+        .content_type(with_charset(served.content_type));
     Ok(response.body(served.bytes.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ASVS 4.1.1: what is guessed can be guessed wrong.
+    #[test]
+    fn every_text_of_the_page_says_its_charset() {
+        let mut texts = 0;
+        for name in [
+            "index.html",
+            "swagger-ui.css",
+            "index.css",
+            "swagger-ui-bundle.js",
+            "swagger-initializer.js",
+            "favicon-32x32.png",
+        ] {
+            let served = utoipa_swagger_ui::serve(name, CONFIG.clone()).unwrap().unwrap();
+            let said = with_charset(served.content_type);
+            let is_picture = said.starts_with("image/");
+            assert_eq!(said.matches("charset=utf-8").count(), usize::from(!is_picture), "{name}: {said}");
+            texts += usize::from(!is_picture);
+        }
+        assert_eq!(texts, 5);
+    }
 }

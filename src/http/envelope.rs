@@ -38,7 +38,7 @@ const NO_ROUTE: &str = "no_route";
 const AGENT_CHARS_MAX: usize = 120;
 
 /// The policy of every answer but the pages for people: nothing may be loaded, nobody may frame it.
-pub const API_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
+pub const API_CSP: &str = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, API_CSP),

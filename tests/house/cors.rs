@@ -135,7 +135,7 @@ fn must_be_safe(answer: &Answer, status: u16) {
     for (header, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
         ("x-xss-protection", "0"),

@@ -386,7 +386,7 @@ async fn every_answer_wears_the_same_headers() {
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
-            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
             ("referrer-policy", "no-referrer"),
             ("cache-control", "no-store"),
             ("x-xss-protection", "0"),

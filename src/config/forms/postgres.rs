@@ -3,8 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use reqwest::Url;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use super::amqp::is_loopback;
 use crate::config::{key::Wrong, secret_file::Secret};
 
 /// What may stand behind the question mark: how the connection is protected, where a socket file is, which schema.
@@ -53,6 +54,19 @@ impl PostgresUrl {
             Some(password) => options.password(password.expose()),
             None => options,
         })
+    }
+
+    /// Whether what is said may travel in clear text to another machine: where TLS is only preferred, whoever stands in between takes
+    /// it away, and nobody notices.
+    #[must_use]
+    pub fn may_be_overheard(&self) -> bool {
+        let Ok(options) = PgConnectOptions::from_str(self.whole.expose()) else { return false };
+        let is_here = options.get_socket().is_some() || is_loopback(options.get_host());
+        let is_protected = matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        );
+        !is_here && !is_protected
     }
 
     /// Whether a password stands in it, where every `ps` and every copy of the configuration shows it.
@@ -107,5 +121,24 @@ mod tests {
             );
         }
         assert!(!PostgresUrl::read("postgresql://pay@db.example/house").unwrap().holds_password());
+    }
+
+    /// TLS that is only preferred is taken away by whoever stands in between.
+    #[test]
+    fn only_what_leaves_this_machine_unprotected_may_be_overheard() {
+        let overheard = |text: &str| PostgresUrl::read(text).unwrap().may_be_overheard();
+        for open in ["", "?sslmode=prefer", "?sslmode=allow", "?sslmode=disable"] {
+            assert!(overheard(&format!("postgres://pay@db.example/house{open}")), "{open}");
+            assert!(!overheard(&format!("postgres://pay@127.0.0.1:5433/house{open}")), "{open}");
+        }
+        for kept in [
+            "postgres://pay@db.example/house?sslmode=require",
+            "postgres://pay@10.0.0.3/house?sslmode=verify-full",
+            "postgres://pay@localhost/house",
+            "postgres://pay@[::1]/house",
+            "postgres://pay@localhost/house?host=/run/postgresql",
+        ] {
+            assert!(!overheard(kept), "{kept}");
+        }
     }
 }

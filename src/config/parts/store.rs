@@ -91,6 +91,13 @@ impl Store {
 
     /// Whether the keys fit together.
     fn is_one_whole(&self, reader: &mut Reader<'_>) -> bool {
+        if let StoreUrl::Postgres(url) = &self.url
+            && url.may_be_overheard()
+        {
+            reader.warn(format!(
+                "store.url is {url}: without ?sslmode=verify-full the books may travel in clear text, and nobody notices"
+            ));
+        }
         match (&self.url, &self.password_file) {
             (StoreUrl::Sqlite(_), Some(_)) => {
                 let wrong = Wrong::new("is for a PostgreSQL, and store.url is a file", "leave it out");

@@ -5,7 +5,7 @@
 
 use sqlx::{Executor, PgConnection, Row};
 
-use super::{super::sql, fresh};
+use super::{super::sql, beside, fresh};
 use crate::store::postgres::{admit, commit, page};
 
 /// Every question and every guarded write that is asked while payouts are on their way, with arguments as they come.
