@@ -471,7 +471,7 @@ async fn the_page_that_explains_the_api_loads_nothing_from_elsewhere() {
     let door = OpenDoor::open().await;
     let front = send(door.stranger(Method::GET, "/docs")).await;
     let page = send(door.stranger(Method::GET, front.header("location"))).await;
-    assert_eq!((page.status, page.header("content-type")), (200, "text/html"));
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
     assert!(!page.text.contains("<style") && !page.text.contains("onload="));
     let policy = page.header("content-security-policy");
