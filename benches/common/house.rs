@@ -9,7 +9,7 @@ use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
 use payoutd_actors::domain::breaker::BreakerRules;
 use payoutd_actors::domain::journal::JournalKey;
-use payoutd_actors::domain::limits::LimitRules;
+use payoutd_actors::domain::limits::{LimitRules, OnExcess};
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::HousePolicy;
 use payoutd_actors::domain::payout::Stage;
@@ -120,6 +120,7 @@ pub(crate) fn limits() -> LimitRules {
         daily: WITHOUT_END,
         account_hourly: WITHOUT_END,
         account_daily: WITHOUT_END,
+        on_excess: OnExcess::Hold,
     }
 }
 

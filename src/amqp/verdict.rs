@@ -38,7 +38,7 @@ impl Verdict {
                 Ok([Admitted::New(payout)]) => Self::Admitted(Box::new(payout)),
                 Ok([Admitted::Repeated(payout)]) => Self::Repeated(Box::new(payout)),
                 Ok([Admitted::KeyReused(existing)]) => Self::KeyReused(existing),
-                Ok([Admitted::NotTaken]) | Err(_) => {
+                Ok([Admitted::NotTaken | Admitted::OverLimit(_)]) | Err(_) => {
                     Self::Broken("one order was not answered as one".to_owned())
                 }
             },
@@ -46,9 +46,9 @@ impl Verdict {
             Err(NotAdmitted::Refused(AdmissionRefusal::Busy { .. })) => Self::Later,
             Err(NotAdmitted::Refused(AdmissionRefusal::Store(fault))) => Self::fault(fault.into()),
             Err(NotAdmitted::Fault(fault)) => Self::fault(fault),
-            Err(why @ NotAdmitted::Refused(AdmissionRefusal::Invalid(_))) => {
-                Self::Poison(payouts::not_admitted(why, |_| String::new()))
-            }
+            Err(
+                why @ NotAdmitted::Refused(AdmissionRefusal::Invalid(_) | AdmissionRefusal::OverLimit { .. }),
+            ) => Self::Poison(payouts::not_admitted(why, |_| String::new())),
         }
     }
 
@@ -64,7 +64,13 @@ impl Verdict {
 mod tests {
     use super::*;
     use crate::http::problem::Kind;
-    use payoutd_actors::{domain::order::OrderProblem, ports::StoreFault};
+    use payoutd_actors::{
+        domain::{
+            limits::{LimitBroken, Whose, Window},
+            order::OrderProblem,
+        },
+        ports::StoreFault,
+    };
 
     /// A good job must never be buried because the house was busy, or without its store.
     #[test]
@@ -88,6 +94,15 @@ mod tests {
         assert_eq!(
             (problem.kind, problem.errors[0].pointer.as_deref()),
             (Kind::InvalidOrder, Some("/amount"))
+        );
+        let broken = LimitBroken { whose: Whose::Role, window: Window::Hourly };
+        let over = refused(AdmissionRefusal::OverLimit { place: 0, broken });
+        let Verdict::Poison(problem) = over else { panic!("{over:?}") };
+        assert_eq!(problem.kind, Kind::LimitExceeded);
+        assert!(
+            problem.detail.starts_with("limit_role_hourly has no room for this order"),
+            "{}",
+            problem.detail
         );
     }
 }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::{
-    cli::{self, Json, door::Door, exit::Exit, failure::Failure, password, sheet::Sheet, terminal::Terminal},
+    cli::{
+        self, Json, door::Door, exit::Exit, failure::Failure, keys::key_file, password, sheet::Sheet,
+        terminal::Terminal,
+    },
     http::second_factor::{
         BackupCodesBody, CodeBody, EnrolmentBody, FactorStatusBody, GivingUpBody, PendingFactorBody,
         SteppedUpBody,
@@ -16,6 +19,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   payoutd second-factor enroll --url https://pay.example --token-file alice.token
+  payoutd second-factor enroll --qr-png alice.png --url https://pay.example --token-file alice.token
   payoutd second-factor step-up --url https://pay.example --token-file alice.token --code 123456
 
 The token is a person's, as `payoutd sign-in --out FILE` writes it.")]
@@ -43,6 +47,9 @@ struct Enroll {
     /// The file with the password, its first line, or - for stdin; asked for on a terminal, unless it is said
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// Write the picture into this new file, too (PNG, mode 0600); take it away when the app has read it: the secret is in it
+    #[arg(long, value_name = "FILE")]
+    qr_png: Option<PathBuf>,
     #[command(flatten)]
     look: Look,
 }
@@ -92,6 +99,10 @@ impl Enroll {
         let password = password::read(terminal, self.password_file.as_deref(), "password: ")?;
         let wanted = EnrolmentBody { method: None, password: password.to_string() };
         let pending: PendingFactorBody = client.post("/v1/2fa/enroll", Some(&wanted)).await?;
+        if let (Some(file), Some(picture)) = (&self.qr_png, qr::png(&pending.otpauth_uri)) {
+            key_file::create(file, &picture)?;
+            terminal.note(format_args!("wrote {}: the secret is in it", file.display()));
+        }
         if let Some(picture) = qr::text(&pending.otpauth_uri) {
             terminal.note(picture);
         }

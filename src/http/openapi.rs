@@ -93,7 +93,7 @@ problems! {
     /// … with an order.
     OnOrdering: MalformedRequest, IdempotencyKeyMissing, IdempotencyKeyInvalid, QuotaExceeded, Unauthorized, Forbidden, SignatureRequired,
         RequestReplayed, RequestTimeout,
-        BodyTooLarge, UnsupportedMediaType, InvalidOrder, IdempotencyKeyReused, Internal, Busy, Unavailable;
+        LimitExceeded, BodyTooLarge, UnsupportedMediaType, InvalidOrder, IdempotencyKeyReused, Internal, Busy, Unavailable;
     /// … with a decision.
     OnDeciding: MalformedRequest, QuotaExceeded, Unauthorized, StepUpRequired, Forbidden, NotFound, RequestTimeout, WrongStage, RequestReplayed, SignatureRequired, BodyTooLarge,
         UnsupportedMediaType, InvalidOrder, Internal, Busy, Unavailable;

@@ -79,6 +79,8 @@ kinds! {
     WrongStage = "wrong-stage", CONFLICT, "The payout's stage does not permit this";
     /// Something that stands already is in the way.
     Conflict = "conflict", CONFLICT, "What is there does not permit this";
+    /// A spending limit has no room for the order.
+    LimitExceeded = "limit-exceeded", CONFLICT, "A spending limit has no room";
     /// The same signed request came before.
     RequestReplayed = "request-replayed", CONFLICT, "The request was taken before";
     /// A longer body than is taken.

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use payoutd_actors::rate_limiter::Trial;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,6 +62,8 @@ pub struct PendingFactorBody {
     pub otpauth_uri: String,
     /// The picture.
     pub qr_svg: String,
+    /// The same as PNG, in base64.
+    pub qr_png: String,
     /// Until when the first code is waited for.
     #[schema(format = DateTime)]
     pub expires_at: String,
@@ -189,12 +192,14 @@ pub async fn enrol(
     let reception = reception(&door)?;
     let from = peer::address_of(&request, &door.settings.trusted_proxies);
     let enrolment = reception.enrol(&principal, &wanted.password, from).await.map_err(not_done)?;
-    let picture = qr::svg(&enrolment.uri);
-    let picture = picture.ok_or_else(|| Fault::Broken { cause: "the name fits in no picture".to_owned() })?;
+    let pictures = qr::svg(&enrolment.uri).zip(qr::png(&enrolment.uri));
+    let (svg, png) =
+        pictures.ok_or_else(|| Fault::Broken { cause: "the name fits in no picture".to_owned() })?;
     Ok(HttpResponse::Ok().json(PendingFactorBody {
         secret: enrolment.secret.to_string(),
         otpauth_uri: enrolment.uri.to_string(),
-        qr_svg: picture,
+        qr_svg: svg,
+        qr_png: BASE64_STANDARD.encode(png),
         expires_at: moment::write(enrolment.until_ms),
     }))
 }

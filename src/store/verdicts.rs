@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use payoutd_actors::{
     domain::{
         identity::{AccountId, IdempotencyKey, PayoutId},
+        limits::LimitBroken,
         payout::Payout,
     },
     ports::{Admitted, NewPayout},
@@ -49,17 +50,28 @@ pub(in crate::store) fn judge(batch: &[NewPayout], mut keys: Keys) -> Vec<Verdic
     verdicts
 }
 
-/// The answers in the batch's order. What is neither on file nor born was not taken, because of another in its batch.
+/// What became of the new ones of a batch.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Births {
+    /// They are written.
+    pub(in crate::store) born: BTreeMap<PayoutId, Payout>,
+    /// A limit has no room for them, and the house refuses what is in excess.
+    pub(in crate::store) kept_out: BTreeMap<PayoutId, LimitBroken>,
+}
+
+/// The answers in the batch's order. What is neither on file nor born nor kept out was not taken, because of another in its batch.
 pub(in crate::store) fn answers(
     verdicts: &[Verdict],
     on_file: &BTreeMap<PayoutId, Payout>,
-    born: &BTreeMap<PayoutId, Payout>,
+    Births { born, kept_out }: &Births,
 ) -> Vec<Admitted> {
+    let unborn = |id: &PayoutId| kept_out.get(id).copied().map_or(Admitted::NotTaken, Admitted::OverLimit);
     let answer = |verdict: &Verdict| match verdict {
-        Verdict::New(id) => born.get(id).cloned().map_or(Admitted::NotTaken, Admitted::New),
+        Verdict::New(id) => born.get(id).cloned().map_or_else(|| unborn(id), Admitted::New),
         Verdict::Reuses(id) => Admitted::KeyReused(*id),
         Verdict::Repeats(id) => {
-            on_file.get(id).or_else(|| born.get(id)).cloned().map_or(Admitted::NotTaken, Admitted::Repeated)
+            let known = on_file.get(id).or_else(|| born.get(id));
+            known.cloned().map_or_else(|| unborn(id), Admitted::Repeated)
         }
     };
     verdicts.iter().map(answer).collect()

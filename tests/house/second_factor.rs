@@ -1,6 +1,7 @@
 //! The fear: a stolen password is enough, a code that somebody overheard is good twice, or a second factor is taken away by whoever
 //! has stolen the first.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use std::{collections::BTreeSet, time::SystemTime};
 
 use payoutd::identity::second_factor::totp::{STEP_S, TotpSecret};
@@ -120,6 +121,8 @@ async fn a_second_factor_is_asked_for_once_its_first_code_was_shown() {
     let secret = pending["secret"].as_str().unwrap();
     assert_eq!(secret.len(), 32);
     assert!(pending["otpauth_uri"].as_str().unwrap().contains(secret));
+    let png = BASE64_STANDARD.decode(pending["qr_png"].as_str().unwrap()).unwrap();
+    assert!(png.starts_with(b"\x89PNG\r\n"));
     assert!(pending["qr_svg"].as_str().unwrap().contains("<svg"));
     let status = house.by(&held.access, Method::GET, "/v1/2fa/status").await.json();
     assert_eq!((&status["enabled"], status["pending_until"].is_string()), (&json!(false), true));

@@ -5,8 +5,9 @@ use super::digest::request_digests;
 use super::line::Waiting;
 use crate::domain::access::Orderer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::limits::LimitBroken;
 use crate::domain::order::{Order, OrderProblem};
-use crate::domain::payout::{EventName, Payout, Reservation, Stage, order_digest};
+use crate::domain::payout::{EventName, Payout, Reason, Reservation, Stage, order_digest};
 use crate::metrics_names as names;
 use crate::ports::{Admitted, NewPayout, StoreFault};
 use crate::rounds::Found;
@@ -48,6 +49,14 @@ pub enum AdmissionRefusal {
     KeyReused {
         /// What it made then.
         existing: PayoutId,
+    },
+    /// A limit has no room, and the house refuses what is in excess: the same key may come again.
+    #[error("{} has no room for the order", Reason::from(*.broken).word())]
+    OverLimit {
+        /// The order's place in the request.
+        place: usize,
+        /// The limit.
+        broken: LimitBroken,
     },
     /// As many payouts as may wait are waiting, or the house closes: come back with the same key.
     #[error("no more orders are taken for now")]
@@ -212,10 +221,9 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
     };
     view.trouble = None;
     view.transactions += 1;
-    let nothing_written = all_or_none && admitted.iter().any(|one| matches!(one, Admitted::KeyReused(_)));
-    if nothing_written {
+    if let Some(outcome) = admitted.iter().find_map(refusal).filter(|_| all_or_none) {
         view.refused += 1;
-        metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => "key_reused").increment(1);
+        metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => outcome).increment(1);
         return;
     }
     let mut payable = false;
@@ -237,9 +245,9 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
                 view.repeated += 1;
                 "repeated"
             }
-            Admitted::KeyReused(_) => {
+            Admitted::KeyReused(_) | Admitted::OverLimit(_) => {
                 view.refused += 1;
-                "key_reused"
+                refusal(one).unwrap_or_default()
             }
             // Only in a batch of which nothing was written: counted above as one refusal.
             Admitted::NotTaken => continue,
@@ -250,6 +258,15 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
         desk.tools.payout_worker.nudge();
     }
     desk.tools.audit_writer.nudge();
+}
+
+/// What a refusal is called in the metrics; one refuses a whole batch.
+fn refusal(one: &Admitted) -> Option<&'static str> {
+    match one {
+        Admitted::KeyReused(_) => Some("key_reused"),
+        Admitted::OverLimit(_) => Some("over_limit"),
+        Admitted::New(_) | Admitted::Repeated(_) | Admitted::NotTaken => None,
+    }
 }
 
 fn count_event(event: EventName) {
@@ -270,12 +287,13 @@ fn answer(group: Vec<Waiting>, sizes: Vec<usize>, written: Result<Vec<Admitted>,
 }
 
 fn own_answer(admitted: Vec<Admitted>, size: usize) -> Answer {
-    let reused = admitted.iter().find_map(|one| match one {
-        Admitted::KeyReused(existing) => Some(*existing),
+    let refused = admitted.iter().enumerate().find_map(|(place, one)| match one {
+        Admitted::KeyReused(existing) => Some(AdmissionRefusal::KeyReused { existing: *existing }),
+        Admitted::OverLimit(broken) => Some(AdmissionRefusal::OverLimit { place, broken: *broken }),
         Admitted::New(_) | Admitted::Repeated(_) | Admitted::NotTaken => None,
     });
-    match reused {
-        Some(existing) => Err(AdmissionRefusal::KeyReused { existing }),
+    match refused {
+        Some(refusal) => Err(refusal),
         None if admitted.len() == size => Ok(admitted),
         None => {
             let why = format!("{size} payouts were handed in and {} answered", admitted.len());

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::access::Orderer;
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use crate::domain::limits::{HOUR_MS, LimitBroken, MINUTE_MS, Whose, Window};
+use crate::domain::limits::{HOUR_MS, LimitBroken, MINUTE_MS, OnExcess, Whose, Window};
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage, order_digest};
@@ -46,6 +46,7 @@ fn town_with(settings: AdmissionSettings) -> Town {
         daily: usdt(10_000),
         account_hourly: usdt(600),
         account_daily: usdt(5_000),
+        on_excess: OnExcess::Hold,
     };
     let signer = PocketSigner::new(PrivateKey::from_bytes(&[7; 32]).unwrap());
     let policy = HousePolicy {
@@ -325,6 +326,34 @@ async fn a_large_one_that_does_not_fit_does_not_keep_a_small_one_waiting() {
     assert_eq!(town.now(&small).await.stage, Stage::Admitted);
     assert_eq!(town.now(&large).await.stage, Stage::Held);
     assert_eq!(town.now(&blocker).await.stage, Stage::Admitted);
+}
+
+/// Whoever wants a plain no instead of a payout that waits gets it: with the limit's name and the order's place, nothing is kept, and
+/// whoever shares the transaction is not kept out along with it.
+#[actix::test]
+async fn a_house_that_refuses_what_is_in_excess_says_which_limit_and_keeps_nothing() {
+    let town = town();
+    let limits = LimitRules { on_excess: OnExcess::Refuse, ..town.tools.limits };
+    let strict = Admission::new(AdmissionTools { limits, ..town.tools.clone() }).start();
+    let ask = |account: &str, key: &str, amounts: &[u64], batch| {
+        let orders = amounts.iter().map(|amount| order(usdt(*amount))).collect();
+        strict.send(request(account, key, orders, batch))
+    };
+    let (kept_out, other) =
+        tokio::join!(ask("house", "a", &[500, 90, 200], true), ask("next", "b", &[90], false));
+    let broken = LimitBroken { whose: Whose::Account, window: Window::Hourly };
+    match kept_out.unwrap().unwrap_err() {
+        AdmissionRefusal::OverLimit { place: 2, broken: told } => assert_eq!(told, broken),
+        refusal => panic!("{refusal:?}"),
+    }
+    assert!(matches!(other.unwrap().unwrap().as_slice(), [Admitted::New(_)]));
+    // The key is as good as new, and what fits is taken.
+    let taken = ask("house", "a", &[500], false).await.unwrap().unwrap();
+    assert!(matches!(taken.as_slice(), [Admitted::New(payout)] if payout.stage == Stage::Admitted));
+    let refused = ask("house", "c", &[101], false).await.unwrap().unwrap_err();
+    assert_eq!(refused.to_string(), "limit_account_hourly has no room for the order");
+    let book = town.store.limit_book(town.clock.now_ms()).await.unwrap();
+    assert_eq!(book.house.reserved_micro_usdt, usdt(590).micro());
 }
 
 /// Limits that were lowered hold what is above them, and nothing goes round and round between the worker and the door.

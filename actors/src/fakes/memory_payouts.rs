@@ -7,7 +7,7 @@ use crate::domain::limits::{LimitBook, LimitRules, Spender};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Event, Payout, Reason, Reservation, Settlement, Stage};
 use crate::domain::tron::{BlockId, TransferKey};
-use crate::ports::birth::born;
+use crate::ports::birth::{born, kept_out};
 use crate::ports::{
     Admitted, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter, Payouts, StageCount, Step, StepResult,
     StoreFault, Urgency,
@@ -160,6 +160,7 @@ fn admit(
     let at_ms = now_ms.max(cabinet.facts.latest_ms);
     let (mut keys, mut limits) = (BTreeMap::new(), cabinet.limit_book()?);
     let (mut births, mut answers) = (BTreeMap::new(), Vec::with_capacity(batch.len()));
+    let mut kept_outs = BTreeMap::new();
     for new in batch {
         let find = |key: &IdempotencyKey| {
             let place = (new.account.clone(), key.clone());
@@ -174,7 +175,16 @@ fn admit(
             });
             continue;
         }
+        if let Some(broken) = kept_outs.get(&(new.account.clone(), new.idempotency_key.clone())) {
+            answers.push(Admitted::OverLimit(*broken));
+            continue;
+        }
         let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
+        if let Some(broken) = kept_out(room, rules.on_excess) {
+            kept_outs.insert((new.account.clone(), new.idempotency_key.clone()), broken);
+            answers.push(Admitted::OverLimit(broken));
+            continue;
+        }
         let birth = born(new, room, at_ms)?;
         let payout = birth.payout;
         keys.insert((payout.account.clone(), payout.idempotency_key.clone()), payout.id);
@@ -185,7 +195,8 @@ fn admit(
             return Err(StoreFault::Corrupt(format!("payout {}: its id is taken", payout.id)));
         }
     }
-    let refused = answers.iter().any(|answer| matches!(answer, Admitted::KeyReused(_)));
+    let refused =
+        answers.iter().any(|answer| matches!(answer, Admitted::KeyReused(_) | Admitted::OverLimit(_)));
     if all_or_none && refused {
         let not_taken = |answer| match answer {
             Admitted::New(_) => Admitted::NotTaken,

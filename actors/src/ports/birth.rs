@@ -1,10 +1,11 @@
-//! The first event of a payout, the same in every store: admitted, or held at the door for a limit.
+//! The first event of a payout, the same in every store: admitted, or held at the door for a limit. Where the house refuses what is
+//! in excess, it has none.
 //!
 //! A store asks [`born`] inside its transaction, for the limits are decided there (F000-17), and writes what it gives.
 
 use super::payouts::{NewPayout, StoreFault};
 use crate::domain::journal::JournalDraft;
-use crate::domain::limits::LimitBroken;
+use crate::domain::limits::{LimitBroken, OnExcess};
 use crate::domain::payout::{Event, Payout, apply, journal_draft};
 
 /// A payout as it is after its first event, and the journal's record of it.
@@ -14,6 +15,12 @@ pub struct Birth {
     pub payout: Payout,
     /// What the journal will say.
     pub draft: JournalDraft,
+}
+
+/// Which limit keeps an order from being taken in at all, given whether the limits have room.
+#[must_use]
+pub fn kept_out(room: Result<(), LimitBroken>, on_excess: OnExcess) -> Option<LimitBroken> {
+    room.err().filter(|_| on_excess == OnExcess::Refuse)
 }
 
 /// The birth of a payout at a moment (unix ms, the later of stored and present time), given whether the limits have room.

@@ -6,7 +6,7 @@
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::JournalDraft;
-use crate::domain::limits::{LimitBook, LimitRules, Spender};
+use crate::domain::limits::{LimitBook, LimitBroken, LimitRules, Spender};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{Event, Payout, Reason, Settlement, Stage, Standing};
 use crate::domain::tron::{BlockId, RefBlock, TransferKey, TxId};
@@ -47,7 +47,9 @@ pub enum Admitted {
     /// The same key with another digest was there already. (A batch's first item has the batch's own key, so that this also
     /// tells a batch from a single order.)
     KeyReused(PayoutId),
-    /// Nothing is wrong with it, and it was not written: it came in an `all_or_none` batch with a key that was reused.
+    /// A limit has no room for it, and the house refuses what is in excess: it was not written, and its key is free.
+    OverLimit(LimitBroken),
+    /// Nothing is wrong with it, and it was not written: it came in an `all_or_none` batch with one that was refused.
     NotTaken,
 }
 

@@ -4,7 +4,7 @@
 use super::*;
 use crate::domain::access::{Orderer, Role};
 use crate::domain::identity::{AccountId, PayoutId};
-use crate::domain::limits::{Ceilings, DAY_MS, HOUR_MS, MINUTE_MS, Scope};
+use crate::domain::limits::{Ceilings, DAY_MS, HOUR_MS, MINUTE_MS, OnExcess, Scope};
 use crate::domain::payout::{Command, Reason, Stage};
 use crate::fakes::MemoryStore;
 use crate::ledger::{Ledger, Outcome};
@@ -57,7 +57,9 @@ impl House {
 
     fn some_rules(&mut self) -> LimitRules {
         let mut limit = |times: u64| usdt(LARGEST_USDT * self.dice.u64(1..times));
-        LimitRules { hourly: limit(6), daily: limit(24), account_hourly: limit(4), account_daily: limit(12) }
+        let (account_hourly, account_daily) = (limit(4), limit(12));
+        let (hourly, daily) = (limit(6), limit(24));
+        LimitRules { hourly, daily, account_hourly, account_daily, on_excess: OnExcess::Hold }
     }
 
     /// A person: a limit for somebody or for a role, for good or for a while.
@@ -229,7 +231,7 @@ impl House {
 /// As tight as can be: one large order an hour.
 fn tight() -> LimitRules {
     let (hourly, daily) = (usdt(LARGEST_USDT), usdt(LARGEST_USDT * 24));
-    LimitRules { hourly, daily, account_hourly: hourly, account_daily: daily }
+    LimitRules { hourly, daily, account_hourly: hourly, account_daily: daily, on_excess: OnExcess::Hold }
 }
 
 /// F000-17, F-P05: whatever comes in which order and however the rules are changed meanwhile, nothing is set aside beyond the

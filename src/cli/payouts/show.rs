@@ -79,6 +79,9 @@ impl Verify {
 pub(super) fn sheet(terminal: &Terminal, payout: &PayoutBody) -> Result<(), Failure> {
     let mut sheet = Sheet::new(terminal);
     sheet.put("id", &payout.id).put("account", &payout.account);
+    if let (Some(by), Some(role)) = (&payout.ordered_by, &payout.ordered_as) {
+        sheet.put("ordered by", format_args!("{by}, as {role}"));
+    }
     match ink(payout.stage) {
         Some(ink) => sheet.put("stage", terminal.on_stdout(ink, standing(payout))),
         None => sheet.put("stage", standing(payout)),

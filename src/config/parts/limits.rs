@@ -1,13 +1,13 @@
 //! `[limits]`: what may leave the wallet (F000-17, F001-26).
 
 use payoutd_actors::domain::{
-    limits::LimitRules,
+    limits::{LimitRules, OnExcess},
     money::{MICRO_PER_USDT, MicroUsdt},
     order::AMOUNT_CAP,
 };
 
 use crate::config::{
-    forms::Usdt,
+    forms::{OneOf, Usdt},
     key::{Fallback, Key},
     reader::Reader,
 };
@@ -25,6 +25,8 @@ pub struct Limits {
     pub account_hourly: MicroUsdt,
     /// One account, in any 24 hours.
     pub account_daily: MicroUsdt,
+    /// What becomes of an order above a window.
+    pub on_excess: OnExcess,
 }
 
 /// A window's largest limit: more USDT than was ever issued, and far below what 64 bits hold.
@@ -68,6 +70,15 @@ const ACCOUNT_DAILY_USDT: Key<Usdt> = Key {
     about: "What one account may send in any 24 hours.",
 };
 
+const ON_EXCESS: Key<OneOf<OnExcess>> = Key {
+    name: "limits.on_excess",
+    form: OneOf { words: &[("hold", OnExcess::Hold), ("refuse", OnExcess::Refuse)], not_yet: &[] },
+    fallback: Fallback::Is("\"hold\""),
+    about: "What becomes of an order that a window has no room for. \"hold\" takes it in, and pays it by itself when there is \
+            room. \"refuse\" does not take it: the sender hears which limit (limit-exceeded), and may come again with the same \
+            key; a job goes to the dead queue. What is taken in already is held either way, when a limit is lowered.",
+};
+
 impl Limits {
     pub(in crate::config) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         reader.section(
@@ -79,12 +90,14 @@ impl Limits {
         let daily = reader.ask(&DAILY_USDT);
         let account_hourly = reader.ask(&ACCOUNT_HOURLY_USDT);
         let account_daily = reader.ask(&ACCOUNT_DAILY_USDT);
+        let on_excess = reader.ask(&ON_EXCESS);
         let limits = Self {
             per_payout: per_payout?,
             hourly: hourly?,
             daily: daily?,
             account_hourly: account_hourly?,
             account_daily: account_daily?,
+            on_excess: on_excess?,
         };
         limits.warn_of_what_can_never_be_used(reader);
         Some(limits)
@@ -98,6 +111,7 @@ impl Limits {
             daily: self.daily,
             account_hourly: self.account_hourly,
             account_daily: self.account_daily,
+            on_excess: self.on_excess,
         }
     }
 

@@ -24,6 +24,13 @@ pub struct PayoutBody {
     pub id: String,
     /// Whose money it is: the scope of its idempotency key.
     pub account: String,
+    /// Who ordered it: `key:…` (an API key), `user:…` (a person) or `house` (the house's own token). Unknown of those from before this
+    /// was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_by: Option<String>,
+    /// The role that they had when they ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_as: Option<String>,
     /// Where it stands.
     #[schema(value_type = words::StageWord)]
     pub stage: Stage,
@@ -150,6 +157,8 @@ impl From<&Payout> for PayoutBody {
         Self {
             id: payout.id.to_string(),
             account: payout.account.to_string(),
+            ordered_by: payout.ordered_by.as_ref().map(|by| by.principal.clone()),
+            ordered_as: payout.ordered_by.as_ref().map(|by| by.role.word().to_owned()),
             stage: payout.stage,
             reason: payout.reason,
             reason_detail: payout.reason.map(|reason| reason.says().to_owned()),

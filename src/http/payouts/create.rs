@@ -9,8 +9,9 @@ use payoutd_actors::{
     admission::{AdmissionRefusal, AdmitPayouts},
     domain::{
         identity::{IdempotencyKey, PayoutId},
+        limits::{LimitBroken, Window},
         order::OrderProblem,
-        payout::Payout,
+        payout::{Payout, Reason},
     },
     ports::Admitted,
 };
@@ -123,6 +124,7 @@ pub(crate) fn not_admitted(why: NotAdmitted, at: impl Fn(usize) -> String) -> Pr
             Problem::mistakes(Kind::InvalidOrder, placed.take(PROBLEMS_MAX).collect())
         }
         NotAdmitted::Refused(AdmissionRefusal::KeyReused { existing }) => key_reused(existing),
+        NotAdmitted::Refused(AdmissionRefusal::OverLimit { place, broken }) => over_limit(&at(place), broken),
         NotAdmitted::Refused(AdmissionRefusal::Busy { retry_after_ms }) => {
             Fault::Busy { retry_after_ms }.into()
         }
@@ -139,6 +141,19 @@ pub(crate) fn key_reused(existing: PayoutId) -> Problem {
     Problem::new(Kind::IdempotencyKeyReused, detail)
 }
 
+/// The problem of an order that a limit has no room for, where the house refuses such.
+fn over_limit(pointer: &str, broken: LimitBroken) -> Problem {
+    let limit = Reason::from(broken).word();
+    let which = if pointer.is_empty() { "this order".to_owned() } else { format!("the order at {pointer}") };
+    let right = match broken.window {
+        Window::PerPayout => "order less, or ask for a higher limit",
+        Window::Hourly | Window::Daily => {
+            "send it again later with the same key, order less, or ask for a higher limit"
+        }
+    };
+    Problem::new(Kind::LimitExceeded, format!("{limit} has no room for {which}: {right}"))
+}
+
 /// The payouts that orders became, and whether each was there before.
 pub(super) fn taken(admitted: Vec<Admitted>) -> Result<Vec<(Payout, bool)>, Problem> {
     admitted
@@ -147,6 +162,7 @@ pub(super) fn taken(admitted: Vec<Admitted>) -> Result<Vec<(Payout, bool)>, Prob
             Admitted::New(payout) => Ok((payout, false)),
             Admitted::Repeated(payout) => Ok((payout, true)),
             Admitted::KeyReused(existing) => Err(key_reused(existing)),
+            Admitted::OverLimit(broken) => Err(over_limit("", broken)),
             // The whole request would have been refused: an answer that holds this one and others is a fault.
             Admitted::NotTaken => Err(miscounted()),
         })

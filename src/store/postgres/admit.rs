@@ -14,7 +14,7 @@ use payoutd_actors::{
     },
     ports::{
         Admitted, NewPayout, StoreFault,
-        birth::{Birth, born},
+        birth::{Birth, born, kept_out},
     },
 };
 use sqlx::{Executor, PgConnection, postgres::PgRow};
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::store::{
     books::{Asked, Books},
-    verdicts::{Keys, Known, Verdict, answers, judge, repeated},
+    verdicts::{Births, Keys, Known, Verdict, answers, judge, repeated},
 };
 
 pub(super) const KNOWN_KEYS: &str = "SELECT p.account, p.idempotency_key, p.id, p.request_digest \
@@ -81,40 +81,53 @@ impl PostgresStore {
             let nothing_new = !verdicts.iter().any(|verdict| matches!(verdict, Verdict::New(_)));
             if refused || nothing_new {
                 write.give_up().await?;
-                return Ok(answers(&verdicts, &repeats, &BTreeMap::new()));
+                return Ok(answers(&verdicts, &repeats, &Births::default()));
             }
             let fresh = batch.iter().zip(&verdicts);
             let fresh = fresh.filter(|(_, verdict)| matches!(verdict, Verdict::New(_)));
             let fresh = fresh.map(|(new, _)| new.clone()).collect();
-            if let Some(born) = self.give_birth(write, fresh, rules, now_ms).await? {
-                return Ok(answers(&verdicts, &repeats, &born));
+            if let Some(births) = self.give_birth(write, fresh, rules, now_ms, all_or_none).await? {
+                return Ok(answers(&verdicts, &repeats, &births));
             }
         }
         Err(StoreFault::Away(format!("{TRIES_MAX} times somebody was faster with a key of the batch")))
     }
 
-    /// Writes the new ones, each admitted or held as the limits have room; `None` where one of their keys is taken now.
+    /// Writes the new ones, each admitted, held or kept out as the limits have room; `None` where one of their keys is taken now.
     async fn give_birth(
         &self,
         mut write: Write,
         fresh: Vec<NewPayout>,
         rules: &LimitRules,
         now_ms: i64,
-    ) -> Result<Option<BTreeMap<PayoutId, Payout>>, StoreFault> {
+        all_or_none: bool,
+    ) -> Result<Option<Births>, StoreFault> {
         // What was ordered is put into words before anybody has to wait for it.
-        let ordered = ordered(sqlx::query(TAKE_IN), &fresh)?;
+        let mut words = ordered(sqlx::query(TAKE_IN), &fresh)?;
         let mut pen = self.take_pen(&mut write).await?;
         let at_ms = pen.at_ms(now_ms)?;
         let asked = Asked::of(fresh.iter().map(Payout::spender));
         let mut limits = reads::limit_book(write.connection()?, Some(&asked), at_ms).await?;
         let (mut payouts, mut drafts) = (Vec::with_capacity(fresh.len()), Vec::with_capacity(fresh.len()));
+        let mut births = Births::default();
         for new in fresh {
             let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
+            if let Some(broken) = kept_out(room, rules.on_excess) {
+                births.kept_out.insert(new.id, broken);
+                continue;
+            }
             let Birth { payout, draft } = born(new, room, at_ms)?;
             payouts.push(payout);
             drafts.push(draft);
         }
-        let statement = taken_in(ordered, &payouts, &drafts, &mut pen.last_seq, at_ms);
+        if !births.kept_out.is_empty() {
+            if payouts.is_empty() || all_or_none {
+                write.give_up().await?;
+                return Ok(Some(births));
+            }
+            words = ordered(sqlx::query(TAKE_IN), &payouts)?;
+        }
+        let statement = taken_in(words, &payouts, &drafts, &mut pen.last_seq, at_ms);
         match write.connection()?.fetch_one(statement).await {
             Ok(written) => all_written(&written, payouts.len())?,
             Err(error) if fault::is_refused(&error) => {
@@ -125,7 +138,8 @@ impl PostgresStore {
         }
         write.commit().await?;
         self.passed(at_ms);
-        Ok(Some(payouts.into_iter().map(|payout| (payout.id, payout)).collect()))
+        births.born = payouts.into_iter().map(|payout| (payout.id, payout)).collect();
+        Ok(Some(births))
     }
 }
 

@@ -8,7 +8,10 @@ use payoutd_actors::{
         limits::LimitRules,
         payout::Payout,
     },
-    ports::{Admitted, NewPayout, StoreFault, birth::born},
+    ports::{
+        Admitted, NewPayout, StoreFault,
+        birth::{born, kept_out},
+    },
 };
 use sqlx::{Executor, SqliteConnection};
 
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::store::{
     books::{Asked, Books},
-    verdicts::{Keys, Known, Verdict, answers, judge, repeated},
+    verdicts::{Births, Keys, Known, Verdict, answers, judge, repeated},
 };
 
 const KNOWN_KEYS: &str = "SELECT p.account, p.idempotency_key, p.id, p.request_digest FROM jsonb_each(?1) AS asked \
@@ -49,35 +52,44 @@ impl SqliteStore {
         let nothing_new = !verdicts.iter().any(|verdict| matches!(verdict, Verdict::New(_)));
         if refused || nothing_new {
             write.give_up().await?;
-            return Ok(answers(&verdicts, &repeats, &BTreeMap::new()));
+            return Ok(answers(&verdicts, &repeats, &Births::default()));
         }
         let fresh = batch.into_iter().zip(&verdicts);
         let fresh =
             fresh.filter_map(|(new, verdict)| matches!(verdict, Verdict::New(_)).then_some(new)).collect();
-        let born = self.give_birth(write, fresh, rules, at_ms).await?;
-        Ok(answers(&verdicts, &repeats, &born))
+        let births = self.give_birth(write, fresh, rules, at_ms, all_or_none).await?;
+        Ok(answers(&verdicts, &repeats, &births))
     }
 
-    /// Writes the new ones, each admitted or held as the limits have room.
+    /// Writes the new ones, each admitted, held or kept out as the limits have room.
     async fn give_birth(
         &self,
         mut write: Write<'_>,
         fresh: Vec<NewPayout>,
         rules: &LimitRules,
         at_ms: i64,
-    ) -> Result<BTreeMap<PayoutId, Payout>, StoreFault> {
+        all_or_none: bool,
+    ) -> Result<Births, StoreFault> {
         let connection = write.connection();
         let mut limits =
             reads::limit_book(connection, Some(&Asked::of(fresh.iter().map(Payout::spender))), at_ms).await?;
         let mut chapter = Chapter::after(journal::last_seq(connection).await?);
-        let mut payouts = Vec::with_capacity(fresh.len());
+        let (mut payouts, mut births) = (Vec::with_capacity(fresh.len()), Births::default());
         let mut rows = Rows::with_room_for(fresh.len(), 600);
         for new in fresh {
             let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
+            if let Some(broken) = kept_out(room, rules.on_excess) {
+                births.kept_out.insert(new.id, broken);
+                continue;
+            }
             let birth = born(new, room, at_ms)?;
             let seq = chapter.add(birth.draft);
             push(&mut rows, &birth.payout, seq)?;
             payouts.push(birth.payout);
+        }
+        if !births.kept_out.is_empty() && (payouts.is_empty() || all_or_none) {
+            write.give_up().await?;
+            return Ok(births);
         }
         connection.execute(sqlx::query(TAKE_IN).bind(rows.into_json())).await.map_err(fault::of)?;
         chapter.write(connection).await?;
@@ -86,7 +98,8 @@ impl SqliteStore {
         books::keep(moved, connection, at_ms).await?;
         write.commit().await?;
         self.passed(at_ms);
-        Ok(payouts.into_iter().map(|payout| (payout.id, payout)).collect())
+        births.born = payouts.into_iter().map(|payout| (payout.id, payout)).collect();
+        Ok(births)
     }
 }
 

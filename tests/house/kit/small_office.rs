@@ -15,7 +15,7 @@ use payoutd_actors::{
         address::Address,
         identity::{AccountId, IdempotencyKey, PayoutId},
         journal::{Body, Checkpoint, JournalDraft, JournalRecord},
-        limits::{LimitBook, LimitRules},
+        limits::{LimitBook, LimitRules, OnExcess},
         money::MicroUsdt,
         order::{HousePolicy, Order, OrderProblem},
         outbox::OutboxEvent,
@@ -289,7 +289,9 @@ impl Office for SmallOffice {
             spent_micro_usdt: 0,
         };
         let cap = MicroUsdt::new(1_000_000_000);
-        let rules = LimitRules { hourly: cap, daily: cap, account_hourly: cap, account_daily: cap };
+        let on_excess = OnExcess::Hold;
+        let rules =
+            LimitRules { hourly: cap, daily: cap, account_hourly: cap, account_daily: cap, on_excess };
         stats.limits = Some((LimitBook::default(), rules));
         Ok(stats)
     }

@@ -25,6 +25,16 @@ pub const DAY_MS: i64 = 86_400_000;
 /// Settled money is remembered by the minute.
 pub const MINUTE_MS: i64 = 60_000;
 
+/// What becomes of an order that a limit has no room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnExcess {
+    /// It is taken in and held, and goes on by itself when there is room.
+    #[default]
+    Hold,
+    /// It is not taken in: its sender hears which limit, and may come again with the same key.
+    Refuse,
+}
+
 /// The limits of F000-17 as the configuration says them, in micro-USDT: what holds where nothing else was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitRules {
@@ -36,6 +46,8 @@ pub struct LimitRules {
     pub account_hourly: MicroUsdt,
     /// One account, any 24 hours.
     pub account_daily: MicroUsdt,
+    /// What becomes of what they have no room for, at the door.
+    pub on_excess: OnExcess,
 }
 
 impl LimitRules {

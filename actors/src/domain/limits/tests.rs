@@ -12,6 +12,7 @@ fn rules() -> LimitRules {
         daily: usdt(10_000),
         account_hourly: usdt(600),
         account_daily: usdt(5_000),
+        on_excess: OnExcess::Hold,
     }
 }
 

@@ -86,6 +86,10 @@ pub fn journal_draft(
 
 fn birth(payout: &Payout, body: &mut Map<String, Value>) {
     body.insert("account".into(), payout.account.as_str().into());
+    if let Some(by) = &payout.ordered_by {
+        body.insert("ordered_by".into(), by.principal.as_str().into());
+        body.insert("ordered_as".into(), by.role.word().into());
+    }
     body.insert("idempotency_key".into(), payout.idempotency_key.as_str().into());
     body.insert("order".into(), json!(payout.order));
     body.insert("order_digest".into(), hex::encode(payout.order_digest).into());

@@ -4,7 +4,7 @@ use super::{Examinee, Trouble};
 use crate::domain::access::{Orderer, Role};
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use crate::domain::limits::LimitRules;
+use crate::domain::limits::{LimitRules, OnExcess};
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::{
@@ -26,7 +26,7 @@ pub const AMPLE: LimitRules = rules(1_000_000_000, 1_000_000_000);
 #[must_use]
 pub const fn rules(hourly: u64, daily: u64) -> LimitRules {
     let (hourly, daily) = (usdt(hourly), usdt(daily));
-    LimitRules { hourly, daily, account_hourly: hourly, account_daily: daily }
+    LimitRules { hourly, daily, account_hourly: hourly, account_daily: daily, on_excess: OnExcess::Hold }
 }
 
 /// Whole USDT.

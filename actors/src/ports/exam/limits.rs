@@ -6,11 +6,13 @@ use super::kit::{
 };
 use super::{Examinee, Hall, Told, Trouble, set_limits};
 use crate::domain::identity::AccountId;
-use crate::domain::limits::{DAY_MS, HOUR_MS, LimitBook, LimitRules, MINUTE_MS};
+use crate::domain::limits::{
+    DAY_MS, HOUR_MS, LimitBook, LimitBroken, LimitRules, MINUTE_MS, OnExcess, Whose, Window,
+};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Command, EventName, Payout, Reason, Reservation, Stage};
 use crate::ports::{
-    Admitted, Gate, House, HouseChange, InFlight, NewPayout, Pause, Payouts, StageCount, StepResult,
+    Admitted, Gate, House, HouseChange, InFlight, Journal, NewPayout, Pause, Payouts, StageCount, StepResult,
 };
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -118,6 +120,37 @@ pub async fn one_accounts_flood_leaves_room_for_the_others(hall: &impl Hall) -> 
         store.admit(vec![twin], &rules, MORNING_MS, false).await?.as_slice(),
         [Admitted::New(_)]
     ));
+    Ok(())
+}
+
+/// Where the house refuses what is in excess, nothing of it is written, its key is free, and the others of the transaction stand; a
+/// batch is refused whole.
+pub async fn what_is_refused_for_a_limit_leaves_no_trace(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let rules = LimitRules { on_excess: OnExcess::Refuse, ..rules(100, 1_000) };
+    let over = Admitted::OverLimit(LimitBroken { whose: Whose::House, window: Window::Hourly });
+    let twin = Payout { id: payout(9).id, ..payout_of(2, 90) };
+    let three = vec![payout_of(1, 60), payout_of(2, 90), payout_of(3, 40), twin];
+    let answers = store.admit(three, &rules, MORNING_MS, false).await?;
+    let [Admitted::New(first), second, Admitted::New(third), again] = answers.as_slice() else {
+        return Err(format!("{answers:?}").into());
+    };
+    assert_eq!((first.stage, third.stage, second, again), (Stage::Admitted, Stage::Admitted, &over, &over));
+    assert_eq!(store.find(payout(2).id).await?, None);
+    let book = store.limit_book(MORNING_MS).await?;
+    assert_eq!((store.last_seq().await?, book.house.reserved_micro_usdt), (2, usdt(100).micro()));
+    // Known keys are answered as ever; of a batch nothing is taken.
+    let repeated = store.admit(vec![payout_of(1, 60)], &rules, MORNING_MS, false).await?;
+    assert_eq!(repeated, [Admitted::Repeated(first.clone())]);
+    go(&store, first, Command::Cancel(Reason::CancelledBySender), MORNING_MS).await?;
+    let batch = vec![payout_of(4, 50), payout_of(5, 30)];
+    let refused = store.admit(batch.clone(), &rules, MORNING_MS, true).await?;
+    assert_eq!(refused, [Admitted::NotTaken, over]);
+    assert_eq!((store.find(payout(4).id).await?, store.last_seq().await?), (None, 3));
+    // When there is room, the same keys are new.
+    let roomy = LimitRules { hourly: usdt(500), account_hourly: usdt(500), ..rules };
+    let taken = store.admit(batch, &roomy, MORNING_MS, true).await?;
+    assert!(taken.iter().all(|one| matches!(one, Admitted::New(new) if new.stage == Stage::Admitted)));
     Ok(())
 }
 

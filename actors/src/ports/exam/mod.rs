@@ -65,6 +65,7 @@ macro_rules! store_exam {
             limits::limits_hold_however_many_come_at_once,
             limits::limits_hold_after_a_restart_and_across_midnight,
             limits::one_accounts_flood_leaves_room_for_the_others,
+            limits::what_is_refused_for_a_limit_leaves_no_trace,
             limits::two_who_look_at_one_balance_do_not_promise_it_twice,
             limits::what_is_held_is_released_only_into_room,
             limits::a_clock_that_is_set_back_opens_no_window_twice,

@@ -18,7 +18,7 @@ use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::breaker::BreakerRules;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use payoutd_actors::domain::journal::{Checkpoint, JournalKey};
-use payoutd_actors::domain::limits::LimitRules;
+use payoutd_actors::domain::limits::{LimitRules, OnExcess};
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::{HousePolicy, Order, Route};
 use payoutd_actors::domain::payout::Payout;
@@ -341,6 +341,7 @@ fn rules() -> OfficeRules {
             daily: usdt(900_000),
             account_hourly: usdt(900_000),
             account_daily: usdt(900_000),
+            on_excess: OnExcess::Hold,
         },
         breaker: BreakerRules { recovery_ms: 2_000, ..BreakerRules::default() },
         single_source: false,
