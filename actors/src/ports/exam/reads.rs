@@ -163,9 +163,13 @@ pub async fn a_stage_is_as_old_as_what_stands_there_longest(hall: &impl Hall) ->
         async || -> Result<_, Trouble> { Ok(store.counts().await?[&Stage::Admitted].oldest_updated_at_ms) };
     assert_eq!(admitted().await?, Some(MORNING_MS + 86_400_000));
     let mut soon = payout(71);
-    soon.order.not_before_ms = Some(MORNING_MS + 5_000);
+    soon.order.not_before_ms = Some(MORNING_MS + 20_000);
     admit(&store, soon).await?;
-    assert_eq!(admitted().await?, Some(MORNING_MS + 5_000));
+    assert_eq!(admitted().await?, Some(MORNING_MS + 20_000));
+    let mut due = payout(72);
+    due.order.not_before_ms = Some(MORNING_MS + 5_000);
+    admit(&store, due).await?;
+    assert_eq!(admitted().await?, Some(MORNING_MS + 9_500), "since it was taken in");
     Ok(())
 }
 
