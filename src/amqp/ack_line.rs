@@ -50,7 +50,7 @@ impl AckLine {
         last
     }
 
-    /// What is done behind something that is not: acknowledged one by one when nothing more is waited for.
+    /// What is done behind something that is not: acknowledged one by one where that one takes long, or nothing more is waited for.
     pub fn take_stragglers(&mut self) -> Vec<u64> {
         let (done, in_hand): (VecDeque<_>, VecDeque<_>) =
             self.line.drain(..).partition(|place| place.is_done);

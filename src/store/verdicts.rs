@@ -68,7 +68,10 @@ pub(in crate::store) fn answers(
     let unborn = |id: &PayoutId| kept_out.get(id).copied().map_or(Admitted::NotTaken, Admitted::OverLimit);
     let answer = |verdict: &Verdict| match verdict {
         Verdict::New(id) => born.get(id).cloned().map_or_else(|| unborn(id), Admitted::New),
-        Verdict::Reuses(id) => Admitted::KeyReused(*id),
+        // Of a key that only this batch has, and that was kept out, there is no other order.
+        Verdict::Reuses(id) => {
+            kept_out.get(id).copied().map_or(Admitted::KeyReused(*id), Admitted::OverLimit)
+        }
         Verdict::Repeats(id) => {
             let known = on_file.get(id).or_else(|| born.get(id));
             known.cloned().map_or_else(|| unborn(id), Admitted::Repeated)

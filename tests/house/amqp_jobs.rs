@@ -257,9 +257,12 @@ async fn one_job_that_is_stuck_takes_no_other_with_it() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(sent < 600, "it was never given back: {}", desk.view().await);
     }
-    let view = desk.until("the stuck one came again", |view| view["received"] == sent + 2).await;
-    assert_eq!((&view["admitted"], &view["repeated"]), (&json!(sent), &json!(0)), "{view}");
-    assert_eq!(desk.office.taken(), sent);
+    let view =
+        desk.until("the stuck one came again", |view| view["received"].as_u64() >= Some(sent + 2)).await;
+    assert_eq!(view["admitted"], json!(sent), "{view}");
+    // One may have been on its way at that very moment.
+    assert!(view["repeated"].as_u64() <= Some(1), "{view}");
+    assert_eq!(u64::try_from(desk.office.taken()), Ok(sent));
 }
 
 /// F-N18: the queue is deleted under the consumer, and its channel with it: the intake declares it again and consumes.
@@ -324,7 +327,17 @@ async fn a_dead_job_is_not_worn_out_by_being_looked_at() {
     let (bench, dead) = (bench(&queues), queues.config.dead_queue.clone());
     let jobs = std::mem::replace(&mut queues.config.queue, dead);
     queues.job("inv-7", &order("5")).await;
+    for n in 0..45 {
+        queues.job(&format!("behind-{n}"), &order("5")).await;
+    }
     queues.config.queue = jobs;
+    // Whoever decides about those behind it one by one looks at it each time.
+    for n in 0..45 {
+        bench
+            .decide(&format!("behind-{n}"), payoutd::amqp::dead_queue::Decision::Discard, "mary")
+            .await
+            .unwrap_or_else(|why| panic!("{n}: {why}"));
+    }
     let first = bench.list().await.unwrap();
     assert_eq!(first.jobs.len(), 1);
     for n in 0..45 {

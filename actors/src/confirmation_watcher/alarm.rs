@@ -66,7 +66,15 @@ pub(super) async fn raise(
     if desk.written_down.borrow().contains(&key) {
         return Ok(());
     }
-    let body = Body::of(&facts).map_err(|why| format!("the alarm can not be written down: {why}"))?;
+    let body = match Body::of(&facts) {
+        Ok(body) => body,
+        // It rang, and no next try would make it writable: whatever else is to be judged does not wait for it.
+        Err(why) => {
+            error!(alarm = alarm.word(), %why, "the alarm can not be written down");
+            desk.written_down.borrow_mut().insert(key);
+            return Ok(());
+        }
+    };
     let change = HouseChange::Alarm { kind: alarm.word(), payout_id: payout.map(|id| id.to_string()), body };
     if let Err(fault) = desk.tools.house.change(vec![change], desk.tools.clock.now_ms()).await {
         error!(alarm = alarm.word(), %fault, "the alarm can not be written down");

@@ -37,7 +37,8 @@ pub(super) async fn look(desk: &Rc<Desk>, eyes: &Eyes, facts: &HouseFacts) -> Re
     }
     let longest_ms = desk.tools.settings.longest_lifetime_ms.saturating_add(CLOCK_AND_CHAIN_APART_MAX_MS);
     let (now_ms, fresh_ms) = (head_ms.max(wall_ms), head_ms.max(wall_ms).saturating_add(longest_ms));
-    // Shut once more before it was passed: nothing was signed in between, on whichever copy, and a restart does not make it longer.
+    // Shut once more before it was passed: the store in which it stands has signed nothing in between, and a restart does not make it
+    // longer. (That the store which this is a copy of runs no more is for people to see to: docs/restore.md.)
     // Whether it was passed the chain says, and not what stands in this copy.
     let until_ms = gate.said_ms.filter(|said_ms| *said_ms > now_ms).unwrap_or(fresh_ms);
     warn!(

@@ -44,13 +44,31 @@ impl PutOff {
         if self.until.borrow().is_empty() { None } else { self.why.borrow().clone() }
     }
 
-    /// Whether there is something behind them to look at at once.
+    /// Whether there is something behind them to look at at once; told once, for whatever keeps the next look from it keeps the one
+    /// after it, too.
     pub(super) fn has_grown(&self) -> bool {
-        self.has_grown.get()
+        self.has_grown.replace(false)
     }
 
     /// Nothing could be paid at all, which is over or will be: nobody waits for a reason of his own.
     pub(super) fn forget(&self) {
         self.until.borrow_mut().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pause, or a chain that is not seen, keeps the next look from asking who waits: it must not be asked for again and again.
+    #[test]
+    fn whoever_is_behind_is_looked_at_at_once_and_once() {
+        let put_off = PutOff::default();
+        put_off.add(PayoutId::new(1, [1; 10]), "no node answers");
+        assert_eq!((put_off.has_grown(), put_off.has_grown()), (true, false));
+        put_off.add(PayoutId::new(1, [1; 10]), "no node answers");
+        assert!(!put_off.has_grown(), "nobody else is put off");
+        put_off.add(PayoutId::new(2, [2; 10]), "no node answers");
+        assert_eq!((put_off.ids().len(), put_off.has_grown()), (2, false));
     }
 }

@@ -25,6 +25,7 @@ use payoutd_actors::{
 use serde_json::json;
 use thiserror::Error;
 use tokio::{sync::Mutex, time::timeout};
+use tracing::warn;
 
 pub use self::letter::{DeadJobBody, DeathBody};
 use super::{
@@ -127,7 +128,6 @@ impl DeadQueue {
                 })
                 .await?
                 .is_more;
-            bench.lay_worn_anew().await?;
             Ok(Look { jobs, more })
         })
         .await
@@ -140,9 +140,7 @@ impl DeadQueue {
     pub async fn explain(&self, name: &str) -> Result<DeadJobBody, NotDone> {
         self.at_the_bench(async |bench| {
             let taken = bench.find(name).await?;
-            let explained = taken.shown.with_body(&taken.body);
-            bench.lay_worn_anew().await?;
-            Ok(explained)
+            Ok(taken.shown.with_body(&taken.body))
         })
         .await
     }
@@ -154,6 +152,7 @@ impl DeadQueue {
     pub async fn decide(&self, name: &str, decision: Decision, who: &str) -> Result<DeadJobBody, NotDone> {
         self.at_the_bench(async |bench| {
             let taken = bench.find(name).await?;
+            bench.worn.borrow_mut().retain(|worn| worn.tag != taken.tag);
             self.write_down(&taken.shown, decision, who).await?;
             if decision == Decision::Requeue {
                 bench.requeue(&taken, &self.config.queue).await?;
@@ -190,6 +189,10 @@ impl DeadQueue {
             let queue: ShortString = self.config.dead_queue.as_str().into();
             let bench = Bench { queue, connection: &connection, channel, worn: RefCell::default() };
             let worked = work(&bench).await;
+            // Whatever was looked for, those in front of it were delivered. Where this fails the next look does it.
+            if let Err(why) = bench.lay_worn_anew().await {
+                warn!(%why, "dead jobs that were looked at often could not be laid anew");
+            }
             bench.channel.close(200, "looked".into()).await.map_err(away)?;
             connection.close(200, "looked".into()).await.map_err(away)?;
             worked

@@ -30,6 +30,8 @@ const GATHER_MAX: usize = 400;
 /// Jobs are given back when the one that the others wait for to be acknowledged has been in hand for so long. Well below every
 /// broker's `consumer_timeout`, at which it would close the channel (F-N18).
 const HOLD_MAX: Duration = Duration::from_secs(25);
+/// For so long one in hand may keep those that were finished behind it waiting for their one word; from then on they have a word each.
+const WORD_WAITS_MAX: Duration = Duration::from_secs(1);
 /// How often a house that could not take jobs in is asked whether it can.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// How long the queues and the channels of a new connection may take.
@@ -225,6 +227,9 @@ impl Shift {
             self.acknowledge(last, true).await?;
             let together = u64::try_from(before - self.line.len()).unwrap_or(u64::MAX);
             metrics::counter!(names::AMQP_JOBS_ACKED_TOTAL).increment(together);
+        }
+        if self.line.front_came_at().is_some_and(|came_at| came_at.elapsed() > WORD_WAITS_MAX) {
+            self.acknowledge_stragglers().await?;
         }
         self.show();
         Ok(())

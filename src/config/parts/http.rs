@@ -135,7 +135,8 @@ const TRUSTED_PROXIES: Key<Networks> = Key {
         without: "a caller's address is that of its connection, whatever its headers say",
     },
     about: "The proxies that stand before this daemon. Of a connection that comes from one of them, the caller's address is the \
-            last one in X-Forwarded-For that is none of them: name only proxies that append to this header.",
+            last one in X-Forwarded-For that is none of them: name only proxies that append to this header. Of any other \
+            address 32 connections over TLS are held at a time.",
 };
 
 const CORS_ORIGINS: Key<Origins> = Key {

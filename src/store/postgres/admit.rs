@@ -109,11 +109,12 @@ impl PostgresStore {
         let asked = Asked::of(fresh.iter().map(Payout::spender));
         let mut limits = reads::limit_book(write.connection()?, Some(&asked), at_ms).await?;
         let (mut payouts, mut drafts) = (Vec::with_capacity(fresh.len()), Vec::with_capacity(fresh.len()));
-        let mut births = Births::default();
+        let (mut births, mut turned_away) = (Births::default(), Vec::new());
         for new in fresh {
             let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
             if let Some(broken) = kept_out(room, rules.on_excess) {
                 births.kept_out.insert(new.id, broken);
+                turned_away.push(new);
                 continue;
             }
             let Birth { payout, draft } = born(new, room, at_ms)?;
@@ -121,6 +122,11 @@ impl PostgresStore {
             drafts.push(draft);
         }
         if !births.kept_out.is_empty() {
+            // What is written meets its own key; what is not written has to ask, or somebody's order is called refused that was taken.
+            if !known_keys(write.connection()?, &turned_away).await?.is_empty() {
+                write.give_up().await?;
+                return Ok(None);
+            }
             if payouts.is_empty() || all_or_none {
                 write.give_up().await?;
                 return Ok(Some(births));

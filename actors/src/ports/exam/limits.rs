@@ -130,12 +130,14 @@ pub async fn what_is_refused_for_a_limit_leaves_no_trace(hall: &impl Hall) -> To
     let rules = LimitRules { on_excess: OnExcess::Refuse, ..rules(100, 1_000) };
     let over = Admitted::OverLimit(LimitBroken { whose: Whose::House, window: Window::Hourly });
     let twin = Payout { id: payout(9).id, ..payout_of(2, 90) };
-    let three = vec![payout_of(1, 60), payout_of(2, 90), payout_of(3, 40), twin];
+    let other = Payout { id: payout(10).id, request_digest: [9; 32], ..payout_of(2, 1) };
+    let three = vec![payout_of(1, 60), payout_of(2, 90), payout_of(3, 40), twin, other];
     let answers = store.admit(three, &rules, MORNING_MS, false).await?;
-    let [Admitted::New(first), second, Admitted::New(third), again] = answers.as_slice() else {
+    let [Admitted::New(first), second, Admitted::New(third), again @ ..] = answers.as_slice() else {
         return Err(format!("{answers:?}").into());
     };
-    assert_eq!((first.stage, third.stage, second, again), (Stage::Admitted, Stage::Admitted, &over, &over));
+    assert_eq!((first.stage, third.stage, second), (Stage::Admitted, Stage::Admitted, &over));
+    assert_eq!(again, [over.clone(), over.clone()]);
     assert_eq!(store.find(payout(2).id).await?, None);
     let book = store.limit_book(MORNING_MS).await?;
     assert_eq!((store.last_seq().await?, book.house.reserved_micro_usdt), (2, usdt(100).micro()));

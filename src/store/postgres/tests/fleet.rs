@@ -3,10 +3,15 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use payoutd_actors::{
-    domain::{identity::PayoutId, journal::ChainHead, payout::Stage},
+    domain::{
+        identity::PayoutId,
+        journal::ChainHead,
+        limits::{LimitRules, OnExcess},
+        payout::Stage,
+    },
     ports::{
-        Admitted, BlockMark, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, House, HouseChange, Journal, Pause,
-        Payouts, ROLE_LEASE_MS, Role, Roles, StepResult, StoreFault,
+        Admitted, BlockMark, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, House, HouseChange, Journal, NewPayout,
+        Pause, Payouts, ROLE_LEASE_MS, Role, Roles, StepResult, StoreFault,
         exam::kit::{self, AMPLE, MORNING_MS, payout, payout_of, rules, usdt},
     },
 };
@@ -102,6 +107,33 @@ async fn whoever_can_not_pay_what_it_claimed_lets_it_pass() {
     assert_eq!(given(&other).await, 0);
     pass(CLAIM_PASSES_MS).await;
     assert_eq!(given(&other).await, 4);
+}
+
+/// F-P01: two daemons are given the same order at once, and there is room for it once. Whoever comes second must not say that it was
+/// refused: it was taken in, and will be paid.
+#[tokio::test]
+async fn an_order_that_another_daemon_takes_in_meanwhile_is_not_called_refused() {
+    let (database, one) = fresh().await;
+    let other = open(&database).await;
+    let strict = LimitRules { on_excess: OnExcess::Refuse, ..rules(100, 1_000) };
+    let mut pen = beside(&database).await;
+    pen.execute("BEGIN; SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE").await.unwrap();
+    let twin = NewPayout { id: payout(9).id, ..payout_of(1, 60) };
+    let first = one.admit(vec![payout_of(1, 60)], &strict, MORNING_MS, false);
+    let second = other.admit(vec![twin, payout_of(2, 30)], &strict, MORNING_MS, false);
+    let let_go = async {
+        let mut looker = beside(&database).await;
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut looker).await.unwrap() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        pen.execute("COMMIT").await.unwrap();
+    };
+    let (first, second, ()) = tokio::join!(first, second, let_go);
+    let answers = [first.unwrap(), second.unwrap()].concat();
+    let count = |which: fn(&Admitted) -> bool| answers.iter().filter(|answer| which(answer)).count();
+    assert_eq!(count(|answer| matches!(answer, Admitted::New(_))), 2, "{answers:?}");
+    assert_eq!(count(|answer| matches!(answer, Admitted::Repeated(_))), 1, "{answers:?}");
 }
 
 /// Rows that somebody is about to change are passed over, not waited for.
