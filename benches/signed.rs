@@ -49,6 +49,7 @@ use payoutd::{
 use payoutd_actors::{
     domain::{
         address::Address,
+        journal::Cause,
         rates::{BookLimits, QUOTA_MAX, RatePolicies},
     },
     payout_worker::PauseHouse,
@@ -96,7 +97,13 @@ async fn measure(database: &Path) -> Vec<(f64, f64)> {
     let keeper = CheckpointFile::beside(database);
     let mut house =
         House::open(Ground { store: store.clone(), keeper, nodes: network.nodes(), bus: None }).await;
-    house.office.payout_worker.ask(PauseHouse { reason: "a bench".into() }).await.unwrap().unwrap();
+    house
+        .office
+        .payout_worker
+        .ask(PauseHouse { reason: "a bench".into(), cause: Cause::nobody() })
+        .await
+        .unwrap()
+        .unwrap();
     let gatekeeper = gatekeeper(store);
     let keys = Orders::Signed(Arc::new(issue(&gatekeeper).await));
     let limiters = limiters(&mut house);

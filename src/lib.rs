@@ -9,6 +9,8 @@ pub mod egress;
 pub mod http;
 pub mod identity;
 pub mod limits;
+pub mod nodes;
+pub mod record;
 pub mod sandbox;
 pub mod service_manager;
 pub mod signer;

@@ -27,6 +27,8 @@ use crate::identity::{
     vault::Vault,
 };
 use crate::limits::{LIMIT_CLERK, LimitClerk, LimitDesk};
+use crate::nodes::NodeDesk;
+use crate::record::Recorded;
 use crate::service_manager;
 use crate::signer::FileSigner;
 use crate::store::{self, Cellar, CheckpointFile, StoreOpenError};
@@ -45,7 +47,7 @@ use payoutd_actors::event_publisher::EventPublisherSettings;
 use payoutd_actors::guardian::{GiveUp, Handle, Hiring};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
-use payoutd_actors::ports::{ChainNode, EventBus, House, Register, SecondOpinion, StoreFault};
+use payoutd_actors::ports::{ChainNode, EventBus, House, SecondOpinion, StoreFault};
 use payoutd_actors::rate_limiter::{RateLimiterTools, RateLimiters};
 use payoutd_actors::refusal_recorder::{self, RefusalRecorder, RefusalRecorderTools};
 use payoutd_actors::treasurer::TreasurerSettings;
@@ -165,7 +167,7 @@ pub async fn open(
         };
     let gatekeeper = identity.zip(hasher).map(|(vault, hasher)| {
         let secrets = (vault, hasher, token_keys, issuer);
-        hire_gatekeeper(config, secrets, store.clone(), &mut office, &world)
+        hire_gatekeeper(config, secrets, &mut office, &world)
     });
     if let Some(gatekeeper) = &gatekeeper {
         door.take_keys(gatekeeper.clone());
@@ -178,7 +180,8 @@ pub async fn open(
         staffed = staffed.with_broker(links, DeadQueue::new(broker, config.amqp.clone(), house, clock));
     }
     hire_refusal_recorder(&door, &mut office, &world);
-    door.take_limits(hire_limit_clerk(config, store.clone(), &mut office, &world));
+    door.take_limits(hire_limit_clerk(config, &mut office, &world));
+    door.take_nodes(Arc::new(NodeDesk::new(world.register.clone(), world.clock.clone())));
     door.measure_rates(hire_rate_limiters(config, rate_key, &mut office, &world));
     door.staff(Arc::new(staffed));
     let address = listening.address;
@@ -246,14 +249,9 @@ fn hire_refusal_recorder(door: &Door, office: &mut Office, world: &World) {
 }
 
 /// Where spending limits are set, and the clerk who tells of those that have passed away.
-fn hire_limit_clerk(
-    config: &Config,
-    store: Arc<dyn Cellar>,
-    office: &mut Office,
-    world: &World,
-) -> Arc<LimitDesk> {
+fn hire_limit_clerk(config: &Config, office: &mut Office, world: &World) -> Arc<LimitDesk> {
     let (payouts, clock) = (world.payouts.clone(), world.clock.clone());
-    let limits = Arc::new(LimitDesk::new(store, payouts, clock, config.limits.rules()));
+    let limits = Arc::new(LimitDesk::new(world.register.clone(), payouts, clock, config.limits.rules()));
     let (post, desk) = (Handle::vacant(LIMIT_CLERK), limits.clone());
     office.hire_at_a_door(&post, move || LimitClerk::new(desk.clone()));
     limits
@@ -279,11 +277,10 @@ fn issuer(config: &Config) -> Result<Option<Issuer>, NotOpened> {
 fn hire_gatekeeper(
     config: &Config,
     (vault, hasher, token_keys, issuer): (Vault, Hasher, Option<TokenKeys>, Option<Issuer>),
-    store: Arc<dyn Cellar>,
     office: &mut Office,
     world: &World,
 ) -> Arc<Gatekeeper> {
-    let (register, clock): (Arc<dyn Register>, _) = (store, world.clock.clone());
+    let (register, clock) = (world.register.clone(), world.clock.clone());
     let keyring = Arc::new(Keyring::new(register.clone(), vault.clone(), clock.clone()));
     let policy = config.identity.password_policy;
     let people = Arc::new(People::new(register.clone(), clock.clone(), hasher, policy));
@@ -452,7 +449,7 @@ async fn behind(
         house: store.clone(),
         journal: store.clone(),
         strangers: store.clone(),
-        register: store.clone(),
+        register: Arc::new(Recorded::new(store.clone())),
         roles: store.clone(),
         keeper: Arc::new(CheckpointFile::of(config)),
         nodes: nodes.clone(),

@@ -6,6 +6,7 @@
 
 use crate::domain::identity::PayoutId;
 use crate::domain::invariants;
+use crate::domain::journal::Cause;
 use crate::domain::payout::{Attempt, Command, Event, Payout, Refusal, apply, decide, journal_draft};
 use crate::domain::tron::{Signature, SignedTransfer};
 use crate::metrics_names;
@@ -74,9 +75,20 @@ impl Ledger {
         self.payouts.as_ref()
     }
 
-    /// Carries out a batch of commands in one transaction; each by itself, in order.
+    /// Carries out a batch of commands of the house's own in one transaction; each by itself, in order.
     pub async fn carry_out(
         &self,
+        batch: Vec<(Payout, Command)>,
+        gate: Gate,
+        now_ms: i64,
+    ) -> Result<Vec<Outcome>, StoreFault> {
+        self.carry_out_for(&Cause::nobody(), batch, gate, now_ms).await
+    }
+
+    /// Carries out a batch of commands that somebody wants.
+    pub async fn carry_out_for(
+        &self,
+        cause: &Cause,
         batch: Vec<(Payout, Command)>,
         gate: Gate,
         now_ms: i64,
@@ -84,7 +96,7 @@ impl Ledger {
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(batch.len());
         let mut steps = Vec::with_capacity(batch.len());
         for (payout, command) in batch {
-            match step(payout, command, now_ms)? {
+            match step(payout, command, cause, now_ms)? {
                 Ok(step) => {
                     steps.push(step);
                     outcomes.push(None);
@@ -130,7 +142,12 @@ impl Ledger {
     }
 }
 
-fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Refusal>, StoreFault> {
+fn step(
+    payout: Payout,
+    command: Command,
+    cause: &Cause,
+    now_ms: i64,
+) -> Result<Result<Step, Refusal>, StoreFault> {
     let event = match decide(&payout, command, now_ms) {
         Ok(event) => event,
         Err(refusal) => return Ok(Err(refusal)),
@@ -143,7 +160,7 @@ fn step(payout: Payout, command: Command, now_ms: i64) -> Result<Result<Step, Re
     if let Some(broken) = invariants::broken_by(&after) {
         return Err(StoreFault::Corrupt(format!("payout {}: {broken}", after.id)));
     }
-    let draft = journal_draft(Some(before), &after, &event).map_err(|why| {
+    let draft = journal_draft(Some(before), &after, &event, cause).map_err(|why| {
         StoreFault::Corrupt(format!("payout {}: its record can not be written: {why}", after.id))
     })?;
     Ok(Ok(Step { version_before, before, after, event, draft }))

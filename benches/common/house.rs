@@ -1,11 +1,12 @@
 //! A house that is open upon a store of whichever engine and a network.
 
 use super::network::BLOCK_MS;
+use actix::Actor;
 use payoutd::signer::FileSigner;
 use payoutd::store::{Cellar, CheckpointFile};
 use payoutd::world::{SystemClock, SystemEntropy};
 use payoutd_actors::admission::AdmissionSettings;
-use payoutd_actors::audit_writer::AuditWriterSettings;
+use payoutd_actors::audit_writer::{AuditWriter, AuditWriterSettings, AuditWriterTools, SealNow};
 use payoutd_actors::confirmation_watcher::WatcherSettings;
 use payoutd_actors::domain::breaker::BreakerRules;
 use payoutd_actors::domain::journal::JournalKey;
@@ -15,7 +16,7 @@ use payoutd_actors::domain::order::HousePolicy;
 use payoutd_actors::domain::payout::Stage;
 use payoutd_actors::event_publisher::EventPublisherSettings;
 use payoutd_actors::fakes::sim_chain::genesis;
-use payoutd_actors::guardian::{Hiring, HiringRules};
+use payoutd_actors::guardian::{Drain, Hiring, HiringRules};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{ChainNode, Clock, EventBus};
@@ -64,6 +65,28 @@ impl Standing {
     }
 }
 
+/// The key of every bench's journal.
+pub(crate) fn journal_key() -> JournalKey {
+    JournalKey::from_seed(&[7; 32])
+}
+
+/// Puts all rows of a store under seals, as the house's own audit writer does it, and closes it.
+pub(crate) async fn seal(store: Arc<dyn Cellar>, keeper: CheckpointFile) {
+    let tools = AuditWriterTools {
+        journal: store.clone(),
+        house: store.clone(),
+        roles: store.clone(),
+        key: Arc::new(journal_key()),
+        keeper: Arc::new(keeper),
+        clock: Arc::new(SystemClock),
+        settings: AuditWriterSettings::default(),
+    };
+    let writer = AuditWriter::new(tools).start();
+    writer.send(SealNow).await.unwrap().unwrap();
+    writer.send(Drain).await.unwrap();
+    store.close().await;
+}
+
 impl House {
     /// Opens a house.
     pub(crate) async fn open(ground: Ground) -> Self {
@@ -81,7 +104,7 @@ impl House {
             second: None,
             bus,
             signer: Arc::new(FileSigner::new(genesis().accounts[0].key().unwrap())),
-            journal_key: Arc::new(JournalKey::from_seed(&[7; 32])),
+            journal_key: Arc::new(journal_key()),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
         };

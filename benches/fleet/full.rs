@@ -1,12 +1,16 @@
 //! Filling a store: many settled payouts like one that the house has settled, by statements that make rows from one row.
 //!
-//! Every row has the size and the places in indexes of a true one: ids in the order of time, keys and transaction ids at random.
-//! Hashes are no true ones, and one seal stands over all of it, so that the audit writer goes on behind it.
+//! Every row has the size and the places in indexes of a true one: ids in the order of time, keys and transaction ids at random. Its
+//! journal is a sound one, rows and seals, for a house pauses upon any other.
 
+use crate::common::house::seal;
 use crate::database;
+use crate::stage;
+use payoutd::store::CheckpointFile;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, Executor, PgConnection};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// A store that was filled.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -16,12 +20,23 @@ pub(crate) struct Filled {
 }
 
 /// The id of the payout of a number: a UUID version 7 of times long ago.
-const ID: &str = "'01880000-' || lpad(to_hex(n / 4096), 4, '0') || '-7' || lpad(to_hex(n % 4096), 3, '0') || '-8000-' || \
-     lpad(to_hex(n), 12, '0')";
+macro_rules! id {
+    () => {
+        "'01880000-' || lpad(to_hex(n / 4096), 4, '0') || '-7' || lpad(to_hex(n % 4096), 3, '0') || '-8000-' || \
+         lpad(to_hex(n), 12, '0')"
+    };
+}
+/// A row's hash, as docs/journal.md has it.
+const HASH: &str = concat!(
+    "sha256(decode('00', 'hex') || convert_to('{\"at_ms\":' || s.at_ms - 864000000 || ',\"body\":' || s.body || ',\"kind\":\"' || \
+     s.kind || '\",\"payout_id\":\"' || ",
+    id!(),
+    " || '\",\"seq\":' || n * $2 + s.place || '}', 'UTF8'))"
+);
 
 /// Columns that are not the sample's own, and how each is made from the number `n`. Times are ten days ago.
 const PAYOUT: [(&str, &str); 10] = [
-    ("id", ID),
+    ("id", id!()),
     ("idempotency_key", "md5(n::text)"),
     ("reference", "'old-invoice-' || n"),
     ("order_digest", "sha256(int8send(n))"),
@@ -34,17 +49,13 @@ const PAYOUT: [(&str, &str); 10] = [
 ];
 const TRANSFER: [(&str, &str); 5] = [
     ("txid", "sha256(int8send(-1 - n))"),
-    ("payout_id", ID),
+    ("payout_id", id!()),
     ("expires_at_ms", "s.expires_at_ms - 864000000 + n / 1000 * 200"),
     ("signed_at_ms", "s.signed_at_ms - 864000000 + n / 1000 * 200"),
     ("block_number", "-1 - n / 1000"),
 ];
-const RECORD: [(&str, &str); 4] = [
-    ("seq", "n * $2 + s.place"),
-    ("at_ms", "s.at_ms - 864000000"),
-    ("payout_id", ID),
-    ("hash", "sha256(int8send(n * $2 + s.place))"),
-];
+const RECORD: [(&str, &str); 4] =
+    [("seq", "n * $2 + s.place"), ("at_ms", "s.at_ms - 864000000"), ("payout_id", id!()), ("hash", HASH)];
 
 const SAMPLES: [&str; 3] = [
     "CREATE TEMP TABLE sample_payout AS SELECT * FROM {like}.payout WHERE stage = 'settled' AND version = 5 ORDER BY id LIMIT 1",
@@ -53,9 +64,6 @@ const SAMPLES: [&str; 3] = [
      WHERE payout_id = (SELECT id FROM sample_payout) AND seq >= (SELECT admitted_seq FROM sample_payout) \
      AND seq <= (SELECT last_seq FROM sample_payout)",
 ];
-const SEAL: &str = "INSERT INTO seal (seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature) \
-     SELECT 1, 1, max(seq), sha256('root'), decode(repeat('00', 32), 'hex'), sha256('seal'), max(at_ms), 'bench', \
-     sha256('one') || sha256('half') FROM journal";
 const TALLY: &str = "UPDATE tally SET payouts = $1, amount_micro_usdt = $1 * (SELECT amount_micro_usdt FROM sample_payout) \
      WHERE stage = 'settled'";
 const SIZE: &str = "SELECT sum(pg_total_relation_size(format('%I.%I', schemaname, tablename)))::bigint FROM pg_tables \
@@ -81,8 +89,9 @@ pub(crate) async fn fill(like: &str, schema: &str, payouts: u64) -> Filled {
     many(&mut connection, "transfer", &TRANSFER, count, records).await;
     many(&mut connection, "journal", &RECORD, count, records).await;
     connection.execute(sqlx::query(TALLY).bind(count)).await.unwrap();
-    connection.execute(SEAL).await.unwrap();
     connection.execute("COMMIT").await.unwrap();
+    let keeper = CheckpointFile::beside(&stage::bench_folder().join(schema));
+    seal(Arc::new(database::store(schema).await), keeper).await;
     database::come_to_rest(&mut connection).await;
     let found: i64 = sqlx::query_scalar("SELECT count(*) FROM payout WHERE stage = 'settled'")
         .fetch_one(&mut connection)

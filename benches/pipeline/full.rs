@@ -1,14 +1,18 @@
 //! Filling a store: many settled payouts like one that the office has settled, by statements that make rows from one row.
 //!
 //! Every row has the size and the places in indexes of a true one: ids in the order of time, keys and transaction ids at random.
-//! Hashes are random bytes, and one seal stands over all of it, so that the audit writer goes on behind it. ANALYZE follows:
-//! the database plans by what is really there.
+//! Its journal is a sound one, rows and seals, for a house pauses upon any other. ANALYZE follows: the database plans by what is
+//! really there.
 
+use crate::common::house::seal;
 use crate::parts::Filled;
-use payoutd::store::{SqliteSettings, SqliteStore};
+use payoutd::store::{CheckpointFile, SqliteSettings, SqliteStore};
+use payoutd_actors::domain::journal::{Body, Hash, JournalRecord};
+use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 use std::path::Path;
+use std::sync::Arc;
 
 const SAMPLE: &str =
     "CREATE TEMP TABLE sample AS SELECT * FROM model.payout WHERE stage = 'settled' ORDER BY id LIMIT 1";
@@ -64,16 +68,11 @@ const TRANSFERS: &str = concat!(
     "FROM n CROSS JOIN sample_transfer AS t"
 );
 
-const RECORDS: &str = concat!(
-    "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash)",
-    numbers!(),
-    "SELECT n.i * ?2 + r.place + 1, r.at_ms - 864000000, r.kind, ",
-    id!("n.i"),
-    ", r.body, randomblob(32) FROM n CROSS JOIN record AS r"
-);
-
-const SEAL: &str = "INSERT INTO seal (seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature) \
-     SELECT 1, 1, max(seq), randomblob(32), zeroblob(32), randomblob(32), max(at_ms), 'bench', randomblob(64) FROM journal";
+/// Rows of the journal as they come out of one's hands: their hashes are no database's business.
+const RECORDS: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash) \
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, unhex(value ->> 5) FROM json_each(?1)";
+/// Payouts whose rows are written at a time.
+const AT_ONCE: usize = 1_000;
 
 const TALLY: &str = "UPDATE tally SET payouts = ?1, amount_micro_usdt = ?1 * (SELECT amount_micro_usdt FROM sample) \
      WHERE stage = 'settled'";
@@ -96,9 +95,14 @@ pub(crate) async fn fill(like: &Path, database: &Path, payouts: u64) -> Filled {
         sqlx::query_scalar("SELECT count(*) FROM record").fetch_one(&mut connection).await.unwrap();
     connection.execute(sqlx::query(PAYOUTS).bind(count).bind(records)).await.unwrap();
     connection.execute(sqlx::query(TRANSFERS).bind(count)).await.unwrap();
-    connection.execute(sqlx::query(RECORDS).bind(count).bind(records)).await.unwrap();
+    write_journal(&mut connection, count).await;
     connection.execute(sqlx::query(TALLY).bind(count)).await.unwrap();
-    for statement in [SEAL, "COMMIT", "DETACH DATABASE model", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+    for statement in ["COMMIT", "DETACH DATABASE model"] {
+        connection.execute(statement).await.unwrap();
+    }
+    let store = SqliteStore::open_file(database, SqliteSettings::default()).await.unwrap();
+    seal(Arc::new(store), CheckpointFile::beside(database)).await;
+    for statement in ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"] {
         connection.execute(statement).await.unwrap();
     }
     let found = count_settled(&mut connection).await;
@@ -106,6 +110,38 @@ pub(crate) async fn fill(like: &Path, database: &Path, payouts: u64) -> Filled {
     // Or the disk would still be busy with it while the full store is measured.
     std::fs::File::open(database).unwrap().sync_all().unwrap();
     Filled { payouts: found, megabytes: std::fs::metadata(database).unwrap().len() / 1_000_000 }
+}
+
+/// The rows of so many payouts, each the sample's with a place, an id and a hash of its own.
+async fn write_journal(connection: &mut SqliteConnection, count: i64) {
+    let sample: Vec<(i64, String, String)> =
+        sqlx::query_as("SELECT at_ms, kind, body FROM record ORDER BY place")
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+    let ids = concat!(numbers!(), "SELECT ", id!("n.i"), " FROM n");
+    let ids: Vec<String> = sqlx::query_scalar(ids).bind(count).fetch_all(&mut *connection).await.unwrap();
+    let mut seq = 0;
+    for ids in ids.chunks(AT_ONCE) {
+        let mut rows = Vec::with_capacity(ids.len() * sample.len());
+        for id in ids {
+            for (at_ms, kind, body) in &sample {
+                seq += 1;
+                let record = JournalRecord {
+                    seq,
+                    at_ms: at_ms - 864_000_000,
+                    kind: kind.clone().into(),
+                    payout_id: Some(id.clone()),
+                    body: Body::from_stored(body.clone()),
+                    hash: Hash::ZERO,
+                };
+                let hash = record.computed_hash().to_hex();
+                rows.push(json!([seq, record.at_ms, kind, id, body, hash]));
+            }
+        }
+        let rows = serde_json::to_string(&rows).unwrap();
+        connection.execute(sqlx::query(RECORDS).bind(rows)).await.unwrap();
+    }
 }
 
 async fn count_settled(connection: &mut SqliteConnection) -> u64 {

@@ -5,6 +5,7 @@ use payoutd_actors::admission::{Admission, AdmitPayouts};
 use payoutd_actors::domain::access::Orderer;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::{Order, Route};
 use payoutd_actors::guardian::Handle;
@@ -60,6 +61,7 @@ impl Load {
             key: IdempotencyKey::parse(&format!("{:032x}", fastrand::u128(..))).unwrap(),
             orders: vec![self.order(number)],
             batch: false,
+            cause: Cause::nobody(),
         };
         let answers = admission.ask(request).await.unwrap().unwrap();
         let [Admitted::New(payout)] = answers.as_slice() else { panic!("not taken in: {answers:?}") };

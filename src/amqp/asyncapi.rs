@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
 use super::{dead_letter, reply::ReplyBody};
-use crate::{http::openapi, wire::cloud_event::CLOUD_EVENT_JSON};
+use crate::{
+    http::{openapi, request_id::TRACEPARENT},
+    wire::cloud_event::CLOUD_EVENT_JSON,
+};
 
 /// The whole description.
 #[must_use]
@@ -131,7 +134,8 @@ fn job() -> Value {
                 "expiration": text("Milliseconds: not signed by then, the payout is cancelled. Counted from timestamp, else from receipt."),
                 "timestamp": timestamp,
                 "reply_to": text("The queue that is told what became of the job."),
-                "correlation_id": text("The answer's name; message_id where there is none."),
+                "correlation_id": text("The answer's name, and the job's in the journal; message_id where there is none."),
+                (TRACEPARENT): text("The trace of which the job is a part (W3C Trace Context); the journal keeps it."),
                 (KEY_HEADER): text("The id of the API key that signed the job; wanted, with the three below, where jobs are signed."),
                 (TIMESTAMP_HEADER): text("When it was signed, unix seconds."),
                 (NONCE_HEADER): text("16 to 64 characters from A-Z a-z 0-9 - _."),

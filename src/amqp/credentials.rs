@@ -137,7 +137,7 @@ fn headers_of(table: Option<&FieldTable>) -> Result<Option<Headers>, ()> {
 }
 
 /// A text, or a whole number in digits: libraries write timestamps in either way.
-fn text_of(value: &AMQPValue) -> Option<String> {
+pub(super) fn text_of(value: &AMQPValue) -> Option<String> {
     match value {
         AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok().map(str::to_owned),
         AMQPValue::ShortString(text) => Some(text.to_string()),

@@ -7,18 +7,24 @@
 //! | `message_id` | the idempotency key (F-P01), by the rules of the header `Idempotency-Key` |
 //! | `priority` | 1 to 9: how urgent the order is, where its body does not say. 0 is AMQP's default and says nothing |
 //! | `expiration` | milliseconds: a payout that is not signed by then is cancelled. Counted from `timestamp`, else from receipt |
-//! | `reply_to`, `correlation_id` | where the answer goes, and under which name ([`super::reply`]) |
+//! | `reply_to`, `correlation_id` | where the answer goes, and under which name ([`super::reply`]); the journal has that name, too ([`cause_of`]) |
+//! | the header `traceparent` | the trace of which it is a part (W3C Trace Context), for the journal |
 //!
 //! A property's mistake is pointed at as `@name`: `@priority`.
 
-use lapin::BasicProperties;
+use lapin::{BasicProperties, types::ShortString};
 use payoutd_actors::domain::{
     identity::IdempotencyKey,
+    journal::{Cause, CorrelationId, TraceId},
     order::{Order, OrderProblem, PRIORITY_MAX},
 };
 
 use crate::{
-    http::problem::{Kind, Problem},
+    amqp::credentials::text_of,
+    http::{
+        problem::{Kind, Problem},
+        request_id::TRACEPARENT,
+    },
     wire::{
         moment,
         payout_order::{self, NotAnOrder},
@@ -77,6 +83,20 @@ impl Job {
         self.counted_from_receipt
             && on_file.not_after_ms.is_some()
             && *on_file == Order { not_after_ms: on_file.not_after_ms, ..self.order.clone() }
+    }
+}
+
+/// What the journal says of a job: its `correlation_id`, and its `message_id` where that is no name for the journal; and the trace that the
+/// header `traceparent` names.
+#[must_use]
+pub fn cause_of(properties: &BasicProperties) -> Cause {
+    let name = |property: &Option<ShortString>| CorrelationId::parse(property.as_ref()?.as_str());
+    let headers = properties.headers().as_ref();
+    let traceparent = headers.and_then(|headers| text_of(headers.inner().get(TRACEPARENT)?));
+    Cause {
+        correlation_id: name(properties.correlation_id()).or_else(|| name(properties.message_id())),
+        trace_id: traceparent.and_then(|text| TraceId::of_traceparent(&text)),
+        ..Cause::nobody()
     }
 }
 
@@ -181,6 +201,7 @@ fn deadline(message: &Message, received_ms: i64) -> Result<Option<i64>, OrderPro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lapin::types::{AMQPValue, FieldTable};
 
     const NOW_MS: i64 = 1_790_000_000_000;
     const NOW_S: u64 = 1_790_000_000;
@@ -297,6 +318,30 @@ mod tests {
         let early = read_now(&own("1")).unwrap();
         assert_eq!((early.order.not_after_ms, early.counted_from_receipt), (Some(NOW_MS + 1), true));
         assert!(late.order.not_after_ms < Some(NOW_MS + 999_999_999) && !late.counted_from_receipt);
+    }
+
+    /// F000-14: the journal names a job as its sender does, and no stranger writes free text into it.
+    #[test]
+    fn a_job_is_named_in_the_journal_by_what_is_a_name() {
+        const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let named = |correlation_id: &str, message_id: &str| {
+            let properties = BasicProperties::default().with_message_id(message_id.into());
+            let cause = cause_of(&properties.with_correlation_id(correlation_id.into()));
+            cause.correlation_id.map(|id| id.as_str().to_owned())
+        };
+        assert_eq!(named("c-1", "m-1").as_deref(), Some("c-1"));
+        for hostile in ["", "two words", "\u{1b}[2J", "<script>", &"c".repeat(129)] {
+            assert_eq!(named(hostile, "m-1").as_deref(), Some("m-1"), "{hostile:?}");
+            assert_eq!(named(hostile, "m/1"), None, "{hostile:?}");
+        }
+        let traced = |text: &str| {
+            let mut headers = FieldTable::default();
+            headers.insert(TRACEPARENT.into(), AMQPValue::LongString(text.into()));
+            cause_of(&BasicProperties::default().with_headers(headers)).trace_id.map(|id| id.to_string())
+        };
+        assert_eq!(traced(PARENT).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert_eq!(traced("nonsense"), None);
+        assert_eq!(cause_of(&BasicProperties::default()), Cause::nobody());
     }
 
     /// F-P01: a redelivery counts its expiration anew, and is the same job all the same.

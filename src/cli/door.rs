@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use reqwest::Url;
 
 use super::{
+    Json,
     client::Client,
     exit::Exit,
     failure::Failure,
@@ -44,6 +45,18 @@ impl Door {
         let token = token.map_err(|why| Failure::new(Exit::NoInput, format_args!("--token-file: {why}")))?;
         Client::at(url, Some(token))
     }
+}
+
+/// What every command has that asks the daemon and answers a person or a script: where the daemon is, and `--json`.
+#[derive(Debug, clap::Args)]
+pub struct Look {
+    /// How it answers.
+    #[command(flatten)]
+    pub json: Json,
+
+    /// Whom it asks.
+    #[command(flatten)]
+    pub door: Door,
 }
 
 /// `--config FILE`, `--data DIR` or `--url URL`: where somebody stands who shows nothing yet.

@@ -29,6 +29,7 @@ mod check_config;
 mod events;
 mod limits;
 mod migrate;
+mod nodes;
 mod password;
 mod pause;
 mod payouts;
@@ -136,6 +137,8 @@ pub enum Command {
     Limits(limits::Args),
     /// Make the store, or bring it to the newest schema
     Migrate(migrate::Args),
+    /// Say which accounts are run together, and list them
+    Nodes(nodes::Args),
     /// Pull the kill switch: nothing new is signed or sent
     Pause(pause::Pause),
     /// Order payouts, follow them, decide about them
@@ -183,6 +186,7 @@ impl Command {
             Self::Keys(args) => args.run(terminal),
             Self::Limits(args) => args.run(terminal),
             Self::Migrate(args) => args.run(terminal),
+            Self::Nodes(args) => args.run(terminal),
             Self::Pause(args) => args.run(terminal),
             Self::Payouts(args) => args.run(terminal),
             Self::Reconcile(args) => args.run(terminal),

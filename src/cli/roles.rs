@@ -131,8 +131,8 @@ one's node, `all` everybody's; who may do it to all may do it to their own. Besi
 
 An API key is a `service`: it may do what is written on it, and never more than that column. The token of `http.token_file` is an
 `admin`. People who sign in have
-any other role, as it stands in the house's books and not in their token. Nobody can say yet which accounts are of one node: there
-`node` reaches as far as `own`.
+any other role, as it stands in the house's books and not in their token. Which accounts are of one node is said with
+`payoutd nodes assign`; an account is of one at most, and while it is of none `node` reaches as far as `own`.
 
 | role | what it is |
 |---|---|

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     cli::{
-        self, Json, door::Door, exit::Exit, failure::Failure, keys::key_file, password, sheet::Sheet,
+        self, Json, door::Look, exit::Exit, failure::Failure, keys::key_file, password, sheet::Sheet,
         terminal::Terminal,
     },
     http::second_factor::{
@@ -70,14 +70,6 @@ struct Disable {
     password_file: Option<PathBuf>,
     #[command(flatten)]
     with: WithCode,
-}
-
-#[derive(Debug, clap::Args)]
-struct Look {
-    #[command(flatten)]
-    json: Json,
-    #[command(flatten)]
-    door: Door,
 }
 
 impl Args {

@@ -1,11 +1,17 @@
 //! What the gate and the handlers ask of whoever was let in.
 
+use std::collections::BTreeSet;
+
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Data};
 pub use payoutd_actors::domain::access::Permission;
-use payoutd_actors::domain::{access::Grant, order::Order};
+use payoutd_actors::domain::{
+    access::{Grant, Reached},
+    order::Order,
+};
 
 use super::{
     door::Door,
+    office::Fault,
     peer,
     problem::{Kind, Problem},
     routes::Asked,
@@ -123,6 +129,24 @@ impl Principal {
     /// With the route that their grant leaves out.
     pub fn must_be_let_order(&self, orders: &[Order]) -> Result<(), Problem> {
         self.may_order(orders).map_err(|why| Problem::new(Kind::Forbidden, why))
+    }
+}
+
+impl Door {
+    /// Whose things a permission of somebody reaches at this moment, by the live record of nodes; a handler asks once. Where no nodes are
+    /// kept, everybody is of none.
+    ///
+    /// # Errors
+    /// When the store does not say.
+    pub async fn reached_by(
+        &self,
+        principal: &Principal,
+        permission: Permission,
+    ) -> Result<Reached, Problem> {
+        match self.nodes() {
+            Some(nodes) => Ok(nodes.reached_by(principal, permission).await.map_err(Fault::from)?),
+            None => Ok(Reached::by(principal.reach(permission), principal.account(), BTreeSet::new())),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
-//! `/v1/audit/users/{id}`, `/v1/audit/suspicious`, `/v1/audit/alerts`: what the journal says of somebody, of those who try what they
-//! should not, and of what somebody must hear of (F004-30). Newest first, in pages.
+//! `/v1/audit/records`, `/v1/audit/users/{id}`, `/v1/audit/suspicious`, `/v1/audit/alerts`: what the journal says at all, of somebody, of
+//! those who try what they should not, and of what somebody must hear of (F004-30). Newest first, in pages.
 //!
 //! A page is found by reading the journal backwards by its own numbers, [`ROWS_READ_MAX`] rows at most: it costs the same however
-//! long the journal is, it finds rows of every age, and a page that ends before it is full says where the next one begins. Promises
+//! long the journal is, it finds rows of every age, and a page that ends before it is full says where the next one begins. No filter has
+//! an index: the journal is written at every step of every payout, and what nobody asks for must cost nothing there. Promises
 //! that nobody reads of somebody else without the permission, and is not told whether there is such a somebody (D-67).
 
 use actix_web::{
@@ -10,9 +11,10 @@ use actix_web::{
     web::{Data, Path},
 };
 use payoutd_actors::domain::{
-    access::Permission,
+    access::{Permission, Reach},
+    identity::PayoutId,
     journal::{
-        JournalRecord,
+        CORRELATION_CHARS_MAX, CORRELATION_ID, CorrelationId, JournalRecord, TRACE_ID, TraceId,
         vocabulary::{Severity, kind_line, severity_of},
     },
 };
@@ -24,7 +26,7 @@ use super::{
     cursor::CursorKey,
     door::Door,
     office::Office,
-    openapi::{OnListing, OnListingOne},
+    openapi::{OnListing, OnListingOne, words},
     problem::{Kind, Problem},
     query::Parameters,
 };
@@ -42,7 +44,8 @@ const CHUNK: i64 = 1_000;
 const DISORDER_MS: i64 = 5 * 60 * 1_000;
 
 /// Every parameter that these lists take.
-pub const PARAMETERS: &[&str] = &["from", "to", "limit", "cursor"];
+pub const PARAMETERS: &[&str] =
+    &["from", "to", "severity", "payout_id", "correlation_id", "trace_id", "limit", "cursor"];
 
 /// Which records.
 #[derive(Debug, Clone, IntoParams)]
@@ -54,6 +57,17 @@ pub struct AuditQuery {
     /// Written before this moment; not earlier than `from`.
     #[param(format = DateTime)]
     pub to: Option<String>,
+    /// At least so grave.
+    #[param(value_type = Option<words::SeverityWord>)]
+    pub severity: Option<String>,
+    /// About this payout.
+    pub payout_id: Option<String>,
+    /// Caused by the request, or by the job, of this name.
+    #[param(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9._-]+$")]
+    pub correlation_id: Option<String>,
+    /// Caused within this trace.
+    #[param(pattern = "^[0-9a-f]{32}$")]
+    pub trace_id: Option<String>,
     /// Records of a page: 1 to 200, 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
@@ -72,7 +86,8 @@ pub struct AuditRecordBody {
     pub at: String,
     /// What happened: docs/audit.md explains each.
     pub kind: String,
-    /// How grave it is: info, warning, critical.
+    /// How grave it is.
+    #[schema(value_type = words::SeverityWord)]
     pub severity: String,
     /// The payout that it is about, where it is about one.
     #[schema(required = true)]
@@ -93,9 +108,21 @@ pub struct AuditPageBody {
     pub next_cursor: Option<String>,
 }
 
+/// Read what the journal says
+#[utoipa::path(
+    get, path = "/v1/audit/records", tag = "audit", operation_id = "listAuditRecords",
+    params(AuditQuery),
+    responses((status = 200, description = "A page", body = AuditPageBody), OnListing),
+    security(("token" = []))
+)]
+pub async fn records(request: HttpRequest, door: Data<Door>, _: Principal) -> Result<HttpResponse, Problem> {
+    list(&request, &door, About::Everything).await
+}
+
 /// Read what the journal says of somebody
 ///
-/// By the id of a person, or by a principal's name (`house`, `key:…`). One's own, or anybody's with `audit:read` of reach `all`.
+/// By the id of a person, or by a principal's name (`house`, `key:…`). One's own, or anybody's with `audit:read` of reach `all`. Without
+/// that, what was ordered is left out of one's own: it is read by whoever may read payouts, at `/v1/payouts`.
 #[utoipa::path(
     get, path = "/v1/audit/users/{id}", tag = "audit", operation_id = "listAuditOfUser",
     params(("id" = String, Path, description = "Who"), AuditQuery),
@@ -108,13 +135,13 @@ pub async fn of_user(
     door: Data<Door>,
     principal: Principal,
 ) -> Result<HttpResponse, Problem> {
-    let about = About::Somebody(id.into_inner());
-    let About::Somebody(id) = &about else { return Err(nobody()) };
-    let own = principal.name() == id || principal.person_id() == Some(id);
-    if !own && principal.whose(Permission::AuditRead).is_some() {
+    let id = id.into_inner();
+    let own = principal.name() == id || principal.person_id() == Some(id.as_str());
+    let orders_too = principal.reach(Permission::AuditRead) == Some(Reach::All);
+    if !own && !orders_too {
         return Err(nobody());
     }
-    list(&request, &door, about).await
+    list(&request, &door, About::Somebody { id, orders_too }).await
 }
 
 /// Read of those who try what they should not
@@ -149,8 +176,14 @@ fn nobody() -> Problem {
 
 /// What a list is about.
 enum About {
+    /// Whatever is written.
+    Everything,
     /// What somebody did, and what was done to them.
-    Somebody(String),
+    Somebody {
+        id: String,
+        /// Whether what they ordered is shown: who may do a thing may not always read it (ASVS 8.2.3).
+        orders_too: bool,
+    },
     /// Who tries what they should not.
     Suspicious,
     /// What somebody must hear of.
@@ -158,29 +191,95 @@ enum About {
 }
 
 /// Where rows name people and programs.
-const NAMED_IN: [&str; 4] = ["principal", "by", "who", "user_id"];
+const NAMED_IN: [&str; 5] = ["principal", "by", "who", "user_id", "ordered_by"];
 /// What a person's name begins with where principals are named.
 const PERSON: &str = "user:";
+/// What is told of a payout to those who are not shown what was ordered.
+const TOLD_OF_A_PAYOUT: [&str; 8] =
+    ["from", "to", "reason", "by", "ordered_by", "client", CORRELATION_ID, TRACE_ID];
 
 impl About {
     fn has(&self, row: &JournalRecord) -> bool {
         match self {
+            Self::Everything => true,
             Self::Suspicious => kind_line(&row.kind).is_some_and(|line| line.suspicious),
             Self::Alerts => severity_of(&row.kind) == Severity::Critical,
-            Self::Somebody(id) => row.body.read().is_ok_and(|body: Map<String, Value>| {
+            Self::Somebody { id, .. } => says(row, id, |body| {
                 let named = NAMED_IN.iter().filter_map(|name| body.get(*name)?.as_str());
                 named.into_iter().any(|name| name == id || name.strip_prefix(PERSON) == Some(id))
             }),
         }
     }
 
+    /// What is shown of a row.
+    fn shows(&self, row: &JournalRecord) -> AuditRecordBody {
+        let mut body: Map<String, Value> = row.body.read().unwrap_or_default();
+        if row.payout_id.is_some() && matches!(self, Self::Somebody { orders_too: false, .. }) {
+            body.retain(|name, _| TOLD_OF_A_PAYOUT.contains(&name.as_str()));
+        }
+        AuditRecordBody {
+            seq: row.seq,
+            at: moment::write(row.at_ms),
+            kind: row.kind.to_string(),
+            severity: severity_of(&row.kind).word().to_owned(),
+            payout_id: row.payout_id.clone(),
+            body,
+        }
+    }
+
     /// What cursors are bound to.
     fn text(&self) -> String {
         match self {
-            Self::Somebody(id) => format!("somebody {id}"),
+            Self::Everything => "everything".to_owned(),
+            Self::Somebody { id, .. } => format!("somebody {id}"),
             Self::Suspicious => "suspicious".to_owned(),
             Self::Alerts => "alerts".to_owned(),
         }
+    }
+}
+
+/// Whether a row's body says something in which these words stand; most do not have the words and are not taken apart for it.
+fn says(row: &JournalRecord, words: &str, judge: impl FnOnce(&Map<String, Value>) -> bool) -> bool {
+    let written = Value::from(words).to_string();
+    let bare = written.trim_matches('"');
+    row.body.as_str().contains(bare) && row.body.read().is_ok_and(|body| judge(&body))
+}
+
+/// Which of them.
+#[derive(Debug, Default)]
+struct Sieve {
+    severity: Option<Severity>,
+    payout_id: Option<PayoutId>,
+    /// What the row's cause must be.
+    caused: Vec<(&'static str, String)>,
+}
+
+impl Sieve {
+    fn read(parameters: &mut Parameters) -> Self {
+        let severities = Severity::ALL.map(Severity::word).join(", ");
+        let a_name = format!("1 to {CORRELATION_CHARS_MAX} ASCII letters, digits, `-`, `_` and `.`");
+        let a_trace = "32 lower-case hex digits that are not all zero";
+        let severity = parameters.parsed("severity", &format!("one of {severities}"), Severity::from_word);
+        let payout_id = parameters.parsed("payout_id", "a payout's id", |text| text.parse().ok());
+        let correlation_id = parameters.parsed(CORRELATION_ID, &a_name, CorrelationId::parse);
+        let trace_id = parameters.parsed(TRACE_ID, a_trace, TraceId::parse);
+        let correlation = correlation_id.map(|id| (CORRELATION_ID, id.as_str().to_owned()));
+        let trace = trace_id.map(|id| (TRACE_ID, id.to_string()));
+        Self { severity, payout_id, caused: correlation.into_iter().chain(trace).collect() }
+    }
+
+    fn lets_through(&self, row: &JournalRecord) -> bool {
+        let of_payout = |id: PayoutId| row.payout_id.as_ref().is_some_and(|own| *own == id.to_string());
+        self.severity.is_none_or(|least| severity_of(&row.kind) >= least)
+            && self.payout_id.is_none_or(of_payout)
+            && self.caused.iter().all(|(name, wanted)| {
+                says(row, wanted, |body| body.get(*name).is_some_and(|told| told == wanted.as_str()))
+            })
+    }
+
+    /// Nothing that it lets through was written earlier: a payout's id bears the moment at which it was made.
+    fn earliest_ms(&self) -> i64 {
+        self.payout_id.map_or(i64::MIN, PayoutId::made_at_ms)
     }
 }
 
@@ -194,6 +293,7 @@ async fn list(request: &HttpRequest, door: &Door, about: About) -> Result<HttpRe
 
 struct Wanted {
     about: About,
+    sieve: Sieve,
     from_ms: i64,
     to_ms: i64,
     limit: usize,
@@ -209,6 +309,7 @@ impl Wanted {
         let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
         let from_ms = parameters.parsed("from", &a_moment, moment::read);
         let to_ms = parameters.parsed("to", &a_moment, moment::read);
+        let sieve = Sieve::read(&mut parameters);
         let limit = parameters.parsed("limit", &a_limit, in_range).unwrap_or(LIMIT_DEFAULT);
         let cursor = parameters.text("cursor");
         if let (Some(from_ms), Some(to_ms)) = (from_ms, to_ms)
@@ -217,7 +318,7 @@ impl Wanted {
             parameters.note("from", "this moment is later than `to`: nothing was written in between");
         }
         parameters.finish()?;
-        let filters = format!("{} {from_ms:?} {to_ms:?}", about.text());
+        let filters = format!("{} {from_ms:?} {to_ms:?} {sieve:?}", about.text());
         let foreign = "this cursor was not handed out for this list: begin again without one";
         let before = cursor
             .map(|cursor| {
@@ -225,8 +326,9 @@ impl Wanted {
             })
             .transpose()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (from_ms, to_ms) = (from_ms.unwrap_or(i64::MIN), to_ms.unwrap_or(i64::MAX));
-        Ok(Self { about, from_ms, to_ms, limit, before, filters })
+        let from_ms = from_ms.unwrap_or(i64::MIN).max(sieve.earliest_ms());
+        let to_ms = to_ms.unwrap_or(i64::MAX);
+        Ok(Self { about, sieve, from_ms, to_ms, limit, before, filters })
     }
 
     /// The records of a page, and the place before which the next page begins.
@@ -244,13 +346,14 @@ impl Wanted {
                 if row.at_ms < self.from_ms.saturating_sub(DISORDER_MS) {
                     return Ok((found, None));
                 }
-                if !(self.from_ms..self.to_ms).contains(&row.at_ms) || !self.about.has(&row) {
+                let in_time = (self.from_ms..self.to_ms).contains(&row.at_ms);
+                if !in_time || !self.sieve.lets_through(&row) || !self.about.has(&row) {
                     continue;
                 }
                 if found.len() == self.limit {
                     return Ok((found, Some(row.seq.saturating_add(1))));
                 }
-                found.push(shown(&row));
+                found.push(self.about.shows(&row));
             }
             before = first;
         }
@@ -274,16 +377,5 @@ impl Wanted {
             }
         }
         Ok(beyond)
-    }
-}
-
-fn shown(row: &JournalRecord) -> AuditRecordBody {
-    AuditRecordBody {
-        seq: row.seq,
-        at: moment::write(row.at_ms),
-        kind: row.kind.to_string(),
-        severity: severity_of(&row.kind).word().to_owned(),
-        payout_id: row.payout_id.clone(),
-        body: row.body.read().unwrap_or_default(),
     }
 }

@@ -14,7 +14,7 @@ use super::{
     problem::{Kind, Problem},
 };
 use crate::amqp::dead_queue::{DeadJobBody, DeadQueue, Decision, NotDone};
-use crate::identity::Principal;
+use crate::identity::{By, Principal};
 
 /// When asking a broker that was away makes sense again, ms.
 const BROKER_RETRY_AFTER_MS: i64 = 5_000;
@@ -66,12 +66,8 @@ pub async fn explain(
     responses((status = 200, description = "The job, as it was", body = DeadJobBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn requeue(
-    door: Data<Door>,
-    principal: Principal,
-    id: Path<String>,
-) -> Result<HttpResponse, Problem> {
-    decide(&door, &principal, &id, Decision::Requeue).await
+pub async fn requeue(door: Data<Door>, by: By, id: Path<String>) -> Result<HttpResponse, Problem> {
+    decide(&door, &by, &id, Decision::Requeue).await
 }
 
 /// Discard a dead job
@@ -83,21 +79,12 @@ pub async fn requeue(
     responses((status = 200, description = "The job, as it was", body = DeadJobBody), OnReadingOne),
     security(("token" = []))
 )]
-pub async fn discard(
-    door: Data<Door>,
-    principal: Principal,
-    id: Path<String>,
-) -> Result<HttpResponse, Problem> {
-    decide(&door, &principal, &id, Decision::Discard).await
+pub async fn discard(door: Data<Door>, by: By, id: Path<String>) -> Result<HttpResponse, Problem> {
+    decide(&door, &by, &id, Decision::Discard).await
 }
 
-async fn decide(
-    door: &Door,
-    principal: &Principal,
-    id: &str,
-    decision: Decision,
-) -> Result<HttpResponse, Problem> {
-    let job = bench(door)?.decide(id, decision, principal.name()).await.map_err(not_done)?;
+async fn decide(door: &Door, by: &By, id: &str, decision: Decision) -> Result<HttpResponse, Problem> {
+    let job = bench(door)?.decide(id, decision, by).await.map_err(not_done)?;
     Ok(HttpResponse::Ok().json(job))
 }
 

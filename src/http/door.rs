@@ -21,7 +21,7 @@ use super::{
     routes,
     settings::Settings,
 };
-use crate::{identity::Gatekeeper, limits::LimitDesk, telemetry::Metrics};
+use crate::{identity::Gatekeeper, limits::LimitDesk, nodes::NodeDesk, telemetry::Metrics};
 
 /// When asking a house that starts makes sense again, ms.
 const STARTING_RETRY_AFTER_MS: i64 = 1_000;
@@ -48,6 +48,8 @@ pub struct Door {
     gatekeeper: Arc<OnceLock<Arc<Gatekeeper>>>,
     /// Where spending limits are set; nobody while the house starts.
     limits: Arc<OnceLock<Arc<LimitDesk>>>,
+    /// Who knows which account is of which node; nobody while the house starts.
+    nodes: Arc<OnceLock<Arc<NodeDesk>>>,
     draining: Arc<AtomicBool>,
     /// The door's own limits.
     pub settings: Settings,
@@ -70,6 +72,7 @@ impl Door {
             rates: Arc::default(),
             gatekeeper: Arc::default(),
             limits: Arc::default(),
+            nodes: Arc::default(),
             draining: Arc::default(),
             settings,
             metrics,
@@ -150,6 +153,17 @@ impl Door {
     #[must_use]
     pub fn limits(&self) -> Option<&LimitDesk> {
         self.limits.get().map(AsRef::as_ref)
+    }
+
+    /// From now on nodes are known; before [`Self::staff`].
+    pub fn take_nodes(&self, nodes: Arc<NodeDesk>) {
+        self.nodes.get_or_init(|| nodes);
+    }
+
+    /// Who knows which account is of which node; `None` while the house starts, and for a door behind which no account is of any.
+    #[must_use]
+    pub fn nodes(&self) -> Option<&NodeDesk> {
+        self.nodes.get().map(AsRef::as_ref)
     }
 
     /// Opens the door: every listener of its settings. Signals are the caller's.

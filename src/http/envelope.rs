@@ -17,7 +17,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use payoutd_actors::rate_limiter::Verdict;
+use payoutd_actors::{domain::journal::Cause, rate_limiter::Verdict};
 
 use super::{
     cors,
@@ -30,7 +30,7 @@ use super::{
     rest::Rest,
     routes,
 };
-use crate::telemetry::names;
+use crate::{record, telemetry::names};
 
 /// What a route is called that is in no table.
 const NO_ROUTE: &str = "no_route";
@@ -66,9 +66,10 @@ pub async fn envelope(
     let rest = Rest::of(&mut request);
     let id = RequestId::of(request.headers());
     id.attach(&request);
-    let log = LogLine::of(&request);
+    let cause = id.cause(request.headers());
+    let log = LogLine::of(&request, &cause);
     let arrival = Arrival::of(request.request());
-    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let mut answer = record::caused_by(cause, next.call(request)).await?.map_into_boxed_body();
     if let Some(problem) = problem_of(&answer) {
         answer = with_problem(answer, &problem, &id);
     }
@@ -177,10 +178,11 @@ struct LogLine {
     route: &'static str,
     client: String,
     agent: String,
+    trace_id: Option<String>,
 }
 
 impl LogLine {
-    fn of(request: &ServiceRequest) -> Self {
+    fn of(request: &ServiceRequest, cause: &Cause) -> Self {
         let line = routes::line_of(request);
         let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
@@ -189,19 +191,20 @@ impl LogLine {
             route: line.map_or(NO_ROUTE, |line| line.path),
             client: client_of(request),
             agent: agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect(),
+            trace_id: cause.trace_id.map(|id| id.to_string()),
         }
     }
 
     fn write(self, answer: &ServiceResponse<BoxBody>, id: &RequestId, began: Instant) {
-        let Self { method, action, route, client, agent } = self;
+        let Self { method, action, route, client, agent, trace_id } = self;
         let (status, took) = (answer.status().as_u16(), began.elapsed());
         let request_id = id.as_str();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         // A probe every second would drown the rest.
         if route == NO_ROUTE || !routes::is_probe(route) || status >= 400 {
-            tracing::info!(target: "payoutd::access", request_id, action, route, %method, status, took_ms, client, agent, "answered");
+            tracing::info!(target: "payoutd::access", request_id, trace_id, action, route, %method, status, took_ms, client, agent, "answered");
         } else {
-            tracing::debug!(target: "payoutd::access", request_id, action, route, %method, status, took_ms, client, agent, "answered");
+            tracing::debug!(target: "payoutd::access", request_id, trace_id, action, route, %method, status, took_ms, client, agent, "answered");
         }
         metrics::counter!(names::HTTP_REQUESTS_TOTAL, "action" => action, "status" => status.to_string())
             .increment(1);
@@ -217,6 +220,9 @@ mod tests {
         io::Write,
         sync::{Arc, Mutex},
     };
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const PARENT: &str = "00f067aa0ba902b7";
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -243,6 +249,7 @@ mod tests {
         for uri in ["/health", "/v1/payouts?recipient=SECRET", "/v1/payouts/SECRET", "/SECRET?SECRET"] {
             let request =
                 test::TestRequest::get().uri(uri).insert_header((header::AUTHORIZATION, "Bearer SECRET"));
+            let request = request.insert_header((request_id::TRACEPARENT, format!("00-{TRACE}-{PARENT}-01")));
             let _ = test::call_service(&app, request.to_request()).await;
         }
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
@@ -250,6 +257,7 @@ mod tests {
         assert_eq!(told.len(), 3, "{text}");
         for (line, action) in told.iter().zip(["payout_list", "payout_read", "no_route"]) {
             assert!(line.contains(&format!("action=\"{action}\"")), "{line}");
+            assert!(line.contains(&format!("trace_id=\"{TRACE}\"")) && !line.contains(PARENT), "{line}");
         }
         assert!(!text.contains("SECRET"), "{text}");
     }

@@ -19,12 +19,11 @@ use super::{
     door::Door,
     listeners::{InternalSettings, gateway_of, visitor_of},
     problem::{Kind, Problem},
-    request_id::RequestId,
     routes::{Asked, Line},
 };
 use crate::identity::{
     Gatekeeper, Principal, Unknown,
-    gateway::{Brought, Gateway, Introduction, Visitor},
+    gateway::{Gateway, Introduction, Visitor},
 };
 
 /// Who asks: the id of a person.
@@ -151,7 +150,5 @@ pub async fn note(
         return Ok(());
     }
     let Some(gatekeeper) = door.gatekeeper()? else { return Ok(()) };
-    let request_id = RequestId::attached_to(request.request());
-    let brought = Brought { action: line.action, request_id: &request_id };
-    gatekeeper.note_brought(principal, brought).await.map_err(|fault| refused(fault.into()))
+    gatekeeper.note_brought(principal, line.action).await.map_err(|fault| refused(fault.into()))
 }

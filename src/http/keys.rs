@@ -39,7 +39,7 @@ pub struct NewKeyBody {
     pub permissions: Vec<String>,
     /// From where it may be used: `["any"]`, or networks like `10.0.0.0/8`.
     pub networks: Vec<String>,
-    /// To whose payouts: `own` or `all`. `own` unless it is said; `event:read` wants `all`.
+    /// To whose payouts: `own`, `node` or `all`. `own` unless it is said; `event:read` wants `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<String>,
     /// By which routes it orders. `transfer` and `router_v0` unless it is said.
@@ -299,7 +299,7 @@ fn wanted(fields: &mut Fields<'_>) -> Option<Issue> {
     let networks = fields
         .require("networks", "[\"any\"], or a list of networks")
         .map(|value| texts(fields, "networks", value));
-    let reach = fields.text("reach", "own or all");
+    let reach = fields.text("reach", "own, node or all");
     let routes = fields.take("routes").map(|value| texts(fields, "routes", value));
     let batch = match fields.take("batch").map(|value| value.as_bool()) {
         None => Some(false),

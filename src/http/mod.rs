@@ -31,6 +31,7 @@ pub mod limits;
 pub mod links;
 pub mod listeners;
 pub mod metrics;
+pub mod nodes;
 pub mod office;
 pub mod openapi;
 pub mod pause;

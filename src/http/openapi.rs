@@ -14,7 +14,7 @@ use utoipa::{
 
 use super::{
     actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, links, metrics,
-    pause,
+    nodes, pause,
     payouts::{self, batch, create, decide, list, read, verify},
     problem::{Kind, PROBLEM_JSON, ProblemBody},
     problem_pages, second_factor, users,
@@ -23,6 +23,7 @@ use super::{
 /// The words of the domain's closed sets, so that the description has them all.
 pub mod words {
     use payoutd_actors::domain::{
+        journal::vocabulary::Severity,
         order::Route,
         payout::{AttemptOutcome, Reason, Reservation, Stage},
     };
@@ -57,6 +58,7 @@ pub mod words {
         RouteWord, "Route", "How money leaves the wallet.", Route::ALL.map(Route::word);
         OutcomeWord, "Outcome", "What became of a transfer.", AttemptOutcome::ALL.map(AttemptOutcome::word);
         ReservationWord, "Reservation", "What became of the money set aside.", Reservation::ALL.map(Reservation::word);
+        SeverityWord, "Severity", "How grave a record is, the gravest last.", Severity::ALL.map(Severity::word);
         CurrencyWord, "Currency", "The currency.", ["USDT"];
         NetworkWord, "Network", "The network.", ["TRON"];
     }
@@ -148,8 +150,8 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         second_factor::finish, second_factor::step_up, second_factor::enrol, second_factor::verify, second_factor::disable,
         second_factor::backup_codes, second_factor::status, users::reset_factor,
         users::revoke, users::revoke_tokens, auth::sign_in, auth::refresh, auth::sign_out, auth::me, auth::change_password, auth::jwks,
-        pause::pause, pause::resume, limits::show, limits::set,
-        audit::public_key, audit::checkpoint, audit_trail::of_user, audit_trail::suspicious, audit_trail::alerts, document, health_v1, health::health, health::livez, health::readyz,
+        pause::pause, pause::resume, limits::show, limits::set, nodes::list, nodes::assign, nodes::remove,
+        audit::public_key, audit::checkpoint, audit_trail::records, audit_trail::of_user, audit_trail::suspicious, audit_trail::alerts, document, health_v1, health::health, health::livez, health::readyz,
         metrics::metrics, problem_pages::page, docs::front, docs::file,
     ),
     components(schemas(ProblemBody, payouts::body::OrderBody)),
@@ -160,7 +162,7 @@ fn problems(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         (name = "events", description = "What happened, in order, from any place on"),
         (name = "jobs", description = "Jobs of the broker that could not be done"),
         (name = "keys", description = "API keys: what programs show"),
-        (name = "users", description = "People: who may sign in"),
+        (name = "users", description = "People: who may sign in; and which accounts are of one node"),
         (name = "auth", description = "What people do with their own secrets"),
         (name = "2fa", description = "Second factors"),
         (name = "audit", description = "What outsiders need to check the journal"),

@@ -13,7 +13,7 @@ use super::{
     openapi::OnActing,
     problem::Problem,
 };
-use crate::identity::Principal;
+use crate::identity::By;
 use crate::wire::moment;
 
 /// Why the house is to be paused.
@@ -105,9 +105,9 @@ pub fn waits_for(gate: &RestoreGate) -> String {
     responses((status = 200, description = "Paused", body = PauseStateBody), OnActing),
     security(("token" = []))
 )]
-pub async fn pause(door: Data<Door>, _principal: Principal, body: JsonBody) -> Result<HttpResponse, Problem> {
+pub async fn pause(door: Data<Door>, by: By, body: JsonBody) -> Result<HttpResponse, Problem> {
     let reason = read_object(&body.0, |fields| note_of(fields, "reason"))?;
-    let switches = door.office()?.pause(reason).await?;
+    let switches = door.office()?.pause(reason, by.cause()).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))
 }
 
@@ -121,15 +121,11 @@ pub async fn pause(door: Data<Door>, _principal: Principal, body: JsonBody) -> R
     responses((status = 200, description = "Running", body = PauseStateBody), OnActing),
     security(("token" = []))
 )]
-pub async fn resume(
-    door: Data<Door>,
-    principal: Principal,
-    body: OptionalJsonBody,
-) -> Result<HttpResponse, Problem> {
+pub async fn resume(door: Data<Door>, by: By, body: OptionalJsonBody) -> Result<HttpResponse, Problem> {
     let reason = match body.0 {
         Some(bytes) => read_object(&bytes, |fields| note_of(fields, "reason"))?,
-        None => format!("resumed by {}", principal.name()),
+        None => format!("resumed by {}", by.name),
     };
-    let switches = door.office()?.resume(reason).await?;
+    let switches = door.office()?.resume(reason, by.cause()).await?;
     Ok(HttpResponse::Ok().json(PauseStateBody::from(switches)))
 }

@@ -22,11 +22,11 @@ use super::{
     listeners::visitor_of,
     peer,
     problem::{Kind, Problem},
-    request_id::RequestId,
     routes::{self, Line, Needs},
 };
 use crate::{
     identity::{Principal, gateway::Visitor},
+    record,
     world::SystemClock,
 };
 
@@ -67,8 +67,7 @@ impl Seen {
             permission: permission_of(self.line),
             reason: problem.why.unwrap_or(problem.kind.word()),
         };
-        let request_id = RequestId::attached_to(answer.request());
-        self.door.refusals.note(refusal, &request_id, SystemClock.now_ms());
+        self.door.refusals.note(refusal, &record::cause(), SystemClock.now_ms());
     }
 }
 

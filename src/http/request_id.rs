@@ -1,12 +1,14 @@
 //! A name for each request (F000-16): the caller's own where it is a good one, else a fresh one; in every answer, in every
-//! line of the log, and the `instance` of every problem.
+//! line of the log, the `instance` of every problem, and in the journal where the request changes anything. The trace of which it says
+//! that it is a part stands beside it in the log and in the journal.
 
 use actix_web::{HttpMessage, HttpRequest, dev::ServiceRequest, http::header::HeaderMap};
+use payoutd_actors::domain::journal::{Cause, CorrelationId, TraceId};
 
 /// The header that carries it.
 pub const HEADER: &str = "x-request-id";
-/// A longer one is not honoured.
-const CHARS_MAX: usize = 128;
+/// The header with the trace (W3C Trace Context).
+pub const TRACEPARENT: &str = "traceparent";
 
 /// A request's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +18,8 @@ impl RequestId {
     /// The caller's own, or a fresh one.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut given = headers.get_all(HEADER);
-        match (given.next().and_then(|value| value.to_str().ok()), given.next()) {
-            (Some(text), None) if is_good(text) => Self(text.to_owned()),
+        match only(headers, HEADER) {
+            Some(text) if CorrelationId::parse(text).is_some() => Self(text.to_owned()),
             _ => Self(uuid::Uuid::now_v7().to_string()),
         }
     }
@@ -27,6 +28,13 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What the journal says of the request: its name, and its trace where the caller gives one that is one.
+    #[must_use]
+    pub fn cause(&self, headers: &HeaderMap) -> Cause {
+        let trace_id = only(headers, TRACEPARENT).and_then(TraceId::of_traceparent);
+        Cause { correlation_id: CorrelationId::parse(&self.0), trace_id, ..Cause::nobody() }
     }
 
     /// Remembers it with the request.
@@ -41,10 +49,11 @@ impl RequestId {
     }
 }
 
-/// What can stand in a log line and in a URI as it is.
-fn is_good(text: &str) -> bool {
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    plain && (1..=CHARS_MAX).contains(&text.len())
+/// The text of a header that stands once.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut given = headers.get_all(name);
+    let text = given.next()?.to_str().ok()?;
+    given.next().is_none().then_some(text)
 }
 
 #[cfg(test)]
@@ -52,12 +61,16 @@ mod tests {
     use super::*;
     use actix_web::http::header::{HeaderName, HeaderValue};
 
-    fn of(values: &[&str]) -> String {
+    fn headers(name: &'static str, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(HeaderName::from_static(HEADER), HeaderValue::from_str(value).unwrap());
+            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        RequestId::of(&headers).0
+        headers
+    }
+
+    fn of(values: &[&str]) -> String {
+        RequestId::of(&headers(HEADER, values)).0
     }
 
     #[test]
@@ -67,5 +80,21 @@ mod tests {
             assert_eq!(of(bad).len(), 36, "{bad:?}");
         }
         assert_eq!(of(&[&"a".repeat(129)]).len(), 36);
+    }
+
+    /// F000-14: every request has a name for the journal, its own or a fresh one, and a trace only where there is one.
+    #[test]
+    fn a_request_is_named_in_the_journal_as_its_caller_knows_it() {
+        const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let id = RequestId::of(&headers(HEADER, &["mine"]));
+        let cause = |values: &[&str]| id.cause(&headers(TRACEPARENT, values));
+        let trace = |values: &[&str]| cause(values).trace_id.map(|id| id.to_string());
+        assert_eq!(cause(&[]).correlation_id.unwrap().as_str(), "mine");
+        assert_eq!(trace(&[PARENT]).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for none in [&[][..], &["nonsense"], &[PARENT, PARENT]] {
+            assert_eq!(trace(none), None, "{none:?}");
+        }
+        let fresh = RequestId::of(&HeaderMap::new());
+        assert_eq!(fresh.cause(&HeaderMap::new()).correlation_id.unwrap().as_str(), fresh.as_str());
     }
 }

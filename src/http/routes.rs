@@ -18,7 +18,7 @@ use payoutd_actors::domain::{
 use super::{
     access::Permission::{self, *},
     actors, audit, audit_trail, auth, dead_jobs, docs, events, health, house, keys, limits, links, metrics,
-    openapi, pause,
+    nodes, openapi, pause,
     payouts::{batch, create, decide, list, read, verify},
     problem::{Kind, Problem},
     problem_pages, second_factor, users,
@@ -181,6 +181,9 @@ lines! {
     POST "/v1/admin/tokens/revoke"  "token_revoke"     may(UserAdmin),      Operate, Default         => users::revoke_tokens;
     GET  "/v1/admin/limits"         "limits_read"      may_fully(HouseRead), Operate, Default         => limits::show;
     PUT  "/v1/admin/limits"         "limit_set"        may(LimitAdmin),     Operate, Default         => limits::set;
+    GET  "/v1/admin/nodes"          "node_list"        may(UserAdmin),      Operate, Default, nodes::PARAMETERS => nodes::list;
+    PUT  "/v1/admin/nodes/{account}" "node_assign"     may(UserAdmin),      Operate, Default         => nodes::assign;
+    POST "/v1/admin/nodes/{account}/remove" "node_remove" may(UserAdmin),   Operate, Default         => nodes::remove;
     POST "/v1/auth/accept"          "auth_accept"      Needs::Nothing,      SignIn, Auth             => auth::accept;
     POST "/v1/auth/sign-in"         "auth_sign_in"     Needs::Nothing,      SignIn, Auth             => auth::sign_in;
     POST "/v1/auth/second-factor"   "auth_second_factor" Needs::Nothing,    SignIn, Auth             => second_factor::finish;
@@ -199,6 +202,7 @@ lines! {
     POST "/v1/admin/resume"         "house_resume"     may(HousePause),     Operate, Default         => pause::resume;
     GET  "/v1/audit/pubkey"         "audit_pubkey"     may(AuditRead),      Read, Default            => audit::public_key;
     GET  "/v1/audit/checkpoint"     "audit_checkpoint" may(AuditRead),      Read, Default            => audit::checkpoint;
+    GET  "/v1/audit/records"        "audit_records"    may_to_all(AuditRead), Read, Default, audit_trail::PARAMETERS => audit_trail::records;
     GET  "/v1/audit/users/{id}"     "audit_of_user"    Needs::Somebody,     Read, Default, audit_trail::PARAMETERS => audit_trail::of_user;
     GET  "/v1/audit/suspicious"     "audit_suspicious" may_to_all(AuditRead), Read, Default, audit_trail::PARAMETERS => audit_trail::suspicious;
     GET  "/v1/audit/alerts"         "audit_alerts"     may_to_all(AuditRead), Read, Default, audit_trail::PARAMETERS => audit_trail::alerts;

@@ -168,15 +168,6 @@ pub struct Introduction<'a> {
     pub role: Option<Role>,
 }
 
-/// A request by which money moves, for the journal.
-#[derive(Debug, Clone, Copy)]
-pub struct Brought<'a> {
-    /// What it does.
-    pub action: &'static str,
-    /// Its id.
-    pub request_id: &'a str,
-}
-
 impl Gatekeeper {
     /// Whoever a gateway brings: a person of the register who may come in now.
     ///
@@ -192,16 +183,16 @@ impl Gatekeeper {
         Ok(Principal::person(&person.id, person.account, person.role, grants, means))
     }
 
-    /// The journal's word of a request that a gateway has brought, before anything is done.
+    /// The journal's word of a request by which money moves, in a word what it does, and which a gateway has brought: before anything is done.
     ///
     /// # Errors
     /// The store does not take it: nothing may be done then.
-    pub async fn note_brought(&self, principal: &Principal, brought: Brought<'_>) -> Result<(), StoreFault> {
+    pub async fn note_brought(&self, principal: &Principal, action: &'static str) -> Result<(), StoreFault> {
         let Means::Gateway { gateway, key_id } = principal.means() else { return Ok(()) };
         let now_ms = self.keyring().now_ms();
         let facts = json!({
             "principal": principal.name(), "account": principal.account().as_str(), "gateway": gateway,
-            "api_key": key_id, "action": brought.action, "request_id": brought.request_id,
+            "api_key": key_id, "action": action,
         });
         let body = Body::of(&facts).map_err(|why| StoreFault::Corrupt(why.to_string()))?;
         let journal = vec![JournalDraft::new(now_ms, "gateway_request", body)];

@@ -42,7 +42,7 @@ pub struct Issue {
     pub account: String,
     /// What it may do.
     pub permissions: Vec<String>,
-    /// To whose things, `own` or `all`; `own` unless it is said.
+    /// To whose things, `own`, `node` or `all`; `own` unless it is said.
     pub reach: Option<String>,
     /// By which routes; all that need no compliance signature, unless they are said.
     pub routes: Option<Vec<String>>,
@@ -365,11 +365,11 @@ fn read(issue: &Issue, now_ms: i64, by: &By) -> Result<ApiKey, KeyFault> {
         mistakes.push(("permissions", "name at least one: a key without any opens nothing".to_owned()));
     }
     let reach = issue.reach.as_deref().unwrap_or(Reach::Own.word());
-    let reach = [Reach::Own, Reach::All].into_iter().find(|one| one.word() == reach);
+    let reach = Reach::ALL.into_iter().find(|one| one.word() == reach);
     if reach.is_none() {
-        mistakes.push(("reach", "a key reaches own or all".to_owned()));
+        mistakes.push(("reach", "a key reaches own, node or all".to_owned()));
     }
-    if permissions.contains(&Permission::EventRead) && reach == Some(Reach::Own) {
+    if permissions.contains(&Permission::EventRead) && reach.is_some_and(|reach| reach < Reach::All) {
         mistakes
             .push(("reach", "`event:read` tells of everybody's payouts: it wants the reach all".to_owned()));
     }

@@ -5,10 +5,13 @@ use std::net::IpAddr;
 use payoutd_actors::domain::{
     access::{Detail, Grant, Grants, Orderer, Permission, Reach, Role},
     identity::AccountId,
+    journal::Cause,
     order::Order,
     rates::Tier,
 };
 use serde_json::Value;
+
+use crate::record;
 
 /// What a person's name begins with, before their id.
 pub(super) const PERSON: &str = "user:";
@@ -23,6 +26,18 @@ pub struct By {
 }
 
 impl By {
+    /// What the journal says of what they want done, in the request that is worked on here.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        Cause { by: Some(self.name.clone()), ..self.order() }
+    }
+
+    /// The same of what they order: an order says by itself who gives it.
+    #[must_use]
+    pub fn order(&self) -> Cause {
+        Cause { client: Some(place(self.from)), ..record::cause() }
+    }
+
     /// Adds who it is to what is told.
     pub(crate) fn sign(&self, facts: &mut Value) {
         if let Some(facts) = facts.as_object_mut() {
@@ -210,14 +225,10 @@ impl Principal {
         beyond.map_or(Ok(()), |order| Err(format!("the route `{}` is not granted", order.route.word())))
     }
 
-    /// Whose things a permission shows: `None` for everybody's.
+    /// How far a permission of theirs reaches; `None` where they do not have it. Whose things that comes to is asked of the nodes.
     #[must_use]
-    pub fn whose(&self, permission: Permission) -> Option<&AccountId> {
-        match self.grant(permission).map(|grant| grant.reach) {
-            Some(Reach::All) => None,
-            // Nobody can say yet which accounts are of one node: an account is alone in its own.
-            Some(Reach::Own | Reach::Node) | None => Some(&self.account),
-        }
+    pub fn reach(&self, permission: Permission) -> Option<Reach> {
+        self.grant(permission).map(|grant| grant.reach)
     }
 
     /// Whether they see all of the house's numbers.

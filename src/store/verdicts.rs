@@ -36,7 +36,7 @@ pub(in crate::store) enum Verdict {
 /// F-P01: the same key and digest is the same order; the same key and another digest is refused.
 pub(in crate::store) fn judge(batch: &[NewPayout], mut keys: Keys) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(batch.len());
-    for new in batch {
+    for NewPayout { payout: new, .. } in batch {
         let place = (new.account.clone(), new.idempotency_key.clone());
         verdicts.push(match keys.get(&place) {
             Some(known) if known.request_digest == new.request_digest => Verdict::Repeats(known.id),

@@ -48,6 +48,8 @@ pub struct CloudEvent {
 pub struct EventData {
     /// Its place among all events of the store: 1, 2, 3 … without gaps. Whoever has seen N asks for what comes after N.
     pub sequence: i64,
+    /// How grave it is: `info`, `warning`, `critical`.
+    pub severity: String,
     /// The payout as it stood right after the event; absent where nothing happened to a payout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payout: Option<PayoutAtEvent>,
@@ -112,6 +114,7 @@ impl CloudEvent {
             sequence: format!("{:0SEQUENCE_DIGITS$}", event.sequence),
             data: EventData {
                 sequence: event.sequence,
+                severity: event.severity.word().to_owned(),
                 payout: event.payout.as_ref().map(PayoutAtEvent::from),
                 facts: event.facts.clone(),
                 row_hash: event.row_hash.to_string(),

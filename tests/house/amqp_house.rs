@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, future::join_all};
 use lapin::{
     BasicProperties,
     options::{BasicConsumeOptions, QueueDeclareOptions},
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
 };
 use serde_json::{Value, json};
 
@@ -85,6 +85,48 @@ async fn the_same_order_by_both_doors_at_once_is_paid_once() {
     assert!(actors.contains("\"job_intake\""), "{actors}");
     assert!(metrics(&daemon).await.contains("payoutd_amqp_connected{connection=\"jobs\"} 1"));
     daemon.stop();
+}
+
+/// F000-14: who looks for a job in the journal finds it by the names that its sender gave it, and what a stranger writes there is not
+/// written into it.
+#[actix_rt::test]
+async fn a_job_is_found_in_the_journal_by_its_correlation_id_and_by_its_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
+    let desk = with_broker(&queues, &network);
+    let mut daemon = Daemon::open(&desk).await;
+    amqp_is_up(&mut daemon).await;
+    let traced = |traceparent: &str| {
+        let mut headers = FieldTable::default();
+        headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
+        BasicProperties::default().with_headers(headers)
+    };
+    let good = traced(&format!("00-{TRACE}-00f067aa0ba902b7-01")).with_correlation_id("order-17".into());
+    let hostile = traced("00-CANARY").with_correlation_id("<CANARY>\n".into());
+    for (key, properties) in [("job-1", good), ("job-2", hostile)] {
+        let body = order(&network, 0).to_string();
+        let properties = properties.with_message_id(key.into());
+        queues.publish(&queues.config.queue, body.as_bytes(), properties).await;
+    }
+    daemon.until_stage("settled", 2).await;
+    for words in [["--trace", TRACE], ["--request", "order-17"]] {
+        let told = desk.ends(0, &[&["audit", "list", "--json"], &words[..]].concat());
+        let record: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (&record["kind"], &record["body"]["idempotency_key"]),
+            (&json!("payout_admitted"), &json!("job-1"))
+        );
+        let names = [&record["body"]["correlation_id"], &record["body"]["trace_id"]];
+        assert_eq!(names, ["order-17", TRACE]);
+    }
+    let told = desk.ends(0, &["audit", "list", "--request", "job-2", "--json"]);
+    let record: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (&record["body"]["idempotency_key"], &record["body"]["trace_id"]),
+        (&json!("job-2"), &Value::Null)
+    );
+    daemon.stop();
+    assert!(!desk.ends(0, &["audit", "export"]).contains("CANARY"));
 }
 
 /// F-P26, F-N18: the daemon is killed and stopped in the midst of jobs; whatever the broker delivers again is paid once.

@@ -332,9 +332,10 @@ async fn a_dead_job_is_not_worn_out_by_being_looked_at() {
     }
     queues.config.queue = jobs;
     // Whoever decides about those behind it one by one looks at it each time.
+    let mary = payoutd::identity::By { name: "mary".to_owned(), from: None };
     for n in 0..45 {
         bench
-            .decide(&format!("behind-{n}"), payoutd::amqp::dead_queue::Decision::Discard, "mary")
+            .decide(&format!("behind-{n}"), payoutd::amqp::dead_queue::Decision::Discard, &mary)
             .await
             .unwrap_or_else(|why| panic!("{n}: {why}"));
     }

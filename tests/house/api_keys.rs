@@ -16,6 +16,7 @@ use payoutd::{
         signature::Signable,
         vault::Vault,
     },
+    record::Recorded,
     world::SystemClock,
 };
 use payoutd_actors::{
@@ -59,7 +60,7 @@ impl Held {
 /// A gatekeeper upon a store, with a master key of the tests.
 pub(crate) fn gatekeeper(store: &MemoryStore) -> Arc<Gatekeeper> {
     let (register, clock): (Arc<dyn Register>, Arc<dyn Clock>) =
-        (Arc::new(store.clone()), Arc::new(SystemClock));
+        (Arc::new(Recorded::new(Arc::new(store.clone()))), Arc::new(SystemClock));
     let vault = Vault::of_base64(&BASE64_STANDARD.encode([7; 32])).unwrap();
     let keyring = Arc::new(Keyring::new(register.clone(), vault, clock.clone()));
     let people = People::new(register.clone(), clock.clone(), Hasher::new().unwrap(), PasswordPolicy::Length);

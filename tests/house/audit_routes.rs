@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kit::{
     daemon::Daemon,
@@ -163,5 +163,49 @@ async fn whoever_is_no_auditor_reads_of_themselves_alone() {
     let by_house = desk.ends(0, &["audit", "user", "house", "--json"]);
     assert!(by_house.lines().any(|line| line.contains("api_key_added")), "{by_house}");
     desk.ends(0, &["audit", "alerts"]);
+    daemon.stop();
+}
+
+/// ASVS 8.2.3: whoever may order and not read finds in what is said of them that they have ordered, and not what.
+#[actix_web::test]
+async fn whoever_may_order_and_not_read_is_not_shown_what_was_ordered() {
+    let network = Network::start(&[]);
+    let desk = Desk::beside(&network);
+    assert!(desk.run_alone(&["keys", "new", "master", "--out", "master.key"]).status.success());
+    let file = desk.path("payoutd.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{config}\n[identity]\nmaster_key_file = \"master.key\"\n")).unwrap();
+    let daemon = Daemon::open_with(&desk, &[("PAYOUTD_IDENTITY__REQUIRE_SIGNED_REQUESTS", "false")]).await;
+    let key = |name: &str, may: &[&str]| {
+        let out = format!("{name}.key");
+        desk.ends(
+            0,
+            &[&["keys", "issue", name, "--account", name, "--from", "any", "--out", &out], may].concat(),
+        );
+        fs::read_to_string(desk.path(&out)).unwrap().trim().to_owned()
+    };
+    let writer = key("writer", &["--may", "payout:create"]);
+    let auditor = key("auditor", &["--may", "audit:read", "--reach", "all"]);
+    let asks = |method: Method, path: &str, key: &str| daemon.caller.stranger(method, path).bearer_auth(key);
+    let recipient = network.account(1);
+    let order = json!({ "recipient": recipient, "amount": "1", "memo": "CANARY" });
+    let request = asks(Method::POST, "/v1/payouts", &writer).header("Idempotency-Key", "k");
+    let taken = send(request.header("X-Request-ID", "order-1").json(&order)).await;
+    assert_eq!(taken.status, 202, "{}", taken.text);
+    let payout = format!("/v1/payouts/{}", taken.json()["id"].as_str().unwrap());
+    assert_eq!(send(asks(Method::GET, &payout, &writer)).await.status, 403);
+
+    let about = format!("/v1/audit/users/key:{}", writer.split('_').nth(1).unwrap());
+    let own = send(asks(Method::GET, &about, &writer)).await;
+    let born = own.json()["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["kind"] == "payout_admitted")
+        .cloned();
+    assert_eq!(born.unwrap()["body"]["correlation_id"], "order-1");
+    assert!(!own.text.contains(recipient) && !own.text.contains("CANARY"), "{}", own.text);
+    let audited = send(asks(Method::GET, &about, &auditor)).await;
+    assert!(audited.text.contains(recipient) && audited.text.contains("CANARY"), "{}", audited.text);
     daemon.stop();
 }

@@ -159,6 +159,11 @@ async fn whom_a_gateway_brings_may_what_the_register_says() {
     assert_eq!(said(&send(narrowed).await), (403, "forbidden".to_owned()));
     let unheard = gated.brings(&admin, Method::GET, "/v1/admin/users").header("X-User-Role", "root");
     assert_eq!(said(&send(unheard).await), (400, "malformed-request".to_owned()));
+    // ASVS 8.2.3: one answer, with the fields that each may see.
+    let limits = async |person: &str| {
+        send(gated.brings(person, Method::GET, "/v1/stats")).await.json()["limits"].as_object().unwrap().len()
+    };
+    assert_eq!((limits(&viewer).await, limits(&admin).await > 0), (0, true));
     // What is somebody's own is shown to them, and what is another's is not.
     assert_eq!(gated.status(&viewer, &format!("/v1/audit/users/{viewer}")).await, 200);
     assert_eq!(gated.status(&viewer, &format!("/v1/audit/users/{admin}")).await, 404);
@@ -253,7 +258,7 @@ async fn a_gateway_pays_with_its_own_signature_and_never_from_another_account() 
     let brought = gated.brought().await;
     let said_of_it = json!({
         "principal": format!("user:{alice}"), "account": "treasury", "gateway": format!("gateway:{}", me()),
-        "api_key": own.id, "action": "payout_create", "request_id": "r-7",
+        "api_key": own.id, "action": "payout_create", "correlation_id": "r-7",
     });
     assert_eq!(brought, [said_of_it]);
     // What the journal does not take is not done.

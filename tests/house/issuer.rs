@@ -237,7 +237,9 @@ async fn a_subject_is_one_persons_and_no_one_else_can_have_it() {
     assert_eq!(house.unlink(&alice, subject).await.status, 204);
     assert_eq!(house.link(&bob, ISSUER, subject).await.status, 200, "it is free again");
     let records = house.house.store.records(1, 999).await.unwrap();
-    assert!(records.iter().any(|record| record.kind == "user_unlinked"));
+    for told in ["user_linked", "user_unlinked"] {
+        assert!(records.iter().any(|record| record.kind == told), "{told}");
+    }
     assert!(records.iter().all(|record| !record.body.to_string().contains("elsewhere.example")));
     let kept = house.house.store.entries(EntryKind::Link, Some(&bob), "", 9).await.unwrap();
     assert_eq!(kept.len(), 1);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use payoutd_actors::domain::journal::{
-    Body, ChainHead, Checkpoint, JournalDraft, JournalKey, JournalRecord, Seal, SealRun, export_header_line,
-    export_line, export_seal_line,
+    Body, Cause, ChainHead, Checkpoint, CorrelationId, JournalDraft, JournalKey, JournalRecord, Seal,
+    SealRun, TraceId, export_header_line, export_line, export_seal_line,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -181,6 +181,15 @@ fn rows(count: i64) -> Vec<JournalRecord> {
     (1..=count).map(|seq| draft(seq).into_record(seq)).collect()
 }
 
+fn cause() -> Cause {
+    Cause {
+        correlation_id: CorrelationId::parse("r-1"),
+        trace_id: TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736"),
+        by: Some("user:1".to_owned()),
+        client: Some("2001:db8::7".to_owned()),
+    }
+}
+
 /// Names that sort differently as UTF-8 and as UTF-16, escapes, words and nesting: where two readers might differ.
 fn draft(seq: i64) -> JournalDraft {
     let body = Body::of(&json!({
@@ -189,6 +198,9 @@ fn draft(seq: i64) -> JournalDraft {
         "names": {"\u{1f600}": true, "\u{fb33}": false, "": null, "10": [], "1": [{"b": -1, "a": 0}]},
     }));
     let draft = JournalDraft::new(1_700_000_000_000 + seq, "payout_admitted", body.unwrap());
+    // A journal that was begun before rows named their cause goes on with rows that do.
+    let cause = if seq % 2 == 0 { cause() } else { Cause::nobody() };
+    let draft = draft.caused_by(&cause).unwrap();
     if seq % 3 == 0 { draft } else { draft.about(format!("po_{seq}")) }
 }
 

@@ -282,6 +282,8 @@ async fn a_password_hash_from_elsewhere_is_taken_if_it_is_strong() {
     let wanted = json!({ "name": "carol", "role": "viewer", "account": "treasury", "password_hash": hash });
     let made = house.door.post("/v1/admin/users", Some(&wanted)).await.json();
     assert_eq!((&made["user"]["status"], &made["invitation"]), (&json!("active"), &Value::Null));
+    let records = house.store.records(1, 99).await.unwrap();
+    assert!(records.iter().any(|record| record.kind == "user_imported"));
     let weak = json!({ "name": "dave", "role": "viewer", "account": "treasury", "password_hash": bcrypt::hash("x", 4).unwrap() });
     assert_eq!(house.door.post("/v1/admin/users", Some(&weak)).await.pointers(), ["/password_hash"]);
     let person = house.gatekeeper.people().view(made["user"]["id"].as_str().unwrap()).await.unwrap();

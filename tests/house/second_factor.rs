@@ -245,6 +245,9 @@ async fn of_two_hundred_who_show_one_backup_code_one_is_let_in() {
     assert_eq!(renewed.json()["backup_codes"].as_array().unwrap().len(), 10);
     let interim = house.half_way("alice").await;
     assert_eq!(house.finish(&interim, &alice.backup_codes[6]).await.status, NOT_KNOWN, "the old ones");
+    let records = house.store.records(1, 999).await.unwrap();
+    let renewed = records.iter().filter(|record| record.kind == "mfa_backup_codes_renewed").count();
+    assert_eq!(renewed, 1);
 }
 
 /// D-38, F004-11: the password alone does not give the factor up, nor does a code alone.

@@ -23,6 +23,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    amqp_jobs::reason,
     kit::{
         amqp::Queues,
         daemon::Daemon,
@@ -249,5 +250,44 @@ async fn a_limit_holds_at_both_doors_and_a_raised_one_lets_go_on() {
         network.paid_by(network.account(0)).await.iter().map(|one| one.micro_usdt).collect();
     paid.sort_unstable();
     assert_eq!(paid, [3_000_000, 4_000_000, 8_000_000]);
+    daemon.stop();
+}
+
+/// `limits.on_excess = "refuse"`: whoever is above a limit hears so at once, at both doors; nothing is kept or paid of it, nobody else is
+/// stopped, and the same key is paid once when there is room.
+#[actix_rt::test]
+async fn a_house_that_refuses_says_so_at_both_doors_and_pays_the_same_key_when_there_is_room() {
+    let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
+    let desk = Desk::beside(&network);
+    let mut config = fs::OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
+    config.write_all(queues.section().as_bytes()).unwrap();
+    let mut daemon = Daemon::open_with(&desk, &[("PAYOUTD_LIMITS__ON_EXCESS", "refuse")]).await;
+    let limit = |hourly| ["limits", "set", "principal:house", "--hourly", hourly, "--reason", "a story"];
+    desk.ends(0, &limit("10"));
+    let order = |amount: &str| json!({ "recipient": network.account(1), "amount": amount });
+    assert_eq!(daemon.caller.order("first", &order("8")).await.status, 202);
+    let refused = daemon.caller.order("second", &order("3")).await;
+    assert_eq!(said(&refused), (409, "limit-exceeded".to_owned()), "{}", refused.text);
+    assert!(refused.text.contains("limit_principal_hourly has no room for this order"), "{}", refused.text);
+    queues.job("by-amqp", &order("4")).await;
+    let dead = queues.take(&queues.config.dead_queue).await;
+    let why = reason(&dead);
+    assert_eq!(
+        (&why["type"], &why["instance"]),
+        (&"/problems/limit-exceeded".into(), &"by-amqp".into()),
+        "{why}"
+    );
+    assert!(why["detail"].as_str().unwrap().contains("limit_principal_hourly"), "{why}");
+    assert_eq!(daemon.caller.order("third", &order("2")).await.status, 202, "what fits is taken");
+    daemon.until_stage("settled", 2).await;
+
+    desk.ends(0, &limit("17"));
+    assert_eq!(daemon.caller.order("second", &order("3")).await.status, 202);
+    queues.job("by-amqp", &order("4")).await;
+    daemon.until_stage("settled", 4).await;
+    let mut paid: Vec<_> =
+        network.paid_by(network.account(0)).await.iter().map(|one| one.micro_usdt).collect();
+    paid.sort_unstable();
+    assert_eq!(paid, [2_000_000, 3_000_000, 4_000_000, 8_000_000]);
     daemon.stop();
 }

@@ -57,12 +57,12 @@ fn url(folder: &TempDir, name: &str) -> StoreUrl {
 fn migrate_makes_a_private_store_and_says_so_twice() {
     let folder = folder();
     let made = json(&payoutd(&folder, &["migrate", "--json"]));
-    assert_eq!((&made["schema_found"], &made["schema"]), (&0.into(), &5.into()));
+    assert_eq!((&made["schema_found"], &made["schema"]), (&0.into(), &7.into()));
     let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("payoutd.db"), mode("payoutd.db.lock")), (0o600, 0o600));
     let again = json(&payoutd(&folder, &["migrate", "--json"]));
-    assert_eq!((&again["schema_found"], &again["store_id"]), (&5.into(), &made["store_id"]));
-    assert!(told(&payoutd(&folder, &["migrate"])).contains("has schema 5 already"));
+    assert_eq!((&again["schema_found"], &again["store_id"]), (&7.into(), &made["store_id"]));
+    assert!(told(&payoutd(&folder, &["migrate"])).contains("has schema 7 already"));
 }
 
 /// One process a store: the second is refused and told who is there; a copy can be made all the same.

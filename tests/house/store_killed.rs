@@ -31,9 +31,9 @@ async fn the_child() {
     let store = SqliteStore::open_file(Path::new(&database), SqliteSettings::default()).await.unwrap();
     let known = store.counts().await.unwrap().values().map(|count| count.payouts).sum::<u64>();
     for n in (u32::try_from(known).unwrap()..).step_by(10) {
-        let batch = (n..n + 10).map(kit::payout).collect();
+        let batch = (n..n + 10).map(kit::payout);
         let mut steps = Vec::new();
-        for answer in store.admit(batch, &AMPLE, MORNING_MS, true).await.unwrap() {
+        for answer in store.admit(kit::newly(batch), &AMPLE, MORNING_MS, true).await.unwrap() {
             let Admitted::New(payout) = answer else { panic!("{answer:?}") };
             steps.push(kit::step(&payout, kit::sign(&payout, MORNING_MS), MORNING_MS).unwrap());
         }

@@ -18,7 +18,7 @@ use payoutd::{
 use payoutd_actors::{
     domain::journal::JournalKey,
     fakes::MemoryStore,
-    ports::{Clock, Register},
+    ports::{Clock, Journal, Register},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -291,6 +291,10 @@ async fn what_was_taken_back_opens_nothing_on_any_daemon() {
         assert_eq!(there(&other.access).await == 200, alone, "{way}: the other session");
         // Of a single token the session goes on; with all else it is over.
         assert_eq!(house.refresh(&held.refresh).await.status == 200, way == "token", "{way}");
+    }
+    let records = house.store.records(1, 999).await.unwrap();
+    for told in ["logout", "password_changed", "tokens_revoked", "user_disabled"] {
+        assert!(records.iter().any(|record| record.kind == told), "{told}");
     }
     for wrong in [
         json!({}),

@@ -1,7 +1,9 @@
 //! People's decisions on single payouts: cancel, release, reject, resolve (F-P10).
 
 use super::Desk;
-use crate::domain::identity::{AccountId, PayoutId};
+use crate::domain::access::Reached;
+use crate::domain::identity::PayoutId;
+use crate::domain::journal::Cause;
 use crate::domain::limits::LimitBroken;
 use crate::domain::payout::{Command, Payout, Reason, Refusal, Reservation};
 use crate::ledger::Outcome;
@@ -17,10 +19,12 @@ use thiserror::Error;
 pub struct DecidePayout {
     /// Which payout.
     pub id: PayoutId,
-    /// Whose it must be, or anybody's; a payout of another account is unknown to whoever asks.
-    pub account: Option<AccountId>,
+    /// Whose it must be; a payout of anybody else is unknown to whoever asks.
+    pub whose: Reached,
     /// What was decided.
     pub decision: Decision,
+    /// Who decides, and in which request, for the journal.
+    pub cause: Cause,
 }
 
 /// What a person may decide.
@@ -131,7 +135,7 @@ async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionR
         let gate = if wants_room { Gate::RoomUnder(desk.tools.limits) } else { Gate::Open };
         let batch = vec![(payout.clone(), request.decision.command())];
         let now_ms = desk.tools.clock.now_ms();
-        match desk.tools.ledger.carry_out(batch, gate, now_ms).await?.pop() {
+        match desk.tools.ledger.carry_out_for(&request.cause, batch, gate, now_ms).await?.pop() {
             Some(Outcome::Done(payout, _)) => return Ok(*payout),
             Some(Outcome::Refused(refusal)) => {
                 return Err(DecisionRefusal::Refused { refusal, payout: Box::new(payout) });
@@ -144,7 +148,7 @@ async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionR
 
 async fn own(desk: &Desk, request: &DecidePayout) -> Result<Option<Payout>, StoreFault> {
     let found = desk.tools.ledger.payouts().find(request.id).await?;
-    Ok(found.filter(|payout| request.account.as_ref().is_none_or(|account| payout.account == *account)))
+    Ok(found.filter(|payout| request.whose.has(&payout.account)))
 }
 
 async fn room(desk: &Desk, payout: &Payout) -> Result<(), DecisionRefusal> {

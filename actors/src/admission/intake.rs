@@ -5,6 +5,7 @@ use super::digest::request_digests;
 use super::line::Waiting;
 use crate::domain::access::Orderer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::journal::Cause;
 use crate::domain::limits::LimitBroken;
 use crate::domain::order::{Order, OrderProblem};
 use crate::domain::payout::{EventName, Payout, Reason, Reservation, Stage, order_digest};
@@ -31,6 +32,8 @@ pub struct AdmitPayouts {
     pub orders: Vec<Order>,
     /// Whether it is a batch: taken whole or not at all, and answered in its order. A batch of one is still a batch.
     pub batch: bool,
+    /// In which request, or by which job, for the journal.
+    pub cause: Cause,
 }
 
 /// Asks what the house would refuse of these orders, by their place. Nothing is taken in.
@@ -103,7 +106,7 @@ fn count_refusal(desk: &Desk, outcome: &'static str) {
 async fn first_answer(desk: Rc<Desk>, prepared: Prepared) -> Answer {
     let store = desk.tools.ledger.payouts();
     let mut earlier = Vec::with_capacity(prepared.payouts.len());
-    for payout in &prepared.payouts {
+    for NewPayout { payout, .. } in &prepared.payouts {
         match store.find_by_key(&payout.account, &payout.idempotency_key).await? {
             Some(found) if found.request_digest == payout.request_digest => {
                 earlier.push(Admitted::Repeated(found))
@@ -146,7 +149,8 @@ fn prepare(desk: &Desk, request: &AdmitPayouts) -> Result<Prepared, StoreFault> 
     let new = |(index, (order, digest)): (usize, (&Order, [u8; 32]))| {
         let key = if request.batch { request.key.of_item(index) } else { request.key.clone() };
         let payout = new_payout(desk, &request.account, key, order, digest, now_ms);
-        Payout { ordered_by: Some(request.ordered_by.clone()), ..payout }
+        let payout = Payout { ordered_by: Some(request.ordered_by.clone()), ..payout };
+        NewPayout { payout, cause: request.cause.clone() }
     };
     let payouts = request.orders.iter().zip(digests).enumerate().map(new).collect();
     Ok(Prepared { payouts, problems })
@@ -159,7 +163,7 @@ fn new_payout(
     order: &Order,
     request_digest: [u8; 32],
     now_ms: i64,
-) -> NewPayout {
+) -> Payout {
     let id = desk.tools.ids.next(now_ms);
     Payout {
         id,
@@ -245,12 +249,12 @@ fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: b
                 view.repeated += 1;
                 "repeated"
             }
-            Admitted::KeyReused(_) | Admitted::OverLimit(_) => {
+            Admitted::KeyReused(_) | Admitted::OverLimit(_) | Admitted::NotTaken => {
+                // What was not taken came in a batch of which nothing was written: counted above as one refusal.
+                let Some(refused) = refusal(one) else { continue };
                 view.refused += 1;
-                refusal(one).unwrap_or_default()
+                refused
             }
-            // Only in a batch of which nothing was written: counted above as one refusal.
-            Admitted::NotTaken => continue,
         };
         metrics::counter!(names::ADMISSIONS_TOTAL, "outcome" => outcome).increment(1);
     }

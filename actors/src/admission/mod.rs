@@ -2,9 +2,8 @@
 //!
 //! Promises: an answer says what is durably written, and only that; a repeated key gets the first answer; a batch is
 //! taken whole or not at all; whoever asks for more than the limits leave room for waits by himself and stops nobody
-//! else (F-N13). What waits while a transaction is under way shares the next one. Payouts that time may release are
-//! released, and those whose time is over are cancelled, without anybody asking. Never here: who may ask (the door's),
-//! signing, sending.
+//! else (F-N13). What waits while a transaction is under way shares the next one. Payouts that room or money may release are
+//! released without anybody asking. Never here: who may ask (the door's), signing, sending, whose time is over (the worker's).
 
 mod decide;
 mod digest;
@@ -104,8 +103,6 @@ pub struct AdmissionView {
     pub decisions: u64,
     /// Held payouts that were released because there is room again.
     pub released: u64,
-    /// Held payouts that were cancelled because their time was over.
-    pub lapsed: u64,
     /// Why the store did not do what was asked of it last, where that is so.
     pub trouble: Option<String>,
 }

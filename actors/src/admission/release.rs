@@ -1,4 +1,5 @@
-//! What time does to held payouts: room under the limits or money in the wallet lets them go on, a deadline ends them.
+//! What time does to held payouts: room under the limits or money in the wallet lets them go on. A deadline ends them, which is the
+//! worker's to see: it knows what the chain has paid already.
 
 use super::Desk;
 use crate::domain::payout::{Command, Payout, Reason};
@@ -29,32 +30,16 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
 
 async fn try_look(desk: &Desk) -> Result<Found, StoreFault> {
     let now_ms = desk.tools.clock.now_ms();
-    let lapsed = end_the_overdue(desk, now_ms).await?;
     let released = release_what_has_room(desk, now_ms)
         .await?
         .saturating_add(release_what_is_covered(desk, now_ms).await?);
-    let mut view = desk.view.borrow_mut();
-    view.lapsed += lapsed;
-    view.released += released;
+    desk.view.borrow_mut().released += released;
     if released > 0 {
         desk.tools.payout_worker.nudge();
-    }
-    if released + lapsed > 0 {
         desk.tools.audit_writer.nudge();
         return Ok(Found::More);
     }
     Ok(Found::Nothing)
-}
-
-/// `not_after` passed while it was held: cancelled, reason `deadline`. The worker does the same for admitted ones.
-async fn end_the_overdue(desk: &Desk, now_ms: i64) -> Result<u64, StoreFault> {
-    let over = desk.tools.ledger.payouts().overdue(now_ms, desk.tools.settings.release_max).await?;
-    let batch: Vec<_> = over.into_iter().map(|payout| (payout, Command::Cancel(Reason::Deadline))).collect();
-    let done = count(&carry_out(desk, batch, Gate::Open, now_ms).await?);
-    if done > 0 {
-        info!(payouts = done, "held payouts were cancelled: their not_after has passed");
-    }
-    Ok(done)
 }
 
 /// The most urgent and oldest first, and whoever does not fit lets the next one pass: one account's excess stops nobody

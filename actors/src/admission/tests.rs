@@ -1,10 +1,11 @@
 //! Stories of orders that come in, on paused time.
 
 use super::*;
-use crate::domain::access::Orderer;
+use crate::domain::access::{Orderer, Reached};
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use crate::domain::limits::{HOUR_MS, LimitBroken, MINUTE_MS, OnExcess, Whose, Window};
+use crate::domain::journal::{Cause, CorrelationId};
+use crate::domain::limits::{HOUR_MS, MINUTE_MS, OnExcess};
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage, order_digest};
@@ -12,7 +13,7 @@ use crate::domain::tron::PrivateKey;
 use crate::fakes::sim_chain::{Settings, SimChain, genesis};
 use crate::fakes::{MemoryStore, PocketEntropy, PocketSigner, SimNode, TestClock};
 use crate::guardian::{GiveUp, Hiring, HiringRules};
-use crate::ports::{ChainNode, Gate, Payouts, StoreFault};
+use crate::ports::{ChainNode, Gate, Journal, Payouts, StoreFault};
 use crate::roster::Roster;
 use crate::treasurer::{TreasurerSettings, TreasurerTools};
 use futures_util::future::join_all;
@@ -20,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+mod limits;
 
 const ALICE: [u8; 20] = [0xa1; 20];
 
@@ -101,7 +104,8 @@ fn order(amount: MicroUsdt) -> Order {
 fn request(account: &str, key: &str, orders: Vec<Order>, batch: bool) -> AdmitPayouts {
     let account = AccountId::new(account).unwrap();
     let ordered_by = Orderer::house();
-    AdmitPayouts { account, ordered_by, key: IdempotencyKey::parse(key).unwrap(), orders, batch }
+    let cause = Cause { correlation_id: CorrelationId::parse(&format!("request-{key}")), ..Cause::nobody() };
+    AdmitPayouts { account, ordered_by, key: IdempotencyKey::parse(key).unwrap(), orders, batch, cause }
 }
 
 impl Town {
@@ -118,7 +122,12 @@ impl Town {
     }
 
     async fn decide(&self, payout: &Payout, decision: Decision) -> Result<Payout, DecisionRefusal> {
-        let asked = DecidePayout { id: payout.id, account: Some(payout.account.clone()), decision };
+        let asked = DecidePayout {
+            id: payout.id,
+            whose: Reached::one(&payout.account),
+            decision,
+            cause: Cause { by: Some("user:1".to_owned()), ..Cause::nobody() },
+        };
         self.admission.send(asked).await.unwrap()
     }
 
@@ -149,6 +158,25 @@ async fn a_repeated_key_gets_the_first_answer() {
     let again = town.ask(request("house", "\"invoice-7\"", vec![order(usdt(25))], false)).await.unwrap();
     assert_eq!(again, [Admitted::Repeated(first)]);
     assert_eq!((town.store.writes(), town.nudges()), (1, 1));
+}
+
+/// F000-14: requests that are written together keep their own names, and a decision says whose it was.
+#[actix::test]
+async fn what_was_ordered_and_decided_says_by_which_request() {
+    let town = town();
+    let asked = ["a", "b"].map(|key| town.ask(request("house", key, vec![order(usdt(1))], false)));
+    let [first, _] = <[_; 2]>::try_from(join_all(asked).await).unwrap();
+    let Admitted::New(payout) = first.unwrap().remove(0) else { panic!("not new") };
+    town.decide(&payout, Decision::Cancel).await.unwrap();
+    assert_eq!(town.store.writes(), 2, "the orders were written together");
+    let rows = town.store.records(1, 9).await.unwrap();
+    let told = |name: &str| -> Vec<_> {
+        let bodies = rows.iter().map(|row| row.body.read::<serde_json::Value>().unwrap());
+        bodies.map(|body| body.get(name).and_then(|told| told.as_str().map(str::to_owned))).collect()
+    };
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(told("correlation_id"), [named("request-a"), named("request-b"), None]);
+    assert_eq!(told("by"), [None, None, named("user:1")]);
 }
 
 /// F-P01: two hundred at once with one key are one payout.
@@ -262,120 +290,6 @@ async fn sixty_four_who_come_at_once_share_commits() {
     assert_eq!((view["admitted"].as_u64(), view["waiting"].as_u64()), (Some(64), Some(0)));
 }
 
-/// F000-17: whoever comes in whichever crowd, what is reserved never exceeds a limit; the rest waits.
-#[actix::test]
-async fn a_crowd_never_reserves_more_than_the_limit() {
-    let town = town();
-    let keys: Vec<_> = (0..64).map(|n| format!("k{n}")).collect();
-    let asked = keys.iter().map(|key| town.ask(request("house", key, vec![order(usdt(25))], false)));
-    let answers = join_all(asked).await;
-    let payouts = answers.into_iter().map(|answer| match answer.unwrap().remove(0) {
-        Admitted::New(payout) => payout,
-        other => panic!("{other:?}"),
-    });
-    let (admitted, held): (Vec<_>, Vec<_>) = payouts.partition(|payout| payout.stage == Stage::Admitted);
-    assert_eq!((admitted.len(), held.len()), (24, 40));
-    for payout in held {
-        assert_eq!((payout.stage, payout.reason), (Stage::Held, Some(Reason::LimitAccountHourly)));
-        assert_eq!(payout.reservation, Reservation::None);
-    }
-}
-
-/// F-N13: a limit's excess holds the offender, and nobody else.
-#[actix::test]
-async fn a_flooding_account_is_held_and_its_neighbour_is_not() {
-    let town = town();
-    let loud = town.admit("loud", "k1", usdt(600)).await;
-    let flood = town.admit("loud", "k2", usdt(1)).await;
-    let quiet = town.admit("quiet", "k1", usdt(400)).await;
-    assert_eq!((loud.stage, flood.stage, quiet.stage), (Stage::Admitted, Stage::Held, Stage::Admitted));
-    assert_eq!(flood.reason, Some(Reason::LimitAccountHourly));
-}
-
-/// What was held for want of room goes on by itself, the most urgent first, and who does not fit lets others pass.
-#[actix::test]
-async fn room_lets_held_payouts_go_on_by_themselves() {
-    let town = town();
-    let first = town.admit("house", "first", usdt(600)).await;
-    let large = town.admit("house", "large", usdt(500)).await;
-    let small = town.admit("house", "small", usdt(100)).await;
-    assert_eq!((large.stage, small.stage), (Stage::Held, Stage::Held));
-    pass_ms(60_000).await;
-    assert_eq!(town.now(&small).await.stage, Stage::Held);
-    let nudged = town.nudges();
-    town.decide(&first, Decision::Cancel).await.unwrap();
-    pass_ms(6_000).await;
-    let (large, small) = (town.now(&large).await, town.now(&small).await);
-    assert_eq!((large.stage, large.reservation), (Stage::Admitted, Reservation::Reserved));
-    assert_eq!((small.stage, small.reservation), (Stage::Admitted, Reservation::Reserved));
-    assert!(town.nudges() > nudged);
-    assert_eq!(town.view().await["released"], 2);
-}
-
-/// F-N13: what waits for one account's limit keeps nobody else waiting.
-#[actix::test]
-async fn a_large_one_that_does_not_fit_does_not_keep_a_small_one_waiting() {
-    let town = town();
-    let blocker = town.admit("house", "a", usdt(450)).await;
-    let rest = town.admit("house", "b", usdt(100)).await;
-    let large = town.admit("house", "large", usdt(550)).await;
-    let small = town.admit("house", "small", usdt(60)).await;
-    assert_eq!((large.stage, small.stage), (Stage::Held, Stage::Held));
-    town.decide(&rest, Decision::Cancel).await.unwrap();
-    pass_ms(6_000).await;
-    assert_eq!(town.now(&small).await.stage, Stage::Admitted);
-    assert_eq!(town.now(&large).await.stage, Stage::Held);
-    assert_eq!(town.now(&blocker).await.stage, Stage::Admitted);
-}
-
-/// Whoever wants a plain no instead of a payout that waits gets it: with the limit's name and the order's place, nothing is kept, and
-/// whoever shares the transaction is not kept out along with it.
-#[actix::test]
-async fn a_house_that_refuses_what_is_in_excess_says_which_limit_and_keeps_nothing() {
-    let town = town();
-    let limits = LimitRules { on_excess: OnExcess::Refuse, ..town.tools.limits };
-    let strict = Admission::new(AdmissionTools { limits, ..town.tools.clone() }).start();
-    let ask = |account: &str, key: &str, amounts: &[u64], batch| {
-        let orders = amounts.iter().map(|amount| order(usdt(*amount))).collect();
-        strict.send(request(account, key, orders, batch))
-    };
-    let (kept_out, other) =
-        tokio::join!(ask("house", "a", &[500, 90, 200], true), ask("next", "b", &[90], false));
-    let broken = LimitBroken { whose: Whose::Account, window: Window::Hourly };
-    match kept_out.unwrap().unwrap_err() {
-        AdmissionRefusal::OverLimit { place: 2, broken: told } => assert_eq!(told, broken),
-        refusal => panic!("{refusal:?}"),
-    }
-    assert!(matches!(other.unwrap().unwrap().as_slice(), [Admitted::New(_)]));
-    // The key is as good as new, and what fits is taken.
-    let taken = ask("house", "a", &[500], false).await.unwrap().unwrap();
-    assert!(matches!(taken.as_slice(), [Admitted::New(payout)] if payout.stage == Stage::Admitted));
-    let refused = ask("house", "c", &[101], false).await.unwrap().unwrap_err();
-    assert_eq!(refused.to_string(), "limit_account_hourly has no room for the order");
-    let book = town.store.limit_book(town.clock.now_ms()).await.unwrap();
-    assert_eq!(book.house.reserved_micro_usdt, usdt(590).micro());
-}
-
-/// Limits that were lowered hold what is above them, and nothing goes round and round between the worker and the door.
-#[actix::test]
-async fn what_the_worker_would_hold_again_is_not_released() {
-    let town = town();
-    let first = town.admit("house", "a", usdt(300)).await;
-    let second = town.admit("house", "b", usdt(300)).await;
-    let hold = |payout: &Payout| (payout.clone(), Command::Hold(Reason::LimitAccountHourly));
-    let ledger = &town.tools.ledger;
-    ledger.carry_out(vec![hold(&first), hold(&second)], Gate::Open, town.clock.now_ms()).await.unwrap();
-    let lower = LimitRules { account_hourly: usdt(400), ..town.tools.limits };
-    let _strict = Admission::new(AdmissionTools { limits: lower, ..town.tools.clone() }).start();
-    pass_ms(1).await;
-    // The strict door lets one go on and no other, for the worker would hold it again; the other door does, for it would not.
-    assert_eq!((town.now(&first).await.stage, town.now(&first).await.version), (Stage::Admitted, 3));
-    assert_eq!((town.now(&second).await.stage, town.now(&second).await.version), (Stage::Held, 2));
-    pass_ms(6_000).await;
-    assert_eq!(town.now(&first).await.version, 3);
-    assert_eq!((town.now(&second).await.stage, town.now(&second).await.version), (Stage::Admitted, 3));
-}
-
 /// A treasurer who looks at the simulated chain through the eyes of this wallet.
 fn treasurer_of(town: &Town, wallet: Address) -> Roster {
     let chain = SimChain::new(Settings::default(), town.clock.now_ms().unsigned_abs());
@@ -424,27 +338,7 @@ async fn an_empty_wallet_lets_nothing_go_on() {
     assert_eq!((now.stage, now.version), (Stage::Held, 2));
 }
 
-/// `not_after` passes while it is held: cancelled, reason `deadline`, with nothing set aside for it.
-#[actix::test]
-async fn a_deadline_that_passes_while_it_is_held_cancels_it() {
-    let town = town();
-    town.admit("house", "first", usdt(600)).await;
-    let until = town.clock.now_ms() + 30_000;
-    let late = Order { not_after_ms: Some(until), ..order(usdt(10)) };
-    let answer = town.ask(request("house", "late", vec![late], false)).await.unwrap();
-    let [Admitted::New(late)] = answer.as_slice() else { panic!("not new") };
-    assert_eq!(late.stage, Stage::Held);
-    pass_ms(25_000).await;
-    assert_eq!(town.now(late).await.stage, Stage::Held);
-    pass_ms(15_000).await;
-    let late = town.now(late).await;
-    assert_eq!((late.stage, late.reason), (Stage::Cancelled, Some(Reason::Deadline)));
-    assert_eq!(late.reservation, Reservation::None);
-    assert_eq!(town.view().await["lapsed"], 1);
-}
-
-/// More are held than one look reads, and the most urgent of them can not move: whoever fits behind them gets his turn, and
-/// whoever's time is over is called off at the next look.
+/// More are held than one look reads, and the most urgent of them can not move: whoever fits behind them gets his turn.
 #[actix::test]
 async fn a_full_page_that_can_not_move_keeps_nobody_waiting_behind_it() {
     let town = town_with(AdmissionSettings { release_max: 2, ..AdmissionSettings::default() });
@@ -452,17 +346,11 @@ async fn a_full_page_that_can_not_move_keeps_nobody_waiting_behind_it() {
     for n in 0..9 {
         assert_eq!(town.admit("house", &format!("large-{n}"), usdt(101)).await.stage, Stage::Held);
     }
-    let until = town.clock.now_ms() + 3_000;
-    let late = Order { not_after_ms: Some(until), ..order(usdt(101)) };
-    let answer = town.ask(request("house", "late", vec![late], false)).await.unwrap();
-    let [Admitted::New(late)] = answer.as_slice() else { panic!("not new") };
     let blocker = town.admit("house", "blocker", usdt(100)).await;
     let small = town.admit("house", "small", usdt(60)).await;
     assert_eq!((blocker.stage, small.stage), (Stage::Admitted, Stage::Held));
     town.decide(&blocker, Decision::Cancel).await.unwrap();
-    pass_ms(6_000).await;
-    assert_eq!(town.now(late).await.reason, Some(Reason::Deadline));
-    pass_ms(60_000).await;
+    pass_ms(66_000).await;
     assert_eq!(town.now(&small).await.stage, Stage::Admitted);
     assert_eq!(town.view().await["released"], 1);
 }
@@ -505,31 +393,10 @@ async fn cancel_races_the_worker_and_exactly_one_wins() {
 async fn nobody_decides_on_a_strangers_payout() {
     let town = town();
     let payout = town.admit("house", "k", usdt(5)).await;
-    let account = AccountId::new("stranger").unwrap();
-    let asked = DecidePayout { id: payout.id, account: Some(account), decision: Decision::Cancel };
+    let whose = Reached::one(&AccountId::new("stranger").unwrap());
+    let asked = DecidePayout { id: payout.id, whose, decision: Decision::Cancel, cause: Cause::nobody() };
     assert!(matches!(town.admission.send(asked).await.unwrap(), Err(DecisionRefusal::Unknown)));
     assert_eq!(town.now(&payout).await.stage, Stage::Admitted);
-}
-
-/// A person releases what was held without a reservation only into room that is there.
-#[actix::test]
-async fn a_person_can_not_release_above_a_limit() {
-    let town = town();
-    let first = town.admit("house", "first", usdt(600)).await;
-    let held = town.admit("house", "held", usdt(10)).await;
-    let release = Decision::Release { by: "ada".to_owned() };
-    let refused = town.decide(&held, release.clone()).await;
-    assert!(
-        matches!(
-            refused,
-            Err(DecisionRefusal::NoRoom(LimitBroken { whose: Whose::Account, window: Window::Hourly }))
-        ),
-        "{refused:?}"
-    );
-    town.decide(&first, Decision::Cancel).await.unwrap();
-    let nudged = town.nudges();
-    assert_eq!(town.decide(&held, release).await.unwrap().stage, Stage::Admitted);
-    assert!(town.nudges() > nudged);
 }
 
 #[actix::test]

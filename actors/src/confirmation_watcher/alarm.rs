@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::domain::identity::PayoutId;
-use crate::domain::journal::Body;
+use crate::domain::journal::{Body, Cause};
 use crate::metrics_names;
 use crate::payout_worker::PauseHouse;
 use crate::ports::HouseChange;
@@ -95,7 +95,7 @@ pub(super) async fn stop_the_house(
     let reason = format!("{}: {about}", alarm.word());
     desk.tools
         .worker
-        .ask(PauseHouse { reason })
+        .ask(PauseHouse { reason, cause: Cause::nobody() })
         .await
         .map_err(|gone| format!("the house can not be paused: {gone}"))?
         .map_err(|fault| format!("the house can not be paused: {fault}"))?;

@@ -6,6 +6,7 @@
 use super::Desk;
 use super::alarm::{Alarm, raise};
 use super::eyes::Eyes;
+use crate::domain::journal::Cause;
 use crate::domain::payout::BlockRef;
 use crate::domain::stranger::OwnTransfer;
 use crate::domain::tron::block::Block;
@@ -81,7 +82,7 @@ async fn pause(desk: &Desk, txid: TxId) -> Result<(), String> {
     let reason = format!(
         "restore gate: transfer {txid} left the wallet and no payout of this store ordered it; see docs/restore.md"
     );
-    let paused = desk.tools.worker.ask(PauseHouse { reason }).await;
+    let paused = desk.tools.worker.ask(PauseHouse { reason, cause: Cause::nobody() }).await;
     let paused = paused.map_err(|gone| format!("the house can not be paused: {gone}"))?;
     paused.map(|_| ()).map_err(|fault| format!("the house can not be paused: {fault}"))
 }

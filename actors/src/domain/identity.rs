@@ -28,7 +28,7 @@ impl PayoutId {
     pub fn following(last: Option<Self>, now_ms: i64, random: [u8; 10]) -> Self {
         let fresh = Self::new(now_ms, random);
         match last {
-            Some(last) if fresh.millis() <= last.millis() => last.stepped(random),
+            Some(last) if fresh.made_at_ms() <= last.made_at_ms() => last.stepped(random),
             Some(_) | None => fresh,
         }
     }
@@ -40,15 +40,16 @@ impl PayoutId {
         let (high, low) = (self.0.as_u128() >> 64 & 0xfff, self.0.as_u128() & LOW_BITS);
         let grown = (high << 62 | low) + step;
         if grown >> 74 != 0 {
-            return Self::new(self.millis().saturating_add(1), random);
+            return Self::new(self.made_at_ms().saturating_add(1), random);
         }
         let millis_and_version = self.0.as_u128() >> 76 << 76;
         let variant = self.0.as_u128() & (0b11 << 62);
         Self(uuid::Uuid::from_u128(millis_and_version | grown >> 62 << 64 | variant | grown & LOW_BITS))
     }
 
-    /// The moment that it carries, unix ms.
-    fn millis(self) -> i64 {
+    /// The moment at which it was made, unix ms.
+    #[must_use]
+    pub fn made_at_ms(self) -> i64 {
         i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX)
     }
 
@@ -105,8 +106,14 @@ impl<'de> Deserialize<'de> for PayoutId {
 #[serde(transparent)]
 pub struct AccountId(String);
 
-/// Characters that an account's name may have at most.
+/// Characters that an account's name may have at most, and a node's.
 pub const ACCOUNT_CHARS_MAX: usize = 64;
+
+/// Whether a text is a name that people give to what they run: 1 to 64 characters from `a-z 0-9 _ - .`.
+pub(super) fn is_plain_name(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
+    (1..=ACCOUNT_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_plain)
+}
 
 impl AccountId {
     /// The one account there is while one bearer token opens the door.
@@ -118,9 +125,7 @@ impl AccountId {
     /// A name of 1 to 64 characters from `a-z 0-9 _ - .`.
     pub fn new(name: impl Into<String>) -> Result<Self, NotAnAccount> {
         let name = name.into();
-        let fits = (1..=ACCOUNT_CHARS_MAX).contains(&name.len());
-        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b));
-        if fits && plain { Ok(Self(name)) } else { Err(NotAnAccount) }
+        if is_plain_name(&name) { Ok(Self(name)) } else { Err(NotAnAccount) }
     }
 
     /// The name.
@@ -270,7 +275,7 @@ mod tests {
             last = next;
         }
         // It ran ahead of the clock by the one millisecond that was full, no more.
-        assert_eq!(last.millis(), 1_700_000_000_005);
+        assert_eq!(last.made_at_ms(), 1_700_000_000_005);
         assert_eq!(PayoutId::following(None, 5, [9; 10]), PayoutId::new(5, [9; 10]));
     }
 }

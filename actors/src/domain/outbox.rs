@@ -5,6 +5,7 @@
 //! travel, the bytes of a transfer, the digests of an order.
 
 use super::identity::{AccountId, IdempotencyKey, PayoutId};
+use super::journal::vocabulary::{Severity, severity_of};
 use super::journal::{Hash, JournalRecord};
 use super::order::Order;
 use super::payout::{EventName, Payout, Reason, Stage};
@@ -14,9 +15,19 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use thiserror::Error;
 
-/// What is in a row for the house alone: how it stood stands in [`PayoutThen`], the order and the bytes are not repeated.
-const INSIDE: [&str; 8] =
-    ["to", "version", "reason", "account", "idempotency_key", "order", "order_digest", "request_digest"];
+/// What is in a row for the house alone: how it stood stands in [`PayoutThen`], the order and the bytes are not repeated, and where somebody
+/// was is for whoever reads the journal.
+const INSIDE: [&str; 9] = [
+    "to",
+    "version",
+    "reason",
+    "account",
+    "idempotency_key",
+    "order",
+    "order_digest",
+    "request_digest",
+    "client",
+];
 /// Parts of a transfer that others have no use for before they stand on the chain.
 const BYTES: [&str; 2] = ["raw_data", "signature"];
 
@@ -29,6 +40,8 @@ pub struct OutboxEvent {
     pub at_ms: i64,
     /// What happened: `payout.settled`. Also its routing key.
     pub name: Cow<'static, str>,
+    /// How grave it is.
+    pub severity: Severity,
     /// The payout that it happened to, if it was one.
     pub subject: Option<String>,
     /// How that payout stood right after it; absent where nothing happened to it (an alarm about it).
@@ -113,7 +126,8 @@ impl OutboxEvent {
         }
         let (sequence, at_ms, row_hash) = (row.seq, row.at_ms, row.hash);
         let subject = row.payout_id.clone();
-        Ok(Self { sequence, at_ms, name: name_of(&row.kind), subject, payout, facts, row_hash })
+        let (name, severity) = (name_of(&row.kind), severity_of(&row.kind));
+        Ok(Self { sequence, at_ms, name, severity, subject, payout, facts, row_hash })
     }
 }
 

@@ -3,9 +3,9 @@
 //! A flood of wrong credentials must not become a flood of records. Where more is refused at once than is noted one by one, the rest is
 //! one record more of its kind.
 
-use super::journal::{Body, BodyError};
+use super::journal::{Body, BodyError, Cause};
 use super::rates::WINDOW_MS;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// So many are noted one by one; what is beyond them is noted together.
@@ -68,8 +68,8 @@ impl Refusal {
 pub struct Noted {
     /// Which.
     pub refusal: Refusal,
-    /// The first request of them, by its id.
-    pub request_id: String,
+    /// The first request of them.
+    pub cause: Cause,
     /// How often.
     pub count: u64,
     /// The first of them, unix ms.
@@ -85,10 +85,18 @@ impl Noted {
     /// None of what is noted is beyond JSON.
     pub fn body(&self) -> Result<Body, BodyError> {
         let Refusal { principal, action, permission, reason, .. } = &self.refusal;
-        Body::of(&json!({
-            "principal": principal, "action": action, "permission": permission, "reason": reason, "request_id": self.request_id,
-            "count": self.count, "since_ms": self.since_ms, "until_ms": self.until_ms,
-        }))
+        let told: [(&str, Value); 7] = [
+            ("principal", json!(principal)),
+            ("action", json!(action)),
+            ("permission", json!(permission)),
+            ("reason", json!(reason)),
+            ("count", json!(self.count)),
+            ("since_ms", json!(self.since_ms)),
+            ("until_ms", json!(self.until_ms)),
+        ];
+        let mut body: Map<_, _> = told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.cause.tell(&mut body);
+        Body::from_value(&Value::Object(body))
     }
 }
 
@@ -100,12 +108,12 @@ pub struct RefusalBook {
 
 impl RefusalBook {
     /// Notes one: at so many ms since the clock's zero, and at this date (unix ms).
-    pub fn note(&mut self, refusal: Refusal, request_id: &str, now_ms: u64, at_ms: i64) {
+    pub fn note(&mut self, refusal: Refusal, cause: &Cause, now_ms: u64, at_ms: i64) {
         let is_full = self.open.len() >= OPEN_REFUSALS_MAX && !self.open.contains_key(&refusal);
         let refusal = if is_full { Refusal::others(refusal.kind) } else { refusal };
         let (_, noted) = self.open.entry(refusal.clone()).or_insert_with(|| {
-            let request_id = request_id.to_owned();
-            (now_ms, Noted { refusal, request_id, count: 0, since_ms: at_ms, until_ms: at_ms })
+            let cause = cause.clone();
+            (now_ms, Noted { refusal, cause, count: 0, since_ms: at_ms, until_ms: at_ms })
         });
         noted.count += 1;
         noted.until_ms = noted.until_ms.max(at_ms);
@@ -135,6 +143,11 @@ impl RefusalBook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::journal::CorrelationId;
+
+    fn request(id: &str) -> Cause {
+        Cause { correlation_id: CorrelationId::parse(id), ..Cause::nobody() }
+    }
 
     fn wrong(principal: &str) -> Refusal {
         Refusal {
@@ -151,7 +164,7 @@ mod tests {
     fn a_flood_is_a_few_records_that_say_how_many() {
         let mut book = RefusalBook::default();
         for number in 0..10_000_u64 {
-            book.note(wrong(&format!("address {number}")), "r", number, 0);
+            book.note(wrong(&format!("address {number}")), &request("r"), number, 0);
         }
         assert!(book.due(WINDOW_MS - 1, false).is_empty());
         let due = book.due(0, true);
@@ -166,14 +179,14 @@ mod tests {
     #[test]
     fn what_comes_in_while_a_record_is_written_is_not_lost() {
         let mut book = RefusalBook::default();
-        book.note(wrong("x"), "first", 0, 1_000);
-        book.note(wrong("x"), "second", 1, 2_000);
+        book.note(wrong("x"), &request("first"), 0, 1_000);
+        book.note(wrong("x"), &request("second"), 1, 2_000);
         let due = book.due(WINDOW_MS, false);
         assert_eq!(
-            (due[0].count, due[0].request_id.as_str(), due[0].since_ms, due[0].until_ms),
-            (2, "first", 1_000, 2_000)
+            (due[0].count, due[0].cause.clone(), due[0].since_ms, due[0].until_ms),
+            (2, request("first"), 1_000, 2_000)
         );
-        book.note(wrong("x"), "third", WINDOW_MS, 3_000);
+        book.note(wrong("x"), &request("third"), WINDOW_MS, 3_000);
         book.written(&due, WINDOW_MS);
         assert!(book.due(WINDOW_MS + 1, false).is_empty());
         let left = book.due(2 * WINDOW_MS, false);

@@ -161,7 +161,8 @@ fn admit(
     let (mut keys, mut limits) = (BTreeMap::new(), cabinet.limit_book()?);
     let (mut births, mut answers) = (BTreeMap::new(), Vec::with_capacity(batch.len()));
     let mut kept_outs = BTreeMap::new();
-    for new in batch {
+    for arriving in batch {
+        let new = &arriving.payout;
         let find = |key: &IdempotencyKey| {
             let place = (new.account.clone(), key.clone());
             let id = keys.get(&place).or_else(|| cabinet.keys.get(&place)).copied()?;
@@ -185,7 +186,7 @@ fn admit(
             answers.push(Admitted::OverLimit(broken));
             continue;
         }
-        let birth = born(new, room, at_ms)?;
+        let birth = born(arriving, room, at_ms)?;
         let payout = birth.payout;
         keys.insert((payout.account.clone(), payout.idempotency_key.clone()), payout.id);
         answers.push(Admitted::New(payout.clone()));

@@ -54,7 +54,7 @@ pub(super) fn list(cabinet: &Cabinet, filter: &PayoutFilter, limit: u32) -> Vec<
 
 fn passes(payout: &Payout, filter: &PayoutFilter) -> bool {
     let least = |at_ms: i64| PayoutId::new(at_ms, [0; 10]);
-    filter.account.as_ref().is_none_or(|account| payout.account == *account)
+    filter.whose.has(&payout.account)
         && filter.stage.is_none_or(|stage| payout.stage == stage)
         && filter.recipient.is_none_or(|recipient| payout.order.recipient == recipient)
         && filter.reference.as_ref().is_none_or(|word| payout.order.reference.as_ref() == Some(word))
@@ -147,9 +147,10 @@ pub(super) fn held_for(
 }
 
 pub(super) fn overdue(cabinet: &Cabinet, now_ms: i64, limit: u32) -> Vec<Payout> {
-    let held = in_stage(cabinet, Stage::Held).map(|kept| &kept.payout);
+    let resting = in_stage(cabinet, Stage::Held).chain(in_stage(cabinet, Stage::Admitted));
     let ends = |payout: &Payout| payout.order.not_after_ms.filter(|until_ms| *until_ms <= now_ms);
-    let mut found: Vec<(i64, &Payout)> = held.filter_map(|payout| Some((ends(payout)?, payout))).collect();
+    let mut found: Vec<(i64, &Payout)> =
+        resting.filter_map(|kept| Some((ends(&kept.payout)?, &kept.payout))).collect();
     found.sort_by_key(|(until_ms, payout)| (*until_ms, payout.id));
     found.into_iter().take(count(limit)).map(|(_, payout)| payout.clone()).collect()
 }

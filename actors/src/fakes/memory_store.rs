@@ -269,7 +269,7 @@ mod tests {
         let empty = store.snapshot();
         let payout = kit::admit(&store, kit::payout(1)).await.unwrap();
         store.fill_disk();
-        let more = store.admit(vec![kit::payout(2)], &kit::AMPLE, kit::MORNING_MS, false).await;
+        let more = store.admit(kit::newly([kit::payout(2)]), &kit::AMPLE, kit::MORNING_MS, false).await;
         assert!(matches!(more, Err(StoreFault::Full)));
         assert_eq!(store.find(payout.id).await.unwrap(), Some(payout.clone()));
         store.restore(&empty);

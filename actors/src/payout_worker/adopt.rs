@@ -1,4 +1,4 @@
-//! Before anything is signed: does the chain already show this payout's own transfer (F-N24)?
+//! Before anything is signed, or called off because its time is over: does the chain already show this payout's own transfer (F-N24)?
 //!
 //! After an older copy of the store was put back, or an order came again that the copy has never heard of, the transfer that paid
 //! it stands among the strangers and carries its mark. It is adopted, and watched like any other; it is never signed again. One
@@ -26,20 +26,20 @@ pub(super) struct KnownMarks {
 }
 
 /// Takes out of a batch what the chain shows already; answers the rest, and how many were dealt with.
-pub(super) async fn known_again(
+pub(super) async fn known_again<T>(
     desk: &Rc<Desk>,
-    payable: Vec<(Payout, [u8; 32])>,
+    batch: Vec<(Payout, T)>,
     basis: &BuildBasis,
-) -> Result<(Vec<(Payout, [u8; 32])>, usize), StoreFault> {
+) -> Result<(Vec<(Payout, T)>, usize), StoreFault> {
     read_on(desk).await?;
     if desk.known_marks.borrow().places.is_empty() {
-        return Ok((payable, 0));
+        return Ok((batch, 0));
     }
-    let (mut rest, mut found) = (Vec::with_capacity(payable.len()), Vec::new());
-    for (payout, digest) in payable {
+    let (mut rest, mut found) = (Vec::with_capacity(batch.len()), Vec::new());
+    for (payout, with_it) in batch {
         match command_for(desk, &payout, basis).await? {
             Some(command) => found.push((payout, command)),
-            None => rest.push((payout, digest)),
+            None => rest.push((payout, with_it)),
         }
     }
     Ok((rest, carry_out(desk, found, basis.now_ms).await?))

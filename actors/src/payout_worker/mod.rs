@@ -2,10 +2,11 @@
 //!
 //! Promises: no byte leaves before it is durably on file; what is sent is what is on file, to every configured node at
 //! once and again until it is seen or dead; no answer of a node ever leads to a second transfer. After a pause returns,
-//! nothing is signed and no first send begins. Never here: judging what became of a transfer (the watcher's).
+//! nothing is signed and no first send begins. Whoever waits past `not_after` is called off, unless the chain has paid it. Never here: judging what became of a transfer (the watcher's).
 
 mod adopt;
 mod build;
+mod lapse;
 mod put_off;
 mod resend;
 mod round;
@@ -13,6 +14,7 @@ mod send;
 mod switch;
 
 use crate::chain_sight::SightReader;
+use crate::domain::journal::Cause;
 use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
@@ -54,6 +56,10 @@ pub struct WorkerSettings {
     pub resend_batch_max: u32,
     /// Transfers that are filed and that no node has answered yet, at most, before signing waits.
     pub unsent_max: usize,
+    /// How often it looks for whom time has ended, ms.
+    pub lapse_every_ms: u64,
+    /// Of those, at one look.
+    pub lapse_max: u32,
     /// A sight of the chain that is older than this signs nothing, ms.
     pub sight_stale_ms: i64,
 }
@@ -69,6 +75,8 @@ impl Default for WorkerSettings {
             resend_every_ms: 20_000,
             resend_batch_max: 200,
             unsent_max: 2_000,
+            lapse_every_ms: 5_000,
+            lapse_max: 1_000,
             sight_stale_ms: 20_000,
         }
     }
@@ -111,6 +119,8 @@ pub struct WorkerTools {
 pub struct PauseHouse {
     /// Why, in a person's words or an alarm's.
     pub reason: String,
+    /// Who wants it, and in which request, for the journal; nobody where the house pauses itself.
+    pub cause: Cause,
 }
 
 /// Lets go of the kill switch.
@@ -119,6 +129,8 @@ pub struct PauseHouse {
 pub struct ResumeHouse {
     /// Why.
     pub reason: String,
+    /// Who wants it, and in which request, for the journal.
+    pub cause: Cause,
 }
 
 /// The worker's view of itself.
@@ -130,6 +142,8 @@ pub struct WorkerView {
     pub filed: u64,
     /// Payouts held, cancelled or left for later since it was hired.
     pub put_aside: u64,
+    /// Payouts called off because their time was over before they were about to be signed, since it was hired.
+    pub lapsed: u64,
     /// Transfers filed that no node has answered yet.
     pub unsent: usize,
     /// Transfers that wait for each node.
@@ -154,6 +168,8 @@ pub(crate) struct Desk {
     known_marks: RefCell<adopt::KnownMarks>,
     /// Payouts that could not be paid a moment ago.
     put_off: PutOff,
+    /// When it was last looked for whom time has ended.
+    lapse_looked_at: Cell<Option<tokio::time::Instant>>,
 }
 
 /// The payout worker.
@@ -178,6 +194,7 @@ impl PayoutWorker {
             sender,
             known_marks,
             put_off: PutOff::default(),
+            lapse_looked_at: Cell::default(),
         });
         Self { desk, look: Rounds::default(), resend: Rounds::default() }
     }
@@ -230,7 +247,7 @@ impl Handler<LookNow> for PayoutWorker {
 impl Handler<PauseHouse> for PayoutWorker {
     type Result = ResponseFuture<Result<Pause, StoreFault>>;
 
-    fn handle(&mut self, PauseHouse { reason }: PauseHouse, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, PauseHouse { reason, cause }: PauseHouse, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
         Box::pin(async move {
             // First the switch, so that a round in the middle of its work stops at its next step; then the store, for good.
@@ -238,7 +255,8 @@ impl Handler<PauseHouse> for PayoutWorker {
             let now_ms = desk.tools.clock.now_ms();
             let pause = Pause { reason, since_ms: now_ms };
             // A store that was away may have written it all the same: the switch stays pulled until a look has read it.
-            desk.tools.house.change(vec![HouseChange::Pause(pause.clone())], now_ms).await?;
+            let change = HouseChange::Pause(pause.clone()).wanted_by(cause);
+            desk.tools.house.change(vec![change], now_ms).await?;
             // Once more: a look may have read the store before it said so.
             desk.switch.pull();
             // The other daemons of a fleet act for so long upon what they read before.
@@ -251,12 +269,17 @@ impl Handler<PauseHouse> for PayoutWorker {
 impl Handler<ResumeHouse> for PayoutWorker {
     type Result = ResponseFuture<Result<(), StoreFault>>;
 
-    fn handle(&mut self, ResumeHouse { reason }: ResumeHouse, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ResumeHouse { reason, cause }: ResumeHouse,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
         let desk = self.desk.clone();
         let worker = ctx.address();
         Box::pin(async move {
             let now_ms = desk.tools.clock.now_ms();
-            desk.tools.house.change(vec![HouseChange::Resume { reason }], now_ms).await?;
+            let change = HouseChange::Resume { reason }.wanted_by(cause);
+            desk.tools.house.change(vec![change], now_ms).await?;
             desk.switch.let_go();
             // A full mailbox means that it is about to look anyway.
             let _ = worker.try_send(LookNow);

@@ -2,7 +2,7 @@
 
 use super::adopt;
 use super::build::{BuildBasis, call_of, sign};
-use super::{Desk, WorkerTools, switch};
+use super::{Desk, WorkerTools, lapse, switch};
 use crate::chain_sight::{ChainSight, may_sign_by};
 use crate::domain::payout::{Attempt, Command, ORDER_DIGEST_PURPOSE, Payout, Reason, order_digest};
 use crate::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
@@ -40,19 +40,23 @@ pub(super) async fn look(desk: Rc<Desk>) -> Found {
 async fn try_look(desk: &Rc<Desk>) -> Result<Found, String> {
     let tools = &desk.tools;
     let facts = switch::read(desk).await.map_err(|fault| fault.to_string())?;
-    if let Some(pause) = &facts.pause {
-        return Err(format!("the house is paused: {}", pause.reason));
-    }
-    if desk.sender.unsent() >= tools.settings.unsent_max {
-        return Err("the nodes take transfers more slowly than they are signed".to_owned());
-    }
     let now_ms = tools.clock.now_ms().max(facts.latest_ms);
     let sight = may_sign_by(
         *tools.sight.borrow(),
         tools.clock.now_ms(),
         tools.wall.now_ms(),
         tools.settings.sight_stale_ms,
-    )?;
+    );
+    if let (Ok(sight), None, true) = (&sight, &facts.restore_gate, lapse::is_due(desk)) {
+        lapse::end_the_overdue(desk, &basis(tools, &facts, *sight, now_ms)).await.map_err(said)?;
+    }
+    if let Some(pause) = &facts.pause {
+        return Err(format!("the house is paused: {}", pause.reason));
+    }
+    if desk.sender.unsent() >= tools.settings.unsent_max {
+        return Err("the nodes take transfers more slowly than they are signed".to_owned());
+    }
+    let sight = sight?;
     let put_off = desk.put_off.ids();
     // What is claimed is kept from the other daemons: first it is asked whether anything can be paid here at all.
     let blocked = tools.treasurer.ask(WhatBlocks).await.map_err(|gone| format!("the treasurer: {gone}"))?;
@@ -74,6 +78,15 @@ fn said(fault: StoreFault) -> String {
     fault.to_string()
 }
 
+fn basis(tools: &WorkerTools, facts: &HouseFacts, sight: ChainSight, now_ms: i64) -> BuildBasis {
+    BuildBasis {
+        marks: MarkMaker::new(tools.signer.derived_key(FINGERPRINT_PURPOSE), facts.store_id.clone()),
+        order_digest_key: tools.signer.derived_key(ORDER_DIGEST_PURPOSE),
+        sight,
+        now_ms,
+    }
+}
+
 /// Brings a batch one step closer. `false`: nothing moved, so that there is no use in looking again at once.
 async fn advance(
     desk: &Rc<Desk>,
@@ -83,12 +96,7 @@ async fn advance(
     now_ms: i64,
 ) -> Result<bool, String> {
     let (tools, began) = (&desk.tools, Instant::now());
-    let basis = BuildBasis {
-        marks: MarkMaker::new(tools.signer.derived_key(FINGERPRINT_PURPOSE), facts.store_id.clone()),
-        order_digest_key: tools.signer.derived_key(ORDER_DIGEST_PURPOSE),
-        sight: *sight,
-        now_ms,
-    };
+    let basis = basis(tools, facts, *sight, now_ms);
     let (payable, known_again) = adopt::known_again(desk, payable, &basis).await.map_err(said)?;
     let spenders = payable.iter().map(|(payout, _)| payout.spender());
     let room = Room::of_those_who_move(tools.ledger.payouts(), spenders, tools.limits, now_ms);

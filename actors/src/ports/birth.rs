@@ -27,7 +27,11 @@ pub fn kept_out(room: Result<(), LimitBroken>, on_excess: OnExcess) -> Option<Li
 ///
 /// # Errors
 /// [`StoreFault::Corrupt`] for a payout that is not new, or one that can not be written down.
-pub fn born(new: NewPayout, room: Result<(), LimitBroken>, now_ms: i64) -> Result<Birth, StoreFault> {
+pub fn born(
+    NewPayout { payout: new, cause }: NewPayout,
+    room: Result<(), LimitBroken>,
+    now_ms: i64,
+) -> Result<Birth, StoreFault> {
     let id = new.id;
     let corrupt = |why: String| StoreFault::Corrupt(format!("payout {id} can not be taken in: {why}"));
     if new.version != 0 {
@@ -38,6 +42,6 @@ pub fn born(new: NewPayout, room: Result<(), LimitBroken>, now_ms: i64) -> Resul
         Err(broken) => Event::PayoutHeld { reason: broken.into() },
     };
     let payout = apply(new, &event, now_ms).map_err(|why| corrupt(why.to_string()))?;
-    let draft = journal_draft(None, &payout, &event).map_err(|why| corrupt(why.to_string()))?;
+    let draft = journal_draft(None, &payout, &event, &cause).map_err(|why| corrupt(why.to_string()))?;
     Ok(Birth { payout, draft })
 }

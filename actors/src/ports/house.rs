@@ -2,7 +2,7 @@
 
 use super::payouts::StoreFault;
 use crate::domain::breaker::Breaker;
-use crate::domain::journal::{Body, BodyError, JournalDraft};
+use crate::domain::journal::{Body, BodyError, Cause, JournalDraft};
 use crate::domain::payout::BlockRef;
 use crate::domain::refusals::RefusalKind;
 use crate::domain::tron::BlockId;
@@ -77,6 +77,7 @@ impl HouseFacts {
     pub fn changed(mut self, change: &HouseChange) -> Result<(Self, bool), StoreFault> {
         let before = self.clone();
         match change {
+            HouseChange::Wanted { change, .. } => return self.changed(change),
             HouseChange::Pause(pause) => self.pause = Some(pause.clone()),
             HouseChange::Resume { .. } => self.pause = None,
             HouseChange::Alarm { .. }
@@ -179,12 +180,29 @@ pub enum HouseChange {
     EventsPublished(i64),
     /// Note a breaker's state.
     Breaker(String, Breaker),
+    /// One of the others, that somebody wants: the journal says who, and in which request.
+    Wanted {
+        /// What they want.
+        change: Box<HouseChange>,
+        /// Who, and in which request.
+        cause: Cause,
+    },
 }
 
 impl HouseChange {
+    /// The same change, wanted by somebody.
+    #[must_use]
+    pub fn wanted_by(self, cause: Cause) -> Self {
+        Self::Wanted { change: Box::new(self), cause }
+    }
+
     /// What the journal says of a change; `None` for the bookkeeping that it does not speak of.
     pub fn journal_draft(&self, now_ms: i64) -> Result<Option<JournalDraft>, BodyError> {
         let (kind, body) = match self {
+            Self::Wanted { change, cause } => {
+                let draft = change.journal_draft(now_ms)?;
+                return draft.map(|draft| draft.caused_by(cause)).transpose();
+            }
             Self::Pause(pause) => ("house_paused", Body::of(&json!({ "reason": pause.reason }))?),
             Self::Resume { reason } => ("house_resumed", Body::of(&json!({ "reason": reason }))?),
             Self::PinGenesis(id) => ("genesis_pinned", Body::of(&json!({ "block_id": id }))?),

@@ -3,9 +3,10 @@
 //! Every write is one transaction that holds the step, its journal record and its effect on the limits, or nothing.
 //! A batch loses the row that fails its guard, not its others. Whoever implements this sits the exam beside it.
 
+use crate::domain::access::Reached;
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
-use crate::domain::journal::JournalDraft;
+use crate::domain::journal::{Cause, JournalDraft};
 use crate::domain::limits::{LimitBook, LimitBroken, LimitRules, Spender};
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{Event, Payout, Reason, Settlement, Stage, Standing};
@@ -33,9 +34,20 @@ pub enum StoreFault {
     Refused(String),
 }
 
-/// A new payout: as it would be admitted, with stage [`Stage::Admitted`], reservation none and version 0.
-/// The store decides with the pure rules, inside its transaction, between admitted and held for want of room.
-pub type NewPayout = Payout;
+/// A new payout. The store decides with the pure rules, inside its transaction, between admitted and held for want of room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPayout {
+    /// As it would be admitted: stage [`Stage::Admitted`], reservation none, version 0.
+    pub payout: Payout,
+    /// The request or the job that ordered it, for the journal.
+    pub cause: Cause,
+}
+
+impl From<Payout> for NewPayout {
+    fn from(payout: Payout) -> Self {
+        Self { payout, cause: Cause::nobody() }
+    }
+}
 
 /// What became of one new payout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,10 +118,10 @@ pub enum StepResult {
 }
 
 /// Which payouts to list, newest first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct PayoutFilter {
-    /// Only this account's.
-    pub account: Option<AccountId>,
+    /// Only theirs, all accounts in one order.
+    pub whose: Reached,
     /// Only in this stage.
     pub stage: Option<Stage>,
     /// Only to this recipient.
@@ -122,6 +134,29 @@ pub struct PayoutFilter {
     pub to_ms: Option<i64>,
     /// Only ids below this one (the page's cursor).
     pub before: Option<PayoutId>,
+}
+
+impl PayoutFilter {
+    /// Every payout of these.
+    #[must_use]
+    pub fn of(whose: Reached) -> Self {
+        Self {
+            whose,
+            stage: None,
+            recipient: None,
+            reference: None,
+            from_ms: None,
+            to_ms: None,
+            before: None,
+        }
+    }
+}
+
+impl Default for PayoutFilter {
+    /// Every payout of everybody.
+    fn default() -> Self {
+        Self::of(Reached::Everybody)
+    }
 }
 
 /// One live transfer, as much of it as the watcher needs.
@@ -276,7 +311,7 @@ pub trait Payouts: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Payout>, StoreFault>;
 
-    /// Held payouts whose `not_after` has come, the longest overdue first.
+    /// Held and admitted payouts whose `not_after` has come, the longest overdue first.
     async fn overdue(&self, now_ms: i64, limit: u32) -> Result<Vec<Payout>, StoreFault>;
 
     /// What is set aside for payouts that are held for want of room ([`Reason::WANT_OF_ROOM`]), by who spends.

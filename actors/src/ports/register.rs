@@ -1,4 +1,5 @@
-//! The register: who may come in, and with what. People, invitations, sessions, keys and the limits that were set for them.
+//! The register: who may come in, and with what. People, invitations, sessions, keys, the limits that were set for them and
+//! the nodes that their accounts are of.
 //!
 //! Each entry is a JSON text under its kind and id, guarded by its version; what it says is the matter of whoever keeps it.
 //! Promises that a change is taken whole or not at all, in one transaction with the journal's word about it; that a name is
@@ -26,11 +27,13 @@ pub enum EntryKind {
     Revocation,
     /// Who somebody is whom an issuer elsewhere knows.
     Link,
+    /// Of which node an account is: the account is its id, the node its owner.
+    NodeAccount,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Person,
         Self::Invitation,
         Self::Session,
@@ -38,6 +41,7 @@ impl EntryKind {
         Self::Limit,
         Self::Revocation,
         Self::Link,
+        Self::NodeAccount,
     ];
 
     /// Its name in SQL.
@@ -51,6 +55,7 @@ impl EntryKind {
             Self::Limit => "limit",
             Self::Revocation => "revocation",
             Self::Link => "link",
+            Self::NodeAccount => "node_account",
         }
     }
 
@@ -154,7 +159,9 @@ pub trait Register: Send + Sync {
     /// Makes a change, whole or not at all; `now_ms` also moves the house's time forward.
     async fn register(&self, change: RegisterChange, now_ms: i64) -> Result<Registered, StoreFault>;
 
-    /// Uses things up; of each, whether it had not been used before. Of the same thing twice in one call the first counts.
+    /// Uses things up; of each, whether it had not been used before. Of the same thing twice in one call the first counts. This need
+    /// not be on the disk when it is answered: it is there no later than whatever is written after it, so that nothing outlives the
+    /// nonce that let it in.
     async fn use_once(&self, uses: &[Use]) -> Result<Vec<bool>, StoreFault>;
 
     /// Counts uses of keys.

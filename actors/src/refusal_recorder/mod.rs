@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::domain::journal::Cause;
 use crate::domain::refusals::{Noted, Refusal, RefusalBook};
 use crate::guardian::{ActorView, Drain, LookNow, ShowView};
 use crate::ports::{Clock, House, HouseChange};
@@ -41,10 +42,10 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Notes one refusal, of a request by its id, at a date (unix ms).
-    pub fn note(&self, refusal: Refusal, request_id: &str, at_ms: i64) {
+    /// Notes one refusal, of a request by its names, at a date (unix ms).
+    pub fn note(&self, refusal: Refusal, cause: &Cause, at_ms: i64) {
         let now_ms = self.now_ms();
-        self.book().note(refusal, request_id, now_ms, at_ms);
+        self.book().note(refusal, cause, now_ms, at_ms);
     }
 
     fn book(&self) -> MutexGuard<'_, RefusalBook> {

@@ -1,12 +1,17 @@
 //! Stories of the recorder at work, on paused time.
 
 use super::*;
+use crate::domain::journal::CorrelationId;
 use crate::domain::refusals::RefusalKind;
 use crate::fakes::TestClock;
 use crate::ports::{HouseFacts, StoreFault};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+fn request(id: &str) -> Cause {
+    Cause { correlation_id: CorrelationId::parse(id), ..Cause::nobody() }
+}
 
 /// A house that keeps what is journalled, and can be away.
 #[derive(Default)]
@@ -50,7 +55,7 @@ async fn every_kind_of_refusal_is_written_down_once_a_minute_with_its_count() {
     books.away.store(true, Ordering::Relaxed);
     for kind in RefusalKind::ALL {
         for number in 0..500 {
-            refusals.note(refusal(kind), &format!("r-{number}"), 1_000 + number);
+            refusals.note(refusal(kind), &request(&format!("r-{number}")), 1_000 + number);
         }
     }
     tokio::time::sleep(Duration::from_secs(62)).await;
@@ -63,11 +68,11 @@ async fn every_kind_of_refusal_is_written_down_once_a_minute_with_its_count() {
         assert_eq!(kind, expected.word());
         let told = json!({
             "principal": "address 203.0.113.7", "action": "payout_create", "permission": "payout:create",
-            "reason": "wrong_secret", "request_id": "r-0", "count": 500, "since_ms": 1_000, "until_ms": 1_499,
+            "reason": "wrong_secret", "correlation_id": "r-0", "count": 500, "since_ms": 1_000, "until_ms": 1_499,
         });
         assert_eq!(*body, told);
     }
-    refusals.note(refusal(RefusalKind::AuthorizationDenied), "last", 9_000);
+    refusals.note(refusal(RefusalKind::AuthorizationDenied), &request("last"), 9_000);
     recorder.send(Drain).await.unwrap();
     let last = books.records.lock().unwrap().pop().unwrap();
     assert_eq!((last.0.as_str(), last.1["count"].as_u64()), ("authorization_denied", Some(1)));

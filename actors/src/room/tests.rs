@@ -8,9 +8,9 @@ use crate::domain::limits::{Ceilings, DAY_MS, HOUR_MS, MINUTE_MS, OnExcess, Scop
 use crate::domain::payout::{Command, Reason, Stage};
 use crate::fakes::MemoryStore;
 use crate::ledger::{Ledger, Outcome};
-use crate::ports::exam::kit::{MORNING_MS, all, bury, payout_of, settle, sign, usdt};
+use crate::ports::exam::kit::{MORNING_MS, all, bury, newly, payout_of, settle, sign, usdt};
 use crate::ports::exam::set_limits::set;
-use crate::ports::{Admitted, Gate, NewPayout};
+use crate::ports::{Admitted, Gate};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -81,8 +81,8 @@ impl House {
         let account = AccountId::new(["loud", "quiet", "small"][self.dice.usize(..3)]).unwrap();
         let ordered_by = Orderer { principal: format!("key:{}", self.dice.u8(..4)), role: Role::Service };
         let new = payout_of(self.orders, self.dice.u64(1..=LARGEST_USDT));
-        let new = NewPayout { account, ordered_by: Some(ordered_by), ..new };
-        let answer = self.store.admit(vec![new], &self.rules, self.now_ms, false).await.unwrap();
+        let new = Payout { account, ordered_by: Some(ordered_by), ..new };
+        let answer = self.store.admit(newly([new]), &self.rules, self.now_ms, false).await.unwrap();
         let [Admitted::New(payout)] = answer.as_slice() else { panic!("{answer:?}") };
         if payout.reservation == Reservation::Reserved {
             self.assert_within(payout, "set aside").await;
@@ -261,7 +261,7 @@ async fn those_who_wait_under_lowered_limits_do_not_keep_one_another_there() {
     let mut house = House::new(1);
     house.rules = LimitRules { hourly: usdt(900), account_hourly: usdt(900), ..tight() };
     for n in 1..=30 {
-        let answer = house.store.admit(vec![payout_of(n, 30)], &house.rules, house.now_ms, false).await;
+        let answer = house.store.admit(newly([payout_of(n, 30)]), &house.rules, house.now_ms, false).await;
         assert!(
             matches!(answer.unwrap().as_slice(), [Admitted::New(payout)] if payout.stage == Stage::Admitted)
         );

@@ -6,7 +6,8 @@ use crate::restore::{
 };
 use crate::town::{Life, Town, order_to, somebody};
 use payoutd_actors::admission::{DecidePayout, Decision};
-use payoutd_actors::domain::identity::AccountId;
+use payoutd_actors::domain::access::Reached;
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::payout::Stage;
 use payoutd_actors::domain::reconcile::Anomaly;
@@ -132,7 +133,12 @@ fn what_was_called_off_in_the_copy_and_had_been_paid_is_told() {
     let id = town.payouts()[0].id;
     town.live(async |life: &Life| {
         life.pass(1_000).await;
-        let decision = DecidePayout { account: Some(AccountId::house()), id, decision: Decision::Cancel };
+        let decision = DecidePayout {
+            whose: Reached::Everybody,
+            id,
+            decision: Decision::Cancel,
+            cause: Cause::nobody(),
+        };
         life.office.admission.ask(decision).await.unwrap().unwrap();
     });
     let (adoption, comparison) = reconcile(&town, true).unwrap();

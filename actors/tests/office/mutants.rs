@@ -4,6 +4,7 @@
 use crate::simulation::run_all;
 use async_trait::async_trait;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::limits::{LimitBook, LimitRules, Spender};
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::payout::{
@@ -108,7 +109,7 @@ impl WeakNode {
         let Some(before) = found.into_iter().find(|payout| payout.live_attempt().is_some()) else { return };
         let event = event(&before);
         let Ok(after) = apply(before.clone(), &event, before.updated_at_ms) else { return };
-        let draft = journal_draft(Some(before.standing()), &after, &event).unwrap();
+        let draft = journal_draft(Some(before.standing()), &after, &event, &Cause::nobody()).unwrap();
         let step = Step { version_before: before.version, before: before.standing(), after, event, draft };
         let _ = payouts.commit(&[step], Gate::Open).await;
     }

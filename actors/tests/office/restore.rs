@@ -4,13 +4,15 @@
 //! is paid again.
 
 use crate::town::{Life, MemoryKeeper, Town, judge, order_to, somebody};
-use payoutd_actors::domain::journal::Checkpoint;
+use payoutd_actors::domain::journal::{Cause, Checkpoint};
 use payoutd_actors::domain::order::{Order, Route};
 use payoutd_actors::domain::payout::{AttemptOutcome, Reason, Stage};
 use payoutd_actors::fakes::sim_chain::{BookedTransfer, WeatherOrder, genesis};
 use payoutd_actors::fakes::{MemorySnapshot, MemoryStore, look};
 use payoutd_actors::payout_worker::ResumeHouse;
-use payoutd_actors::ports::{CheckpointKeeper, Clock, House, HouseFacts, Journal, Strangers};
+use payoutd_actors::ports::{
+    CheckpointKeeper, Clock, House, HouseFacts, Journal, PayoutFilter, Payouts, Strangers,
+};
 use payoutd_actors::sessions::ends_of_every_session;
 use std::collections::BTreeSet;
 
@@ -35,7 +37,12 @@ pub(crate) async fn facts(life: &Life) -> HouseFacts {
 }
 
 pub(crate) async fn resume(life: &Life) {
-    life.office.payout_worker.ask(ResumeHouse { reason: "looked at it".to_owned() }).await.unwrap().unwrap();
+    life.office
+        .payout_worker
+        .ask(ResumeHouse { reason: "looked at it".to_owned(), cause: Cause::nobody() })
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 /// Whoever is on duty sees the pause and lets the house go on, every time, until everything has ended.
@@ -57,10 +64,15 @@ fn amount(n: u64) -> u64 {
 
 /// Orders that are taken in now and signed some time later: time for a backup.
 pub(crate) async fn order_many(life: &Life, count: u64, later_ms: i64) {
+    order_many_until(life, count, later_ms, None).await;
+}
+
+/// The same; their time is over at some moment.
+async fn order_many_until(life: &Life, count: u64, later_ms: i64, not_after_ms: Option<i64>) {
     let not_before_ms = Some(life.clock.now_ms() + later_ms);
     for n in 0..count {
         let route = if n % 10 == 3 { Route::RouterV0 } else { Route::Transfer };
-        let order = Order { not_before_ms, route, ..order_to(somebody(n), amount(n)) };
+        let order = Order { not_before_ms, not_after_ms, route, ..order_to(somebody(n), amount(n)) };
         life.pay(&format!("order-{n}"), order).await;
     }
 }
@@ -80,6 +92,46 @@ pub(crate) fn paid_since_the_backup(count: u64) -> (Town, MemorySnapshot) {
         .unwrap();
     assert_eq!(outgoing(&town).len() as u64, count);
     (town, backup)
+}
+
+/// F-N06, F-P23: their time is over while the gate is shut. What the chain has paid is not called off, or its sender would order it again;
+/// what it has not paid is, as soon as that is known.
+#[test]
+fn what_was_paid_since_the_backup_is_not_called_off_when_its_time_is_over() {
+    const COUNT: u64 = 12;
+    let mut town = Town::new(17);
+    let (backup, unpaid) = town
+        .live(async |life: &Life| {
+            life.pass(3_000).await;
+            let until_ms = life.clock.now_ms() + 60_000;
+            order_many_until(life, COUNT, 5_000, Some(until_ms)).await;
+            let late =
+                Order { not_before_ms: Some(until_ms - 1_000), ..order_to(somebody(COUNT), amount(COUNT)) };
+            let late = Order { not_after_ms: Some(until_ms), ..late };
+            let unpaid = life.pay("late", late).await.id;
+            life.pass(2_000).await;
+            let backup = life.store.snapshot();
+            life.pass(40_000).await;
+            (backup, unpaid)
+        })
+        .unwrap();
+    assert_eq!(outgoing(&town).len() as u64, COUNT);
+    town.store.restore(&backup);
+    town.live(async |life: &Life| {
+        life.pass(30_000).await;
+        assert!(facts(life).await.restore_gate.is_some());
+        let all = life.store.list(&PayoutFilter::default(), 100).await.unwrap();
+        assert!(all.iter().all(|payout| payout.stage == Stage::Admitted), "nobody knows yet");
+        resume_until_all_ended(life).await;
+    });
+    let payouts = town.payouts();
+    let settled =
+        payouts.iter().filter(|payout| payout.stage == Stage::Settled && payout.attempts.len() == 1);
+    assert_eq!(settled.count() as u64, COUNT, "{payouts:#?}");
+    let unpaid = payouts.iter().find(|payout| payout.id == unpaid).unwrap();
+    assert_eq!((unpaid.stage, unpaid.reason), (Stage::Cancelled, Some(Reason::Deadline)));
+    assert_eq!(outgoing(&town).len() as u64, COUNT);
+    judge(&town).unwrap();
 }
 
 pub(crate) fn every_payout_was_paid_once(town: &Town, count: u64) {

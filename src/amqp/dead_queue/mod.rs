@@ -33,7 +33,7 @@ use super::{
     dead_letter,
     publisher::{NotPublished, Publisher},
 };
-use crate::config::Amqp;
+use crate::{config::Amqp, identity::By};
 
 /// So many dead jobs one look sees at most, the oldest first.
 pub const LOOK_MAX: usize = 1_000;
@@ -149,11 +149,11 @@ impl DeadQueue {
     ///
     /// # Errors
     /// See [`NotDone`]. After [`NotDone::Away`] it may have been done all the same: look again.
-    pub async fn decide(&self, name: &str, decision: Decision, who: &str) -> Result<DeadJobBody, NotDone> {
+    pub async fn decide(&self, name: &str, decision: Decision, by: &By) -> Result<DeadJobBody, NotDone> {
         self.at_the_bench(async |bench| {
             let taken = bench.find(name).await?;
             bench.worn.borrow_mut().retain(|worn| worn.tag != taken.tag);
-            self.write_down(&taken.shown, decision, who).await?;
+            self.write_down(&taken.shown, decision, by).await?;
             if decision == Decision::Requeue {
                 bench.requeue(&taken, &self.config.queue).await?;
             }
@@ -163,16 +163,16 @@ impl DeadQueue {
         .await
     }
 
-    async fn write_down(&self, job: &DeadJobBody, decision: Decision, who: &str) -> Result<(), NotDone> {
+    async fn write_down(&self, job: &DeadJobBody, decision: Decision, by: &By) -> Result<(), NotDone> {
         let body = json!({
             "job": job.id,
             "message_id": job.message_id,
-            "who": who,
+            "who": by.name,
             "problem": job.problem.as_ref().map(|problem| &problem.kind),
             "why": job.why.chars().take(500).collect::<String>(),
         });
         let body = Body::of(&body).map_err(|why| NotDone::Unsayable(why.to_string()))?;
-        let change = HouseChange::DeadJob { kind: decision.kind(), body };
+        let change = HouseChange::DeadJob { kind: decision.kind(), body }.wanted_by(by.order());
         Ok(self.house.change(vec![change], self.clock.now_ms()).await?)
     }
 

@@ -3,7 +3,10 @@
 use std::{rc::Rc, time::Duration};
 
 use lapin::{BasicProperties, message::Delivery, types::ShortString};
-use payoutd_actors::{admission::AdmitPayouts, domain::payout::Payout};
+use payoutd_actors::{
+    admission::AdmitPayouts,
+    domain::{access::Reached, payout::Payout},
+};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -135,6 +138,7 @@ impl Hand<'_> {
             key: job.key.clone(),
             orders: vec![job.order.clone()],
             batch: false,
+            cause: job::cause_of(self.properties),
         };
         let office = &self.desk.tools.office;
         let verdict = Verdict::of(office.admit(request).await);
@@ -143,7 +147,7 @@ impl Hand<'_> {
             return verdict;
         }
         // Each receipt counts its own expiration, and the first one's holds.
-        match office.find(Some(account), existing).await {
+        match office.find(&Reached::one(account), existing).await {
             Ok(Some(found)) if job.was_received_as(&found.payout.order) => {
                 Verdict::Repeated(Box::new(found.payout))
             }

@@ -24,6 +24,8 @@ enum Command {
     Checkpoint(checkpoint::Args),
     /// Print the whole journal as lines of JSON
     Export(export::Args),
+    /// Show what the journal says: by severity, payout, request, trace, time
+    List(trail::List),
     /// Show who tries what they should not
     Suspicious(trail::Suspicious),
     /// Show what somebody did, and what was done to them
@@ -37,6 +39,7 @@ impl Args {
     pub fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
         match self.command {
             Command::Alerts(args) => args.run(terminal),
+            Command::List(args) => args.run(terminal),
             Command::Suspicious(args) => args.run(terminal),
             Command::User(args) => args.run(terminal),
             Command::Checkpoint(args) => args.run(terminal),

@@ -1,5 +1,7 @@
-//! `payoutd audit user`, `suspicious`, `alerts`: what the journal says of somebody, and of whom one must hear. A client of the API.
+//! `payoutd audit list`, `user`, `suspicious`, `alerts`: what the journal says, of somebody, and of whom one must hear. A client of the API.
 
+use clap::builder::PossibleValuesParser;
+use payoutd_actors::domain::journal::vocabulary::Severity;
 use serde_json::Value;
 
 use crate::{
@@ -16,6 +18,19 @@ use crate::{
 
 /// Records that are shown, unless somebody says how many.
 const SHOWN: u32 = 50;
+
+/// `payoutd audit list`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  payoutd audit list --severity warning                what somebody should look at, the newest first
+  payoutd audit list --payout 01930c5e-…               what happened to a payout
+  payoutd audit list --request my-request-7            what a request caused, by the X-Request-ID of its answer
+  payoutd audit list --trace 4bf92f3577b34da6a3ce929d0e0e4736 --json | jq -r '.payout_id // empty' | sort -u")]
+pub(super) struct List {
+    #[command(flatten)]
+    trail: Trail,
+}
 
 /// `payoutd audit user`
 #[derive(Debug, clap::Args)]
@@ -60,6 +75,18 @@ struct Trail {
     /// Written before this moment
     #[arg(long, value_name = "MOMENT")]
     to: Option<String>,
+    /// At least so grave
+    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(Severity::ALL.map(Severity::word)))]
+    severity: Option<String>,
+    /// About this payout
+    #[arg(long, value_name = "ID")]
+    payout: Option<String>,
+    /// Caused by the request of this X-Request-ID, or by the job of this correlation_id
+    #[arg(long, value_name = "ID")]
+    request: Option<String>,
+    /// Caused within this trace, by its 32 hex digits
+    #[arg(long, value_name = "HEX")]
+    trace: Option<String>,
     /// So many records at most
     #[arg(long, value_name = "N", default_value_t = SHOWN, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -67,6 +94,13 @@ struct Trail {
     json: Json,
     #[command(flatten)]
     door: Door,
+}
+
+impl List {
+    /// Asks, and shows.
+    pub(super) fn run(self, terminal: &Terminal) -> Result<Exit, Failure> {
+        self.trail.run(terminal, "/v1/audit/records")
+    }
 }
 
 impl User {
@@ -131,8 +165,16 @@ impl Trail {
         cursor: Option<String>,
     ) -> Result<AuditPageBody, Failure> {
         let mut query = vec![("limit", limit.to_string())];
-        let texts = [("from", self.from.clone()), ("to", self.to.clone()), ("cursor", cursor)];
-        query.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text?))));
+        let texts = [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("severity", &self.severity),
+            ("payout_id", &self.payout),
+            ("correlation_id", &self.request),
+            ("trace_id", &self.trace),
+            ("cursor", &cursor),
+        ];
+        query.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
         Ok(client.get(path, &query).await?)
     }
 }

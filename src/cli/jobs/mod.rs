@@ -3,7 +3,7 @@
 use super::{
     Json,
     client::Client,
-    door::Door,
+    door::Look,
     exit::Exit,
     failure::Failure,
     sheet::Sheet,
@@ -48,15 +48,6 @@ enum Dead {
     Requeue(Which),
     /// Throw one away
     Discard(Which),
-}
-
-#[derive(Debug, clap::Args)]
-struct Look {
-    #[command(flatten)]
-    json: Json,
-
-    #[command(flatten)]
-    door: Door,
 }
 
 #[derive(Debug, clap::Args)]

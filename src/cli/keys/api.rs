@@ -6,7 +6,7 @@ use super::key_file::Place;
 use crate::{
     cli::{
         Json,
-        door::Door,
+        door::Look,
         exit::Exit,
         failure::Failure,
         sheet::Sheet,
@@ -43,7 +43,7 @@ pub(super) struct Issue {
     /// From where: `any`, or networks like 10.0.0.0/8
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',', required = true)]
     from: Vec<String>,
-    /// To whose payouts: own or all; event:read wants all
+    /// To whose payouts: own, node or all; event:read wants all
     #[arg(long, value_name = "REACH")]
     reach: Option<String>,
     /// By which routes it orders; transfer and router_v0 unless it is said
@@ -99,14 +99,6 @@ pub(super) struct Rotate {
     /// Write the successor into this new file (mode 0600) in place of showing it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-struct Look {
-    #[command(flatten)]
-    json: Json,
-    #[command(flatten)]
-    door: Door,
 }
 
 impl Issue {

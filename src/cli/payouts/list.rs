@@ -15,10 +15,15 @@ use crate::{
 #[command(after_help = "\
 Examples:
   payoutd payouts list --stage held
+  payoutd payouts list --account shop-7
   payoutd payouts list --recipient TMVQGm1qAQYVdetCeGRRkTWYYrLXuHK2HC --from 2026-11-01T00:00:00Z --all --json
 
 Exit codes: 0 listed, 65 a filter is wrong, every mistake named, 69 neither the daemon nor its store is there.")]
 pub(super) struct Args {
+    /// Only of this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+
     /// Only in this stage: admitted, held, signed, broadcast, included, settled, failed, …
     #[arg(long, value_name = "STAGE")]
     stage: Option<String>,
@@ -92,6 +97,7 @@ impl Args {
 
     fn query(&self, cursor: Option<&str>) -> Vec<(&'static str, String)> {
         let given = [
+            ("account", self.account.clone()),
             ("stage", self.stage.clone()),
             ("recipient", self.recipient.clone()),
             ("reference", self.reference.clone()),
@@ -109,27 +115,27 @@ pub(super) fn table(terminal: &Terminal, payouts: &[PayoutBody]) -> Result<(), F
         terminal.note("no payouts");
         return Ok(());
     }
-    let mut rows = Rows::new(
-        terminal,
-        [
-            ("id", Side::Left),
-            ("created (UTC)", Side::Left),
-            ("recipient", Side::Left),
-            ("usdt", Side::Right),
-            ("stage", Side::Left),
-            ("reference", Side::Left),
-        ],
-    );
+    // Whose they are is told where they are not all of one.
+    let of_several = payouts.windows(2).any(|two| two[0].account != two[1].account);
+    let [id, created] = [("id", Side::Left), ("created (UTC)", Side::Left)];
+    let [recipient, usdt] = [("recipient", Side::Left), ("usdt", Side::Right)];
+    let [account, stage, reference] = ["account", "stage", "reference"].map(|word| (word, Side::Left));
+    let mut rows = match of_several {
+        true => Rows::new(terminal, [id, created, account, recipient, usdt, stage, reference]),
+        false => Rows::new(terminal, [id, created, recipient, usdt, stage, reference]),
+    };
     let amounts = at_the_point(payouts.iter().map(|payout| payout.amount.as_str()));
     for (payout, amount) in payouts.iter().zip(amounts) {
-        rows.push([
-            (payout.id.clone(), None),
-            (payout.created_at.get(..19).unwrap_or_default().replace('T', " "), None),
-            (payout.recipient.clone(), None),
-            (amount, None),
-            (standing(payout), ink(payout.stage)),
-            (payout.reference.clone().unwrap_or_default(), None),
-        ]);
+        let id = (payout.id.clone(), None);
+        let created = (payout.created_at.get(..19).unwrap_or_default().replace('T', " "), None);
+        let account = (payout.account.clone(), None);
+        let recipient = (payout.recipient.clone(), None);
+        let stage = (standing(payout), ink(payout.stage));
+        let reference = (payout.reference.clone().unwrap_or_default(), None);
+        match of_several {
+            true => rows.push([id, created, account, recipient, (amount, None), stage, reference]),
+            false => rows.push([id, created, recipient, (amount, None), stage, reference]),
+        }
     }
     terminal.line(rows)
 }

@@ -7,8 +7,8 @@ use std::{fs, io::Read, path::PathBuf};
 
 use crate::{
     cli::{
-        self, Json,
-        door::Door,
+        self,
+        door::Look,
         exit::Exit,
         failure::Failure,
         keys::key_file,
@@ -143,14 +143,6 @@ struct Revoke {
     all: bool,
     #[command(flatten)]
     look: Look,
-}
-
-#[derive(Debug, clap::Args)]
-struct Look {
-    #[command(flatten)]
-    json: Json,
-    #[command(flatten)]
-    door: Door,
 }
 
 impl Args {

@@ -13,8 +13,9 @@ use payoutd_actors::{
     admission::{AdmissionRefusal, AdmitPayouts, DecidePayout, DecisionRefusal},
     confirmation_watcher::Verification,
     domain::{
-        identity::{AccountId, PayoutId},
-        journal::{Checkpoint, JournalRecord},
+        access::Reached,
+        identity::PayoutId,
+        journal::{Cause, Checkpoint, JournalRecord},
         limits::{LimitBook, LimitRules},
         order::{Order, OrderProblem},
         outbox::OutboxEvent,
@@ -163,8 +164,8 @@ pub trait Office: Send + Sync {
     /// Takes in an order or a batch. The answers keep the request's order.
     async fn admit(&self, request: AdmitPayouts) -> Result<Vec<Admitted>, NotAdmitted>;
 
-    /// One payout: of an account, or of anybody.
-    async fn find(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Shown>, Fault>;
+    /// One payout, of these or of nobody.
+    async fn find(&self, whose: &Reached, id: PayoutId) -> Result<Option<Shown>, Fault>;
 
     /// A page of payouts, newest first.
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault>;
@@ -173,7 +174,7 @@ pub trait Office: Send + Sync {
     async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided>;
 
     /// Asks the chain now. `None`: no such payout. [`Fault::Away`] while what must be asked is away (F003-06).
-    async fn verify(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Verification>, Fault>;
+    async fn verify(&self, whose: &Reached, id: PayoutId) -> Result<Option<Verification>, Fault>;
 
     /// The numbers of the house.
     async fn stats(&self) -> Result<Stats, Fault>;
@@ -185,10 +186,10 @@ pub trait Office: Send + Sync {
     async fn actors(&self) -> Vec<ActorView>;
 
     /// Pulls the kill switch. When this returns, no signing and no first send begins any more.
-    async fn pause(&self, reason: String) -> Result<Switches, Fault>;
+    async fn pause(&self, reason: String, cause: Cause) -> Result<Switches, Fault>;
 
     /// Lets go of the kill switch; a house that runs goes on running. What else keeps it from signing is in the answer.
-    async fn resume(&self, reason: String) -> Result<Switches, Fault>;
+    async fn resume(&self, reason: String, cause: Cause) -> Result<Switches, Fault>;
 
     /// The key that seals the journal.
     async fn journal_key(&self) -> Result<JournalKeyView, Fault>;

@@ -13,9 +13,10 @@ use payoutd_actors::{
     circuit_breaker::{LastAnswer, SharedBreaker},
     confirmation_watcher::{ConfirmationWatcher, Verification, VerifyPayout, VerifyRefused},
     domain::{
+        access::Reached,
         breaker::Breaker,
-        identity::{AccountId, PayoutId},
-        journal::{Checkpoint, JournalPublicKey, JournalRecord},
+        identity::PayoutId,
+        journal::{Cause, Checkpoint, JournalPublicKey, JournalRecord},
         limits::LimitRules,
         order::{Order, OrderProblem},
         payout::{Payout, Stage},
@@ -151,10 +152,9 @@ impl Office for Staffed {
         answer.map_err(|gone| NotAdmitted::Fault(gone.into()))?.map_err(NotAdmitted::Refused)
     }
 
-    async fn find(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Shown>, Fault> {
+    async fn find(&self, whose: &Reached, id: PayoutId) -> Result<Option<Shown>, Fault> {
         let found = self.tools.payouts.find(id).await?;
-        let is_theirs = |payout: &Payout| whose.is_none_or(|account| payout.account == *account);
-        let Some(payout) = found.filter(is_theirs) else { return Ok(None) };
+        let Some(payout) = found.filter(|payout| whose.has(&payout.account)) else { return Ok(None) };
         let proof = match payout.stage {
             Stage::Settled => self.tools.payouts.settlement(id).await?,
             _ => None,
@@ -171,7 +171,7 @@ impl Office for Staffed {
         answer.map_err(|gone| NotDecided::Fault(gone.into()))?.map_err(NotDecided::Refused)
     }
 
-    async fn verify(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Verification>, Fault> {
+    async fn verify(&self, whose: &Reached, id: PayoutId) -> Result<Option<Verification>, Fault> {
         if self.find(whose, id).await?.is_none() {
             return Ok(None);
         }
@@ -207,15 +207,15 @@ impl Office for Staffed {
         self.tools.staff.views().await
     }
 
-    async fn pause(&self, reason: String) -> Result<Switches, Fault> {
-        let pause = self.tools.worker.ask(PauseHouse { reason }).await??;
+    async fn pause(&self, reason: String, cause: Cause) -> Result<Switches, Fault> {
+        let pause = self.tools.worker.ask(PauseHouse { reason, cause }).await??;
         // The house is paused by now, whether or not the store still answers.
         let restore_gate = self.tools.house.facts().await.ok().and_then(|facts| facts.restore_gate);
         Ok(Switches { pause: Some(pause), restore_gate })
     }
 
-    async fn resume(&self, reason: String) -> Result<Switches, Fault> {
-        self.tools.worker.ask(ResumeHouse { reason }).await??;
+    async fn resume(&self, reason: String, cause: Cause) -> Result<Switches, Fault> {
+        self.tools.worker.ask(ResumeHouse { reason, cause }).await??;
         Ok(self.tools.house.facts().await?.into())
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     http::{body::JsonBody, door::Door, openapi::OnOrdering, problem::Problem},
-    identity::Principal,
+    identity::{By, Principal},
     wire::payout_order,
 };
 
@@ -32,6 +32,7 @@ pub async fn create_batch(
     request: HttpRequest,
     door: Data<Door>,
     principal: Principal,
+    by: By,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request.headers())?;
@@ -42,7 +43,7 @@ pub async fn create_batch(
     let count = orders.len();
     principal.must_be_let_order(&orders)?;
     let (account, ordered_by) = (principal.account().clone(), principal.orderer());
-    let request = AdmitPayouts { account, ordered_by, key, orders, batch: true };
+    let request = AdmitPayouts { account, ordered_by, key, orders, batch: true, cause: by.order() };
     let admitted = door.office()?.admit(request).await;
     let admitted = admitted.map_err(|why| not_admitted(why, |place| format!("/payouts/{place}")))?;
     let taken = taken(admitted)?;

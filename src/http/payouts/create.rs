@@ -25,7 +25,7 @@ use crate::{
         openapi::OnOrdering,
         problem::{Kind, Problem},
     },
-    identity::Principal,
+    identity::{By, Principal},
     wire::{
         fields::PROBLEMS_MAX,
         payout_order::{self, NotAnOrder},
@@ -57,6 +57,7 @@ pub async fn create(
     request: HttpRequest,
     door: Data<Door>,
     principal: Principal,
+    by: By,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request.headers())?;
@@ -66,7 +67,8 @@ pub async fn create(
     };
     principal.must_be_let_order(std::slice::from_ref(&order))?;
     let (account, ordered_by) = (principal.account().clone(), principal.orderer());
-    let request = AdmitPayouts { account, ordered_by, key, orders: vec![order], batch: false };
+    let request =
+        AdmitPayouts { account, ordered_by, key, orders: vec![order], batch: false, cause: by.order() };
     let admitted = door.office()?.admit(request).await.map_err(|why| not_admitted(why, |_| String::new()))?;
     let [(payout, replayed)] = <[_; 1]>::try_from(taken(admitted)?).map_err(|_| miscounted())?;
     let mut response = HttpResponse::Accepted();

@@ -6,10 +6,7 @@ use actix_web::{
 };
 use payoutd_actors::{
     admission::{DecidePayout, Decision, DecisionRefusal},
-    domain::{
-        identity::AccountId,
-        payout::{Reason, Refusal, Stage},
-    },
+    domain::payout::{Reason, Refusal, Stage},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,7 +21,7 @@ use crate::{
         openapi::OnDeciding,
         problem::{Kind, Problem},
     },
-    identity::Principal,
+    identity::{By, Principal},
 };
 
 /// Why a held payout is refused.
@@ -61,11 +58,12 @@ pub struct ResolveBody {
 pub async fn cancel(
     door: Data<Door>,
     principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    decide(&door, principal.whose(Permission::PayoutCancel), &id, Decision::Cancel).await
+    decide(&door, (&principal, &by), Permission::PayoutCancel, &id, Decision::Cancel).await
 }
 
 /// Release a held payout
@@ -78,12 +76,19 @@ pub async fn cancel(
 pub async fn release(
     door: Data<Door>,
     principal: Principal,
+    by: By,
     id: Path<String>,
     body: OptionalJsonBody,
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
-    let by = principal.name().to_owned();
-    decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Release { by }).await
+    decide(
+        &door,
+        (&principal, &by),
+        Permission::PayoutOperate,
+        &id,
+        Decision::Release { by: by.name.clone() },
+    )
+    .await
 }
 
 /// Refuse a held payout for good
@@ -97,11 +102,12 @@ pub async fn release(
 pub async fn reject(
     door: Data<Door>,
     principal: Principal,
+    by: By,
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let note = read_object(&body.0, |fields| note_of(fields, "note"))?;
-    decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Reject { note }).await
+    decide(&door, (&principal, &by), Permission::PayoutOperate, &id, Decision::Reject { note }).await
 }
 
 /// Close a mismatched payout
@@ -117,6 +123,7 @@ pub async fn reject(
 pub async fn resolve(
     door: Data<Door>,
     principal: Principal,
+    by: By,
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
@@ -128,16 +135,19 @@ pub async fn resolve(
         let note = note_of(fields, "note");
         Some((paid.flatten()?, note?))
     })?;
-    decide(&door, principal.whose(Permission::PayoutOperate), &id, Decision::Resolve { paid, note }).await
+    decide(&door, (&principal, &by), Permission::PayoutOperate, &id, Decision::Resolve { paid, note }).await
 }
 
 async fn decide(
     door: &Door,
-    whose: Option<&AccountId>,
+    (principal, by): (&Principal, &By),
+    permission: Permission,
     id: &str,
     decision: Decision,
 ) -> Result<HttpResponse, Problem> {
-    let request = DecidePayout { id: id_of(id)?, account: whose.cloned(), decision: decision.clone() };
+    let id = id_of(id)?;
+    let whose = door.reached_by(principal, permission).await?;
+    let request = DecidePayout { id, whose, decision: decision.clone(), cause: by.cause() };
     let payout = door.office()?.decide(request).await.map_err(|why| not_decided(why, &decision))?;
     Ok(HttpResponse::Ok().json(PayoutBody::from(&payout)))
 }

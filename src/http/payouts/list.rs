@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use payoutd_actors::{
     domain::{
-        identity::PayoutId,
+        access::Reached,
+        identity::{AccountId, PayoutId},
         payout::{Payout, Stage},
     },
     ports::PayoutFilter,
@@ -30,13 +31,20 @@ pub const LIMIT_DEFAULT: u32 = 50;
 /// Payouts of a page at most.
 pub const LIMIT_MAX: u32 = 200;
 
+/// What the name of an account looks like.
+const ACCOUNT: &str = "a name of 1 to 64 characters from a-z, 0-9, `_`, `-` and `.`";
+
 /// Every parameter that a list takes.
-pub const PARAMETERS: &[&str] = &["stage", "recipient", "reference", "from", "to", "limit", "cursor"];
+pub const PARAMETERS: &[&str] =
+    &["account", "stage", "recipient", "reference", "from", "to", "limit", "cursor"];
 
 /// What to list.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// Only of this account. One that is out of the caller's reach has none.
+    #[param(min_length = 1, max_length = 64)]
+    pub account: Option<String>,
     /// Only in this stage.
     #[param(value_type = Option<words::StageWord>)]
     pub stage: Option<String>,
@@ -84,8 +92,9 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let key = &door.settings.cursor_key;
     let wanted = Wanted::read(request.query_string(), key)?;
-    let filter =
-        PayoutFilter { account: principal.whose(Permission::PayoutRead).cloned(), ..wanted.filter.clone() };
+    let reached = door.reached_by(&principal, Permission::PayoutRead).await?;
+    let whose = reached.shared_with(&wanted.filter.whose);
+    let filter = PayoutFilter { whose, ..wanted.filter.clone() };
     let payouts = door.office()?.list(&filter, wanted.asked_for()).await?;
     Ok(HttpResponse::Ok().json(wanted.page(payouts, key)))
 }
@@ -93,7 +102,7 @@ pub async fn list(
 /// What a query asks for, read for whoever answers it: the door, or a command that reads the store itself.
 #[derive(Debug)]
 pub struct Wanted {
-    /// Which payouts, of every account.
+    /// Which payouts, of everybody or of the account that was asked for: whoever answers keeps to what is in the caller's reach.
     pub filter: PayoutFilter,
     limit: u32,
     /// The filters as one text, to which cursors are bound.
@@ -111,8 +120,8 @@ impl Wanted {
         let a_moment = format!("a moment like {}", moment::EXAMPLE);
         let a_limit = format!("a whole number from 1 to {LIMIT_MAX}");
         let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        let account = parameters.parsed("account", ACCOUNT, |text| AccountId::new(text).ok());
         let filter = PayoutFilter {
-            account: None,
             stage: parameters.parsed("stage", &format!("one of {stages}"), Stage::from_word),
             recipient: parameters.parsed(
                 "recipient",
@@ -122,7 +131,7 @@ impl Wanted {
             reference: parameters.text("reference"),
             from_ms: parameters.parsed("from", &a_moment, moment::read),
             to_ms: parameters.parsed("to", &a_moment, moment::read),
-            before: None,
+            ..PayoutFilter::of(account.as_ref().map_or(Reached::Everybody, Reached::one))
         };
         let limit = parameters.parsed("limit", &a_limit, in_range).unwrap_or(LIMIT_DEFAULT);
         let cursor = parameters.text("cursor");
@@ -133,7 +142,10 @@ impl Wanted {
         }
         parameters.finish()?;
         let PayoutFilter { stage, recipient, reference, from_ms, to_ms, .. } = &filter;
-        let filters = format!("{stage:?} {recipient:?} {reference:?} {from_ms:?} {to_ms:?}");
+        let mut filters = format!("{stage:?} {recipient:?} {reference:?} {from_ms:?} {to_ms:?}");
+        if let Some(account) = &account {
+            filters = format!("{account} {filters}");
+        }
         let before = cursor.map(|cursor| begin(&cursor, &filters, key)).transpose()?;
         Ok(Self { filter: PayoutFilter { before, ..filter }, limit, filters })
     }

@@ -18,7 +18,7 @@ use crate::identity::Principal;
 )]
 pub async fn read(door: Data<Door>, principal: Principal, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = id_of(&id)?;
-    let shown =
-        door.office()?.find(principal.whose(Permission::PayoutRead), id).await?.ok_or_else(unknown)?;
+    let whose = door.reached_by(&principal, Permission::PayoutRead).await?;
+    let shown = door.office()?.find(&whose, id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(PayoutBody::from(&shown)))
 }

@@ -98,7 +98,7 @@ pub async fn verify(
 ) -> Result<HttpResponse, Problem> {
     nothing_in(body)?;
     let id = id_of(&id)?;
-    let verification =
-        door.office()?.verify(principal.whose(Permission::PayoutOperate), id).await?.ok_or_else(unknown)?;
+    let whose = door.reached_by(&principal, Permission::PayoutOperate).await?;
+    let verification = door.office()?.verify(&whose, id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(VerificationBody::from(verification)))
 }

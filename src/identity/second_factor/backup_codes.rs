@@ -1,4 +1,4 @@
-//! Backup codes: ten of 80 bits, each good once, shown once and kept as digests (F004-09, D-53).
+//! Backup codes: ten of 128 bits, each good once, shown once and kept as digests (F004-09, D-53).
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -8,12 +8,14 @@ use super::base32;
 
 /// How many there are.
 pub const CODES: usize = 10;
-/// Bytes of one: 80 bits, which nobody tries out, so that a plain digest is enough.
-const BYTES: usize = 10;
+/// Bytes of one: 128 bits, which nobody tries out, so that a plain digest is enough (ASVS 5.0 §6.5.2, §11.5.1).
+const BYTES: usize = 16;
 /// Letters of one.
-const LETTERS: usize = 16;
+const LETTERS: usize = 26;
+/// Letters of one as they were made at first, of 80 bits; those that lie in somebody's drawer stay good.
+const LETTERS_AT_FIRST: usize = 16;
 
-/// Ten fresh codes, as they are shown: `ABCD-EFGH-IJKL-MNOP`. `None` where the system gives no randomness.
+/// Ten fresh codes, as they are shown: `ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ`. `None` where the system gives no randomness.
 #[must_use]
 pub fn fresh() -> Option<Vec<Zeroizing<String>>> {
     (0..CODES).map(|_| one()).collect()
@@ -34,7 +36,8 @@ pub fn digest(code: &str) -> Option<String> {
     let letters: Zeroizing<String> = Zeroizing::new(
         code.chars().filter(|c| !matches!(c, ' ' | '-')).collect::<String>().to_ascii_uppercase(),
     );
-    let is_code = letters.len() == LETTERS && letters.bytes().all(|byte| super::BASE32.contains(&byte));
+    let has_length = [LETTERS, LETTERS_AT_FIRST].contains(&letters.len());
+    let is_code = has_length && letters.bytes().all(|byte| super::BASE32.contains(&byte));
     is_code.then(|| hex::encode(Sha256::digest(letters.as_bytes())))
 }
 
@@ -62,13 +65,20 @@ mod tests {
         let kept: Vec<String> = codes.iter().map(|code| digest(code).unwrap()).collect();
         assert_eq!(kept.iter().collect::<BTreeSet<_>>().len(), CODES);
         for (place, code) in codes.iter().enumerate() {
-            assert_eq!(code.len(), LETTERS + 3);
+            assert_eq!(code.len(), LETTERS + 6);
             assert_eq!(place_of(code, &kept), Some(place));
             assert_eq!(place_of(&code.to_lowercase().replace('-', " "), &kept), Some(place));
             assert!(!kept.iter().any(|digest| digest.contains(code.as_str())));
         }
-        for wrong in ["", "ABCD", "123456", "ABCD-EFGH-IJKL-MNO1", "ABCD-EFGH-IJKL-MNOP"] {
+        let of_another = "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ";
+        for wrong in ["", "ABCD", "123456", "ABCD-EFGH-IJKL-MNO1", "ABCD-EFGH-IJKL-MNOP", of_another] {
             assert_eq!(place_of(wrong, &kept), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn codes_that_were_given_out_at_first_stay_good() {
+        let kept = [digest("ABCD-EFGH-IJKL-MNOP").unwrap()];
+        assert_eq!(place_of("abcd efgh ijkl mnop", &kept), Some(0));
     }
 }

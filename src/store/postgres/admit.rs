@@ -103,17 +103,19 @@ impl PostgresStore {
         all_or_none: bool,
     ) -> Result<Option<Births>, StoreFault> {
         // What was ordered is put into words before anybody has to wait for it.
-        let mut words = ordered(sqlx::query(TAKE_IN), &fresh)?;
+        let mut words =
+            ordered(sqlx::query(TAKE_IN), &fresh.iter().map(|new| &new.payout).collect::<Vec<_>>())?;
         let mut pen = self.take_pen(&mut write).await?;
         let at_ms = pen.at_ms(now_ms)?;
-        let asked = Asked::of(fresh.iter().map(Payout::spender));
+        let asked = Asked::of(fresh.iter().map(|new| new.payout.spender()));
         let mut limits = reads::limit_book(write.connection()?, Some(&asked), at_ms).await?;
         let (mut payouts, mut drafts) = (Vec::with_capacity(fresh.len()), Vec::with_capacity(fresh.len()));
         let (mut births, mut turned_away) = (Births::default(), Vec::new());
         for new in fresh {
-            let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
+            let NewPayout { payout, .. } = &new;
+            let room = limits.reserve(payout.spender(), payout.order.amount, rules, at_ms);
             if let Some(broken) = kept_out(room, rules.on_excess) {
-                births.kept_out.insert(new.id, broken);
+                births.kept_out.insert(payout.id, broken);
                 turned_away.push(new);
                 continue;
             }
@@ -131,7 +133,7 @@ impl PostgresStore {
                 write.give_up().await?;
                 return Ok(Some(births));
             }
-            words = ordered(sqlx::query(TAKE_IN), &payouts)?;
+            words = ordered(sqlx::query(TAKE_IN), &payouts.iter().collect::<Vec<_>>())?;
         }
         let statement = taken_in(words, &payouts, &drafts, &mut pen.last_seq, at_ms);
         match write.connection()?.fetch_one(statement).await {
@@ -152,8 +154,8 @@ impl PostgresStore {
 /// The keys of a batch, as far as they are on file.
 async fn known_keys(connection: &mut PgConnection, batch: &[NewPayout]) -> Result<Keys, StoreFault> {
     let question = sqlx::query(KNOWN_KEYS)
-        .bind(column(batch, |new| new.account.as_str()))
-        .bind(column(batch, |new| new.idempotency_key.as_str()));
+        .bind(column(batch, |new| new.payout.account.as_str()))
+        .bind(column(batch, |new| new.payout.idempotency_key.as_str()));
     let rows = connection.fetch_all(question).await.map_err(fault::of)?;
     let mut keys = Keys::new();
     for row in &rows {
@@ -190,9 +192,9 @@ fn all_written(written: &PgRow, count: usize) -> Result<(), StoreFault> {
 }
 
 /// What was ordered: `$1` to `$17` of [`TAKE_IN`].
-fn ordered(statement: Question<'static>, new: &[NewPayout]) -> Result<Question<'static>, StoreFault> {
+fn ordered(statement: Question<'static>, new: &[&Payout]) -> Result<Question<'static>, StoreFault> {
     let (mut kyc, mut metadata) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
-    for NewPayout { id, order, .. } in new {
+    for Payout { id, order, .. } in new {
         let written = |why: serde_json::Error| StoreFault::Corrupt(format!("payout {id}: {why}"));
         kyc.push(order.kyc.as_ref().map(serde_json::to_string).transpose().map_err(written)?);
         metadata.push(match order.metadata.is_empty() {

@@ -8,6 +8,7 @@ const READ_ONLY: &str = "25006";
 const NO_PRIVILEGE: &str = "42501";
 const UNIQUE_VIOLATION: &str = "23505";
 const FOREIGN_KEY_VIOLATION: &str = "23503";
+const DEADLOCK: &str = "40P01";
 const CHECK_VIOLATION: &str = "23514";
 /// Two first characters: data that can not be, a constraint that says no, something that is not there as it was made, a trigger
 /// that refuses, damaged files.
@@ -36,6 +37,12 @@ pub(super) fn is_refused(error: &sqlx::Error) -> bool {
 pub(super) fn is_out_of_bounds(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|why| why.code());
     code.as_deref() == Some(CHECK_VIOLATION)
+}
+
+/// Whether the database has chosen this transaction to end a deadlock: nothing was written, and it may be tried again at once.
+pub(super) fn is_deadlock(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|why| why.code());
+    code.as_deref() == Some(DEADLOCK)
 }
 
 /// What has no class here is a database that goes down, has no connection left, took too long for a lock or a statement, or

@@ -106,6 +106,7 @@ fn role_of(change: &HouseChange) -> Option<Role> {
     match change {
         HouseChange::LastSolid(_) => Some(Role::ConfirmationWatcher),
         HouseChange::EventsPublished(_) => Some(Role::EventPublisher),
+        HouseChange::Wanted { change, .. } => role_of(change),
         _ => None,
     }
 }

@@ -5,16 +5,20 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
+use tracing::warn;
+
 use super::{StoreOpenError, Versions, cells::Cells, fault, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "payouts", include_str!("../../../migrations/postgres/0001_payouts.sql")),
     (2, "events", include_str!("../../../migrations/postgres/0002_events.sql")),
     (3, "register", include_str!("../../../migrations/postgres/0003_register.sql")),
     (4, "in place", include_str!("../../../migrations/postgres/0004_in_place.sql")),
     (5, "limits", include_str!("../../../migrations/postgres/0005_limits.sql")),
     (6, "links", include_str!("../../../migrations/postgres/0006_links.sql")),
+    (7, "overdue", include_str!("../../../migrations/postgres/0007_overdue.sql")),
+    (8, "nodes", include_str!("../../../migrations/postgres/0008_nodes.sql")),
 ];
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
@@ -33,7 +37,7 @@ pub(super) async fn run(store: &str, connection: &mut PgConnection) -> Result<Ve
     if found == now {
         return Ok(Versions { found, now });
     }
-    match migrator(newest()).run_direct(None, connection, false).await {
+    match bring_forward(connection).await {
         Ok(()) => Ok(Versions { found, now }),
         Err(MigrateError::VersionMissing(version)) => Err(newer(store, version)),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
@@ -41,6 +45,25 @@ pub(super) async fn run(store: &str, connection: &mut PgConnection) -> Result<Ve
         }
         Err(error) => Err(StoreOpenError::NotAStore { store: store.to_owned(), why: error.to_string() }),
     }
+}
+
+/// How often a step is tried that the database gives up for others' sake.
+const TRIES_MAX: u32 = 10;
+
+/// Takes the steps that are left. Whoever changes tables while others read them may hold one and wait for another, as they do the
+/// other way round; the database then ends one of the two. What was not done whole was not done at all, and is done again.
+async fn bring_forward(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    for _ in 1..TRIES_MAX {
+        match migrator(newest()).run_direct(None, connection, false).await {
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
+                if fault::is_deadlock(&error) =>
+            {
+                warn!(%error, "the schema could not be brought forward beside those who work; once more");
+            }
+            ended => return ended,
+        }
+    }
+    migrator(newest()).run_direct(None, connection, false).await
 }
 
 /// Whether a store has exactly the schema that this program knows.

@@ -6,6 +6,7 @@ use super::{PostgresStore, cells, cells::Cells, reads, reads::Question, rows, ro
 use async_trait::async_trait;
 use payoutd_actors::{
     domain::{
+        access::Reached,
         identity::{AccountId, IdempotencyKey, PayoutId},
         journal::Body,
         limits::{LimitBook, LimitRules, Spender},
@@ -110,11 +111,16 @@ impl Payouts for PostgresStore {
     }
 
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, StoreFault> {
+        let whose = match &filter.whose {
+            Reached::Everybody => None,
+            Reached::Accounts(accounts) => Some(rows::texts(accounts)),
+        };
         let question = match (&filter.reference, filter.stage) {
             (Some(_), _) => sql::PAGE_OF_REFERENCE,
             (None, Some(Stage::Rejected | Stage::Failed | Stage::Cancelled | Stage::Mismatched)) => {
                 sql::PAGE_OF_ENDED
             }
+            (None, None | Some(Stage::Settled)) if whose.is_some() => sql::PAGE_OF_ACCOUNTS,
             (None, None | Some(Stage::Settled)) => sql::PAGE,
             (None, Some(Stage::Admitted)) => sql::PAGE_OF_ADMITTED,
             (None, Some(Stage::Held)) => sql::PAGE_OF_HELD,
@@ -128,7 +134,7 @@ impl Payouts for PostgresStore {
         let to = filter.to_ms.map_or_else(|| HIGHEST.to_owned(), least);
         let before = filter.before.map_or_else(|| HIGHEST.to_owned(), |id| id.to_string());
         let question = sqlx::query(question)
-            .bind(filter.account.as_ref().map(AccountId::as_str))
+            .bind(whose)
             .bind(filter.stage.map(Stage::word))
             .bind(filter.recipient.map(|recipient| recipient.to_string()))
             .bind(filter.reference.as_deref())

@@ -96,7 +96,7 @@ impl Register for PostgresStore {
 
     async fn use_once(&self, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
         let write = async {
-            let mut write = self.begin().await?;
+            let mut write = self.begin_unsynced().await?;
             let first = use_up(write.connection()?, uses).await?;
             write.commit().await?;
             Ok(first)

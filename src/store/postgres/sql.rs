@@ -80,7 +80,8 @@ macro_rules! in_flight {
     };
 }
 
-/// A page of payouts, newest first: `$way` is the term that leads to them, the others sift.
+/// A page of payouts, newest first: `$way` is the term that leads to them, the others sift; `$1` are the accounts whose they are,
+/// NULL for everybody's.
 macro_rules! page {
     ($way:expr) => {
         page!("payout AS p", $way)
@@ -91,7 +92,7 @@ macro_rules! page {
             concat!(
                 "WHERE ",
                 $way,
-                " AND ($1::text IS NULL OR p.account = $1) AND ($2::text IS NULL OR p.stage = $2) ",
+                " AND ($1::text[] IS NULL OR p.account = ANY ($1)) AND ($2::text IS NULL OR p.stage = $2) ",
                 "AND ($3::text IS NULL OR p.recipient = $3) AND ($4::text IS NULL OR p.reference = $4) ",
                 "AND p.id >= $5 AND p.id < $6 ORDER BY p.id DESC LIMIT $7"
             )
@@ -121,9 +122,19 @@ pub(super) const BURIED: &str = concat!(
 pub(super) const SETTLEMENT: &str = "SELECT j.body FROM payout AS p JOIN journal AS j ON j.seq = p.last_seq \
      WHERE p.id = $1 AND p.stage = 'settled' AND j.kind = 'payout_settled' AND j.payout_id = p.id";
 
-// Three ways to a page. A recipient has no index: it would be the one that is written at random places for every order; who
+// Ways to a page. A recipient has no index: it would be the one that is written at random places for every order; who
 // asks for a recipient walks the ids.
 pub(super) const PAGE: &str = page!("TRUE");
+/// Of some accounts: of each its newest, one after the other in the index of accounts, and of all these the newest. However many others
+/// have ordered meanwhile, nothing of theirs is looked at.
+pub(super) const PAGE_OF_ACCOUNTS: &str = payouts!(
+    "(SELECT newest.id FROM unnest($1::text[]) AS asked (account) CROSS JOIN LATERAL ( \
+        SELECT q.id FROM payout AS q WHERE q.account = asked.account AND ($2::text IS NULL OR q.stage = $2) \
+          AND ($3::text IS NULL OR q.recipient = $3) AND ($4::text IS NULL OR q.reference = $4) \
+          AND q.id >= $5 AND q.id < $6 ORDER BY q.id DESC LIMIT $7) AS newest \
+      ORDER BY newest.id DESC LIMIT $7) AS found JOIN payout AS p ON p.id = found.id",
+    "ORDER BY p.id DESC"
+);
 pub(super) const PAGE_OF_REFERENCE: &str = page!("p.reference = $4");
 pub(super) const PAGE_OF_ADMITTED: &str = page!("p.stage = $2 AND p.resting_stage = 'admitted'");
 pub(super) const PAGE_OF_HELD: &str = page!("p.stage = $2 AND p.resting_stage = 'held'");
@@ -135,7 +146,7 @@ pub(super) const PAGE_OF_ENDED: &str =
 /// Gives the most urgent to `$3` for `$4` ms: what others have is passed over, whether they are about to have it (`SKIP
 /// LOCKED`) or have had it for less than its lease. The lease is told by the database's clock, which is one for all. Whoever asks
 /// again has no more of it; and what `$3` could not pay within it is for others alone for another `$5` ms. A claim is a courtesy, and
-/// need not outlive a crash: its commit, and no other, waits for no disk.
+/// need not outlive a crash: its commit waits for no disk.
 pub(super) const PAYABLE: &str = concat!(
     "WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, \
         set_config('synchronous_commit', 'off', true) AS waits), due AS ( \
@@ -162,7 +173,7 @@ pub(super) const HELD_FOR: &str = payouts!(
 );
 pub(super) const OVERDUE: &str = payouts!(
     "payout AS p",
-    "WHERE p.resting_stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= $1 \
+    "WHERE p.resting_stage IN ('held', 'admitted') AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= $1 \
      ORDER BY p.not_after_ms, p.id LIMIT $2"
 );
 pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, p.ordered_by, p.ordered_as, p.route, \

@@ -48,8 +48,8 @@ async fn seal_after(store: &PostgresStore, head: ChainHead) -> Seal {
 async fn a_caller_who_goes_away_leaves_no_half_of_a_write() {
     let (_database, store) = fresh().await;
     for n in 0..60 {
-        let batch = (n * 10..n * 10 + 10).map(payout).collect();
-        let mut admitting = Box::pin(store.admit(batch, &AMPLE, MORNING_MS, true));
+        let batch = (n * 10..n * 10 + 10).map(payout);
+        let mut admitting = Box::pin(store.admit(kit::newly(batch), &AMPLE, MORNING_MS, true));
         // So many looks at the future, each after a moment for the wire, then it is gone.
         for _ in 0..n / 3 {
             if futures_util::poll!(&mut admitting).is_ready() {
@@ -104,10 +104,32 @@ async fn an_older_store_is_brought_forward() {
     super::migrations::migrator(1).run_direct(None, &mut connection, false).await.unwrap();
     connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
     let store = PostgresStore::open(database.options(), "s", PostgresSettings::default()).await.unwrap();
-    assert_eq!((store.versions().found, store.versions().now), (1, 6));
+    assert_eq!((store.versions().found, store.versions().now), (1, 8));
     use payoutd_actors::ports::{ROLE_LEASE_MS, Role, Roles};
     assert_eq!(store.take_role(Role::AuditWriter, ROLE_LEASE_MS).await.unwrap(), Some(8));
     assert_eq!(store.take_role(Role::EventPublisher, ROLE_LEASE_MS).await.unwrap(), Some(1));
+}
+
+/// F-P26: somebody of an earlier version reads one table and then another, which are changed meanwhile in the other order: the database
+/// ends one of the two, and the store is brought forward all the same.
+#[tokio::test]
+async fn a_store_is_brought_forward_beside_those_who_read_it() {
+    const WAITS: &str =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass('transfer')";
+    let database = Database::make().await;
+    let mut reader = beside(&database).await;
+    super::migrations::migrator(3).run_direct(None, &mut reader, false).await.unwrap();
+    reader.execute("BEGIN; SELECT count(*) FROM transfer").await.unwrap();
+    let opening = tokio::spawn(PostgresStore::open(database.options(), "s", PostgresSettings::default()));
+    let mut observer = beside(&database).await;
+    while sqlx::query_scalar::<_, i64>(WAITS).fetch_one(&mut observer).await.unwrap() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // Of the two, the one that has waited for longer finds it out first, and is ended.
+    reader.execute("SELECT count(*) FROM payout").await.unwrap();
+    assert!(!opening.is_finished(), "it waits for the reader again");
+    reader.execute("COMMIT").await.unwrap();
+    assert_eq!(opening.await.unwrap().unwrap().versions().now, 8);
 }
 
 /// F000-17: an upgrade goes from daemon to daemon. What one of an earlier version ends, which knows no principals, roles and routes,
@@ -117,13 +139,13 @@ async fn what_an_earlier_version_has_ended_is_not_set_aside_for_ever() {
     use payoutd_actors::{
         domain::limits::{HOUR_MS, Scope},
         ports::exam::{
-            kit::{AMPLE, MORNING_MS, payout_of, usdt},
+            kit::{self, AMPLE, MORNING_MS, payout_of, usdt},
             set_limits::{hourly, set},
         },
     };
     let (database, store) = fresh().await;
     let batch = vec![payout_of(1, 30), payout_of(2, 12)];
-    store.admit(batch, &AMPLE, MORNING_MS, false).await.unwrap();
+    store.admit(kit::newly(batch), &AMPLE, MORNING_MS, false).await.unwrap();
     let scopes = payout_of(1, 1).spender().scopes();
     for scope in &scopes[2..] {
         set(&store, scope, hourly(1_000), None).await.unwrap();
@@ -155,7 +177,7 @@ async fn what_an_earlier_version_has_ended_is_not_set_aside_for_ever() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (database, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 6));
+    assert_eq!((store.versions().found, store.versions().now), (0, 8));
     store.close().await;
     let mut other = beside(&database).await;
     other
@@ -167,7 +189,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
         PostgresStore::open(database.options(), "s", settings).await.err().unwrap(),
         PostgresStore::look(database.options(), "s", settings).await.err().unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 6, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 8, .. }), "{refusal:?}");
     }
 
     let database = Database::make().await;
@@ -189,7 +211,7 @@ async fn many_who_start_at_once_make_one_store() {
     let opening = (0..20).map(|_| open(&database));
     let stores = futures_util::future::join_all(opening).await;
     assert!(stores.iter().all(|store| store.store_id() == stores[0].store_id()));
-    assert!(stores.iter().all(|store| store.versions().now == 6));
+    assert!(stores.iter().all(|store| store.versions().now == 8));
     kit::admit(&stores[19], payout(1)).await.unwrap();
     assert!(stores[0].find(payout(1).id).await.unwrap().is_some());
 }
@@ -202,7 +224,7 @@ async fn an_onlooker_writes_nothing() {
     let onlooker = PostgresStore::look(database.options(), "s", PostgresSettings::default()).await.unwrap();
     assert_eq!(onlooker.find(admitted.id).await.unwrap(), Some(admitted));
     assert_eq!(onlooker.store_id(), store.store_id());
-    let refused = onlooker.admit(vec![payout(2)], &AMPLE, MORNING_MS, false).await;
+    let refused = onlooker.admit(kit::newly([payout(2)]), &AMPLE, MORNING_MS, false).await;
     assert!(matches!(refused, Err(StoreFault::Refused(_))), "{refused:?}");
     let refused = onlooker.payable(MORNING_MS, 10, &[]).await;
     assert!(matches!(refused, Err(StoreFault::Refused(_))), "{refused:?}");

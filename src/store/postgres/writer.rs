@@ -44,6 +44,7 @@ macro_rules! begin_with_kept_plans {
         "BEGIN; SET LOCAL plan_cache_mode = 'force_generic_plan'; "
     };
 }
+const BEGIN_UNSYNCED: &str = "BEGIN; SET LOCAL synchronous_commit = off";
 const BEGIN_WITH_KEPT_PLANS: &str = begin_with_kept_plans!();
 const BEGIN_WITH_PEN: &str = concat!(begin_with_kept_plans!(), take_pen!());
 
@@ -92,6 +93,14 @@ impl PostgresStore {
     pub(super) async fn begin(&self) -> Result<Write, StoreFault> {
         let mut write = self.write().await?;
         write.connection()?.execute("BEGIN").await.map_err(fault::of)?;
+        Ok(write)
+    }
+
+    /// Begins a write whose commit waits for no disk: it is there with the next one that waits, for there is one log, in one order. So
+    /// whatever is built upon it never outlives it.
+    pub(super) async fn begin_unsynced(&self) -> Result<Write, StoreFault> {
+        let mut write = self.write().await?;
+        write.connection()?.execute(sqlx::raw_sql(BEGIN_UNSYNCED)).await.map_err(fault::of)?;
         Ok(write)
     }
 

@@ -71,15 +71,20 @@ impl SqliteStore {
         all_or_none: bool,
     ) -> Result<Births, StoreFault> {
         let connection = write.connection();
-        let mut limits =
-            reads::limit_book(connection, Some(&Asked::of(fresh.iter().map(Payout::spender))), at_ms).await?;
+        let mut limits = reads::limit_book(
+            connection,
+            Some(&Asked::of(fresh.iter().map(|new| new.payout.spender()))),
+            at_ms,
+        )
+        .await?;
         let mut chapter = Chapter::after(journal::last_seq(connection).await?);
         let (mut payouts, mut births) = (Vec::with_capacity(fresh.len()), Births::default());
         let mut rows = Rows::with_room_for(fresh.len(), 600);
         for new in fresh {
-            let room = limits.reserve(new.spender(), new.order.amount, rules, at_ms);
+            let NewPayout { payout, .. } = &new;
+            let room = limits.reserve(payout.spender(), payout.order.amount, rules, at_ms);
             if let Some(broken) = kept_out(room, rules.on_excess) {
-                births.kept_out.insert(new.id, broken);
+                births.kept_out.insert(payout.id, broken);
                 continue;
             }
             let birth = born(new, room, at_ms)?;
@@ -106,7 +111,7 @@ impl SqliteStore {
 /// The keys of a batch, as far as they are on file.
 async fn known_keys(connection: &mut SqliteConnection, batch: &[NewPayout]) -> Result<Keys, StoreFault> {
     let mut asked = Rows::with_room_for(batch.len(), 80);
-    for new in batch {
+    for NewPayout { payout: new, .. } in batch {
         asked.row().text(new.account.as_str()).text(new.idempotency_key.as_str()).end();
     }
     let question = sqlx::query(KNOWN_KEYS).bind(asked.into_json());

@@ -10,12 +10,14 @@ use sqlx::{
 use super::{StoreOpenError, Versions, cells::Cells, fault, named, reads};
 
 /// Every migration: its number, what it does, its text. A text that was once released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "payouts", include_str!("../../../migrations/sqlite/0001_payouts.sql")),
     (2, "events", include_str!("../../../migrations/sqlite/0002_events.sql")),
     (3, "register", include_str!("../../../migrations/sqlite/0003_register.sql")),
     (4, "limits", include_str!("../../../migrations/sqlite/0004_limits.sql")),
     (5, "links", include_str!("../../../migrations/sqlite/0005_links.sql")),
+    (6, "overdue", include_str!("../../../migrations/sqlite/0006_overdue.sql")),
+    (7, "nodes", include_str!("../../../migrations/sqlite/0007_nodes.sql")),
 ];
 
 const IS_ANYTHING_THERE: &str = "SELECT count(*) FROM sqlite_schema";

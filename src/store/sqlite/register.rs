@@ -92,7 +92,7 @@ impl Register for SqliteStore {
     }
 
     async fn use_once(&self, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
-        let mut write = self.begin().await?;
+        let mut write = self.begin_unsynced().await?;
         let first = use_up(write.connection(), uses).await?;
         write.commit().await?;
         Ok(first)

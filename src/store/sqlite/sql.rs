@@ -71,7 +71,7 @@ macro_rules! live_transfers {
 }
 
 /// A page of payouts, newest first: `$way` is the term that leads to them, the others sift; `$id` is how their id is named,
-/// with a plus where the way there is not by id.
+/// with a plus where the way there is not by id. `?1` are the accounts whose they are, NULL for everybody's.
 macro_rules! page {
     ($way:expr, $id:expr) => {
         payouts!(
@@ -79,7 +79,7 @@ macro_rules! page {
             concat!(
                 "WHERE ",
                 $way,
-                " AND (?1 IS NULL OR p.account = ?1) AND (?2 IS NULL OR p.stage = ?2) ",
+                " AND (?1 IS NULL OR p.account IN (SELECT value FROM jsonb_each(?1))) AND (?2 IS NULL OR p.stage = ?2) ",
                 "AND (?3 IS NULL OR p.recipient = ?3) AND (?4 IS NULL OR p.reference = ?4) AND ",
                 $id,
                 " >= ?5 AND ",
@@ -115,9 +115,19 @@ pub(super) const BURIED: &str = concat!(
 pub(super) const SETTLEMENT: &str = "SELECT j.body FROM payout AS p CROSS JOIN journal AS j ON j.seq = p.last_seq \
      WHERE p.id = ?1 AND p.stage = 'settled' AND j.kind = 'payout_settled' AND j.payout_id = p.id";
 
-// Three ways to a page. A recipient has no index: it would be the one that is written at random places for every order, and
+// Ways to a page. A recipient has no index: it would be the one that is written at random places for every order, and
 // costs a third of all speed; who asks for a recipient walks the ids.
 pub(super) const PAGE: &str = page!("TRUE", "p.id");
+/// Of some accounts: of each its newest, one after the other in the index of accounts, and of all these the newest. However many others
+/// have ordered meanwhile, nothing of theirs is looked at.
+pub(super) const PAGE_OF_ACCOUNTS: &str = payouts!(
+    "(SELECT q.id FROM jsonb_each(?1) AS asked CROSS JOIN payout AS q ON q.id IN ( \
+        SELECT f.id FROM payout AS f WHERE f.account = asked.value AND (?2 IS NULL OR f.stage = ?2) \
+          AND (?3 IS NULL OR f.recipient = ?3) AND (?4 IS NULL OR f.reference = ?4) \
+          AND f.id >= ?5 AND f.id < ?6 ORDER BY f.id DESC LIMIT ?7) \
+      ORDER BY q.id DESC LIMIT ?7) AS found CROSS JOIN payout AS p ON p.id = found.id",
+    "ORDER BY p.id DESC"
+);
 pub(super) const PAGE_OF_REFERENCE: &str = page!("p.reference = ?4", "p.id");
 pub(super) const PAGE_OF_STAGE: &str = page!(
     "p.stage = ?2 AND p.stage IN ('admitted', 'held', 'signed', 'broadcast', 'included', 'mismatched', 'unknown')",
@@ -141,7 +151,7 @@ pub(super) const HELD_FOR: &str = payouts!(
 );
 pub(super) const OVERDUE: &str = payouts!(
     "payout AS p",
-    "WHERE p.stage = 'held' AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= ?1 \
+    "WHERE p.stage IN ('held', 'admitted') AND p.not_after_ms IS NOT NULL AND p.not_after_ms <= ?1 \
      ORDER BY p.not_after_ms, p.id LIMIT ?2"
 );
 pub(super) const WAITING_FOR_ROOM: &str = "SELECT p.account, p.ordered_by, p.ordered_as, p.route, \
@@ -223,7 +233,7 @@ pub(super) const LIMIT_BOOK_OF: &str = limit_book!(
 
 /// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
 #[cfg(test)]
-pub(super) const HOT: [(&str, &str); 21] = [
+pub(super) const HOT: [(&str, &str); 22] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
@@ -231,6 +241,7 @@ pub(super) const HOT: [(&str, &str); 21] = [
     ("buried", BURIED),
     ("settlement", SETTLEMENT),
     ("page", PAGE),
+    ("page_of_accounts", PAGE_OF_ACCOUNTS),
     ("page_of_reference", PAGE_OF_REFERENCE),
     ("page_of_stage", PAGE_OF_STAGE),
     ("page_of_ended", PAGE_OF_ENDED),

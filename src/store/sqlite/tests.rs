@@ -38,7 +38,7 @@ async fn a_thousand_settled(store: &SqliteStore) {
         let from = round * 110;
         let batch: Vec<_> = (from..from + 110).map(|n| payout_at(n, MORNING_MS + i64::from(n))).collect();
         let ids: Vec<_> = batch.iter().map(|new| new.id).collect();
-        store.admit(batch, &AMPLE, MORNING_MS, true).await.unwrap();
+        store.admit(kit::newly(batch), &AMPLE, MORNING_MS, true).await.unwrap();
         let block = 1_001 + u64::from(round);
         for turn in 0..3 {
             let mut steps = Vec::new();
@@ -91,7 +91,7 @@ async fn plans_are_short(store: &SqliteStore, how: &str) {
             .map(|row| row.get::<String, _>("detail"))
             .collect();
         for line in &plan {
-            let walks = ["p", "t", "f", "j", "payout", "transfer", "journal"]
+            let walks = ["p", "q", "t", "f", "j", "payout", "transfer", "journal"]
                 .iter()
                 .any(|table| *line == format!("SCAN {table}") || line.starts_with(&format!("SCAN {table} ")));
             let partial = [
@@ -106,7 +106,8 @@ async fn plans_are_short(store: &SqliteStore, how: &str) {
             assert!(!walks || short || name == "page", "{name} on a {how} store walks: {plan:#?}");
             // Sorting is for what was narrowed down before.
             let sorts = line.contains("USE TEMP B-TREE FOR ORDER BY");
-            let may_sort = ["page_of_stage", "included_between", "in_blocks", "buried"].contains(&name);
+            let may_sort = ["page_of_accounts", "page_of_stage", "included_between", "in_blocks", "buried"]
+                .contains(&name);
             assert!(!sorts || may_sort, "{name} on a {how} store sorts: {plan:#?}");
         }
     }
@@ -123,7 +124,7 @@ async fn an_older_store_is_brought_forward() {
     connection.execute("INSERT INTO role VALUES ('audit_writer', 'somebody', 7, 0)").await.unwrap();
     connection.close().await.unwrap();
     let store = open(folder.path(), SqliteSettings::default()).await.unwrap();
-    assert_eq!((store.versions().found, store.versions().now), (1, 5));
+    assert_eq!((store.versions().found, store.versions().now), (1, 7));
     let mut read = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let row = read.fetch_one("SELECT holder, token FROM role").await.unwrap();
     assert_eq!((row.get::<String, _>(0).as_str(), row.get::<i64, _>(1)), ("somebody", 7));
@@ -133,11 +134,17 @@ async fn an_older_store_is_brought_forward() {
 /// The register is made anew for a word that its CHECK did not know; what was in it is in it, and a name is one entry's still.
 #[tokio::test]
 async fn a_register_that_learns_a_word_keeps_its_entries() {
+    for before in [4, 6] {
+        learns_words_and_keeps_its_entries(before).await;
+    }
+}
+
+async fn learns_words_and_keeps_its_entries(before: i64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("payoutd.db");
     let mut connection =
         SqliteConnectOptions::new().filename(&file).create_if_missing(true).connect().await.unwrap();
-    migrations::migrator(4).run_direct(None, &mut connection, false).await.unwrap();
+    migrations::migrator(before).run_direct(None, &mut connection, false).await.unwrap();
     let entry = "INSERT INTO register VALUES ('person', 'id', 'alice', 'treasury', 3, '{}', NULL)";
     connection.execute(entry).await.unwrap();
     connection.close().await.unwrap();
@@ -145,7 +152,10 @@ async fn a_register_that_learns_a_word_keeps_its_entries() {
     let mut read = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let row = read.fetch_one("SELECT name, version FROM register").await.unwrap();
     assert_eq!((row.get::<String, _>(0).as_str(), row.get::<i64, _>(1)), ("alice", 3));
-    read.execute("INSERT INTO register VALUES ('link', 'l', NULL, 'id', 1, '{}', NULL)").await.unwrap();
+    for word in ["'link'", "'node_account'"] {
+        let learnt = ["INSERT INTO register VALUES (", word, ", 'l', NULL, 'id', 1, '{}', NULL)"].concat();
+        read.execute(sqlx::AssertSqlSafe(learnt)).await.unwrap();
+    }
     let twin = "INSERT INTO register VALUES ('person', 'other', 'alice', 'treasury', 1, '{}', NULL)";
     assert!(read.execute(twin).await.is_err());
     assert!(
@@ -239,8 +249,8 @@ async fn a_full_disk_is_said_by_name_and_loses_nothing() {
 async fn a_caller_who_goes_away_leaves_no_half_of_a_write() {
     let (_folder, store) = fresh().await;
     for n in 0..60 {
-        let batch = (n * 10..n * 10 + 10).map(payout).collect();
-        let mut admitting = Box::pin(store.admit(batch, &AMPLE, MORNING_MS, true));
+        let batch = (n * 10..n * 10 + 10).map(payout);
+        let mut admitting = Box::pin(store.admit(kit::newly(batch), &AMPLE, MORNING_MS, true));
         // So many looks at the future, then it is gone.
         for _ in 0..n {
             if futures_util::poll!(&mut admitting).is_ready() {
@@ -294,7 +304,7 @@ async fn what_was_written_down_can_not_be_unwritten() {
 #[tokio::test]
 async fn a_database_from_elsewhere_is_not_touched() {
     let (folder, store) = fresh().await;
-    assert_eq!((store.versions().found, store.versions().now), (0, 5));
+    assert_eq!((store.versions().found, store.versions().now), (0, 7));
     let mut write = store.begin().await.unwrap();
     write
         .connection()
@@ -311,7 +321,7 @@ async fn a_database_from_elsewhere_is_not_touched() {
             .err()
             .unwrap(),
     ] {
-        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 5, .. }), "{refusal:?}");
+        assert!(matches!(refusal, StoreOpenError::Newer { found: 77, known: 7, .. }), "{refusal:?}");
         assert!(refusal.to_string().contains("newer payoutd"), "{refusal}");
     }
 
@@ -343,7 +353,7 @@ async fn the_second_process_is_refused_and_may_only_look() {
     let onlooker = SqliteStore::look_at_file(store.database(), SqliteSettings::default()).await.unwrap();
     assert_eq!(onlooker.find(admitted.id).await.unwrap(), Some(admitted));
     assert_eq!(onlooker.store_id(), store.store_id());
-    let refused = onlooker.admit(vec![payout(2)], &AMPLE, MORNING_MS, false).await;
+    let refused = onlooker.admit(kit::newly([payout(2)]), &AMPLE, MORNING_MS, false).await;
     assert!(matches!(refused, Err(StoreFault::Refused(_))), "{refused:?}");
     let nowhere = SqliteStore::look_at_file(&folder.path().join("other.db"), SqliteSettings::default()).await;
     assert!(matches!(nowhere.err().unwrap(), StoreOpenError::Missing(_)));
@@ -409,6 +419,29 @@ async fn an_admission_without_its_record_has_no_digest() {
             "{statement}"
         );
     }
+}
+
+/// F002-07: a nonce waits for no disk, and whatever is written after it does again, whether the nonce's write was kept or given up.
+#[tokio::test]
+async fn only_a_nonce_waits_for_no_disk() {
+    let (_folder, store) = fresh().await;
+    let synchronous = async |write: &mut super::writer::Write<'_>| -> i64 {
+        let row = write.connection().fetch_one("PRAGMA synchronous").await.unwrap();
+        row.get(0)
+    };
+    for keep in [true, false] {
+        let mut write = store.begin_unsynced().await.unwrap();
+        assert_eq!(synchronous(&mut write).await, 1);
+        match keep {
+            true => write.commit().await.unwrap(),
+            false => write.give_up().await.unwrap(),
+        }
+        let mut write = store.begin().await.unwrap();
+        assert_eq!(synchronous(&mut write).await, 2);
+        write.give_up().await.unwrap();
+    }
+    drop(store.begin_unsynced().await.unwrap());
+    assert_eq!(synchronous(&mut store.begin().await.unwrap()).await, 2);
 }
 
 /// The database is in the write-ahead log's mode, durable, and checks its references.

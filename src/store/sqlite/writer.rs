@@ -4,6 +4,9 @@
 //! [`Write::give_up`]. Whatever else happens (an error, a caller that goes away halfway) closes it, which rolls it back: no
 //! half of a write is ever found by the next one, and a database that gave up its transaction by itself (a full disk) can not
 //! confuse the bookkeeping of who is in one.
+//!
+//! A write waits for the disk when it commits. One that is begun by [`SqliteStore::begin_unsynced`] does not: it is on the disk with
+//! the next one that waits, for there is one log, in one order. So whatever is built upon it never outlives it.
 
 use payoutd_actors::ports::StoreFault;
 use sqlx::{ConnectOptions, Executor, SqliteConnection};
@@ -15,11 +18,38 @@ use super::{SqliteStore, Writer, fault};
 pub(super) struct Write<'a> {
     seat: MutexGuard<'a, Option<SqliteConnection>>,
     connection: SqliteConnection,
+    ends: Ends,
 }
+
+/// The words that a transaction begins and ends with.
+#[derive(Clone, Copy)]
+struct Ends {
+    begin: &'static str,
+    commit: &'static str,
+    give_up: &'static str,
+}
+
+// Immediate: whoever finds out at its first write that another was faster has read for nothing.
+const SYNCED: Ends = Ends { begin: "BEGIN IMMEDIATE", commit: "COMMIT", give_up: "ROLLBACK" };
+// SQLite obeys this pragma as it prepares it: the words are sent bare, which sqlx prepares each time, and never as a kept query.
+const UNSYNCED: Ends = Ends {
+    begin: "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
+    commit: "COMMIT; PRAGMA synchronous = FULL",
+    give_up: "ROLLBACK; PRAGMA synchronous = FULL",
+};
 
 impl SqliteStore {
     /// Begins a write as soon as it is its turn.
     pub(super) async fn begin(&self) -> Result<Write<'_>, StoreFault> {
+        self.begin_with(SYNCED).await
+    }
+
+    /// The same; its commit waits for no disk.
+    pub(super) async fn begin_unsynced(&self) -> Result<Write<'_>, StoreFault> {
+        self.begin_with(UNSYNCED).await
+    }
+
+    async fn begin_with(&self, ends: Ends) -> Result<Write<'_>, StoreFault> {
         let Writer { options, seat, wait_max } = &self.inner.writer;
         let Some(options) = options else {
             return Err(StoreFault::Refused("it was opened for looking only".to_owned()));
@@ -31,9 +61,8 @@ impl SqliteStore {
             Some(connection) => connection,
             None => options.connect().await.map_err(fault::of)?,
         };
-        // Immediate: whoever finds out at its first write that another was faster has read for nothing.
-        connection.execute("BEGIN IMMEDIATE").await.map_err(fault::of)?;
-        Ok(Write { seat, connection })
+        connection.execute(ends.begin).await.map_err(fault::of)?;
+        Ok(Write { seat, connection, ends })
     }
 }
 
@@ -45,14 +74,14 @@ impl Write<'_> {
 
     /// Makes it durable.
     pub(super) async fn commit(mut self) -> Result<(), StoreFault> {
-        self.connection.execute("COMMIT").await.map_err(fault::of)?;
+        self.connection.execute(self.ends.commit).await.map_err(fault::of)?;
         *self.seat = Some(self.connection);
         Ok(())
     }
 
     /// Undoes it; nothing was written.
     pub(super) async fn give_up(mut self) -> Result<(), StoreFault> {
-        self.connection.execute("ROLLBACK").await.map_err(fault::of)?;
+        self.connection.execute(self.ends.give_up).await.map_err(fault::of)?;
         *self.seat = Some(self.connection);
         Ok(())
     }

@@ -54,7 +54,12 @@ impl Daemon {
 
     /// Starts it, and waits until its door is open.
     pub(crate) async fn open(desk: &Desk) -> Self {
-        let mut daemon = Self::start(desk);
+        Self::open_with(desk, &[]).await
+    }
+
+    /// The same, with variables of somebody's.
+    pub(crate) async fn open_with(desk: &Desk, environment: &[(&str, &str)]) -> Self {
+        let mut daemon = Self::start_with(desk, environment);
         daemon.until("its door is open", async |caller| is_open(caller).await.then_some(())).await;
         daemon
     }

@@ -12,9 +12,10 @@ use payoutd_actors::{
     admission::{AdmissionRefusal, AdmitPayouts, DecidePayout, Decision, DecisionRefusal},
     confirmation_watcher::{Check, Verification},
     domain::{
+        access::Reached,
         address::Address,
         identity::{AccountId, IdempotencyKey, PayoutId},
-        journal::{Body, Checkpoint, JournalDraft, JournalRecord},
+        journal::{Body, Cause, Checkpoint, JournalDraft, JournalRecord},
         limits::{LimitBook, LimitRules, OnExcess},
         money::MicroUsdt,
         order::{HousePolicy, Order, OrderProblem},
@@ -204,19 +205,16 @@ impl Office for SmallOffice {
         Ok(admitted)
     }
 
-    async fn find(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Shown>, Fault> {
+    async fn find(&self, whose: &Reached, id: PayoutId) -> Result<Option<Shown>, Fault> {
         let inner = self.whole()?;
-        let found = inner
-            .payouts
-            .iter()
-            .find(|payout| payout.id == id && whose.is_none_or(|account| payout.account == *account));
+        let found = inner.payouts.iter().find(|payout| payout.id == id && whose.has(&payout.account));
         Ok(found.map(|payout| Shown { payout: payout.clone(), proof: None }))
     }
 
     async fn list(&self, filter: &PayoutFilter, limit: u32) -> Result<Vec<Payout>, Fault> {
         let inner = self.whole()?;
         let wanted = |payout: &&Payout| {
-            filter.account.as_ref().is_none_or(|account| payout.account == *account)
+            filter.whose.has(&payout.account)
                 && filter.stage.is_none_or(|stage| payout.stage == stage)
                 && filter.recipient.is_none_or(|recipient| payout.order.recipient == recipient)
                 && (filter.reference.is_none() || payout.order.reference == filter.reference)
@@ -228,8 +226,7 @@ impl Office for SmallOffice {
 
     async fn decide(&self, request: DecidePayout) -> Result<Payout, NotDecided> {
         let mut inner = self.whole().map_err(NotDecided::Fault)?;
-        let is_theirs =
-            |payout: &Payout| request.account.as_ref().is_none_or(|account| payout.account == *account);
+        let is_theirs = |payout: &Payout| request.whose.has(&payout.account);
         let mut payouts = inner.payouts.iter_mut();
         let Some(payout) = payouts.find(|payout| payout.id == request.id && is_theirs(payout)) else {
             return Err(NotDecided::Refused(DecisionRefusal::Unknown));
@@ -252,7 +249,7 @@ impl Office for SmallOffice {
         }
     }
 
-    async fn verify(&self, whose: Option<&AccountId>, id: PayoutId) -> Result<Option<Verification>, Fault> {
+    async fn verify(&self, whose: &Reached, id: PayoutId) -> Result<Option<Verification>, Fault> {
         let Some(shown) = self.find(whose, id).await? else { return Ok(None) };
         if self.inner().sources_away {
             return Err(Fault::Away {
@@ -310,13 +307,13 @@ impl Office for SmallOffice {
         vec![ActorView::of("admission", &serde_json::json!({ "waiting": 0 }))]
     }
 
-    async fn pause(&self, reason: String) -> Result<Switches, Fault> {
+    async fn pause(&self, reason: String, _: Cause) -> Result<Switches, Fault> {
         let mut inner = self.whole()?;
         inner.switches.pause = Some(Pause { reason, since_ms: NOW_MS });
         Ok(inner.switches.clone())
     }
 
-    async fn resume(&self, _: String) -> Result<Switches, Fault> {
+    async fn resume(&self, _: String, _: Cause) -> Result<Switches, Fault> {
         let mut inner = self.whole()?;
         inner.switches.pause = None;
         Ok(inner.switches.clone())

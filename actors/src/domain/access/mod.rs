@@ -5,11 +5,13 @@
 //! how somebody proves who they are, what a door answers.
 
 mod grant;
+mod node;
 mod orderer;
 mod permission;
 mod role;
 
 pub use grant::{Detail, Grant, Grants, Reach, Routes};
+pub use node::{NodeName, NotANodeName, Reached};
 pub use orderer::Orderer;
 pub use permission::Permission;
 pub use role::{NoSuchRole, Role};

@@ -15,6 +15,7 @@
 
 mod body;
 mod canonical;
+mod cause;
 mod checkpoint;
 mod export;
 mod finding;
@@ -31,6 +32,7 @@ pub mod vocabulary;
 mod tests;
 
 pub use body::{BODY_MAX_BYTES, Body, BodyError, DEPTH_MAX, INTEGER_MAX};
+pub use cause::{CORRELATION_CHARS_MAX, CORRELATION_ID, Cause, CorrelationId, TRACE_ID, TraceId};
 pub use checkpoint::{CHECKPOINT_FORMAT, Checkpoint, CheckpointError};
 pub use export::{
     ExportHeader, ExportLine, JOURNAL_FORMAT, LineError, export_header_line, export_line, export_seal_line,

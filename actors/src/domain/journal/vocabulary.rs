@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-/// How grave a row is.
+/// How grave a row is (F004-27). It follows from the row's kind alone and is nowhere stored: what is graver than it was thought to be is so
+/// for every row that was ever written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// As it should be.
@@ -15,6 +16,15 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every one, the gravest last.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
+    /// The severity of a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.word() == word)
+    }
+
     /// Its word.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -53,7 +63,7 @@ kinds! {
     Warning  false "payout_held"           "it waits for a person, for room or for money";
     Info     false "hold_released"         "it goes on";
     Warning  false "payout_rejected"       "a person has refused it";
-    Info     false "payout_cancelled"      "whoever ordered it has taken it back";
+    Info     false "payout_cancelled"      "its sender, or whoever runs their node or the house, has called it off; or its time was over";
     Info     false "transfer_signed"       "its transfer is signed and on file";
     Warning  false "transfer_adopted"      "a transfer of it was found on the chain that this store did not know";
     Info     false "transfer_broadcast"    "a node has taken the transfer";
@@ -89,6 +99,7 @@ kinds! {
     Warning  false "user_linked"           "an issuer elsewhere may say that it is them";
     Warning  false "user_unlinked"         "and may not any more";
     Warning  false "user_role_changed"     "they may do something else from now on; the old role stands beside the new";
+    Warning  false "account_node_changed"  "an account is of another node from now on, or of none; the old node stands beside the new";
     Info     false "login_success"         "a person has signed in";
     Warning  true  "login_failed"          "a person's secret was wrong, or there is no such person";
     Info     false "logout"                "a person has signed out";
@@ -182,6 +193,7 @@ pub static SOURCES: &[(&str, Told)] = &[
             "user_disabled",
             "user_enabled",
             "user_role_changed",
+            "account_node_changed",
             "limit_changed",
         ]),
     ),
@@ -230,8 +242,12 @@ const PREFACE: &str = "\
 Written from the table in the program (`actors/src/domain/journal/vocabulary.rs`); a test compares, and holds the table against every
 word that is written anywhere.
 
+How grave a record is follows from its kind and is not stored, so that it says the same of every record that was ever written; a kind
+that this program does not know is a warning. `GET /v1/audit/records?severity=warning` and `payoutd audit list --severity warning` show
+what is at least so grave.
+
 Refusals at the doors are gathered by the minute: a record says who (a principal by name, a stranger by address), what they wanted, why
-not, how often, since when, and the first request's id. A flood of them is 65 records a minute at most and no more. No credential, no
+not, how often, since when, and the first request's id and trace. A flood of them is 65 records a minute at most and no more. No credential, no
 password and no e-mail address is ever in a row.
 
 | kind | severity | what it says |
@@ -277,6 +293,18 @@ mod tests {
         {
             assert!(sources.contains(&kept), "{kept}");
         }
+    }
+
+    /// F004-27: three severities, each with its word, in their order.
+    #[test]
+    fn severities_are_three_and_a_word_is_one_of_them_or_none() {
+        assert_eq!(Severity::ALL.map(Severity::word), ["info", "warning", "critical"]);
+        assert!(Severity::ALL.is_sorted());
+        for severity in Severity::ALL {
+            assert_eq!(Severity::from_word(severity.word()), Some(severity));
+            assert!(KINDS.iter().any(|line| line.severity == severity));
+        }
+        assert_eq!((Severity::from_word("grave"), Severity::from_word("Info")), (None, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::event::{Attempt, Event};
 use super::stage::Reservation;
 use super::step::{Payout, Standing};
 use crate::domain::identity::{AccountId, PayoutId};
-use crate::domain::journal::{Body, BodyError, JournalDraft};
+use crate::domain::journal::{Body, BodyError, Cause, JournalDraft};
 use crate::domain::order::Order;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
@@ -55,11 +55,13 @@ pub fn order_digest(key: &[u8; 32], id: PayoutId, account: &AccountId, order: &O
     mac.finalize().into_bytes().into()
 }
 
-/// The journal's draft of a step: `before` is how the payout stood, absent for its first event.
+/// The journal's draft of a step: `before` is how the payout stood, absent for its first event; `cause` is who wanted it, nobody for what
+/// the house does by itself.
 pub fn journal_draft(
     before: Option<Standing>,
     after: &Payout,
     event: &Event,
+    cause: &Cause,
 ) -> Result<JournalDraft, BodyError> {
     let mut body = Map::new();
     if let Some(before) = before {
@@ -76,6 +78,7 @@ pub fn journal_draft(
         birth(after, &mut body);
     }
     facts(event, &mut body);
+    cause.tell(&mut body);
     Ok(JournalDraft {
         at_ms: after.updated_at_ms,
         kind: event.name().word(),

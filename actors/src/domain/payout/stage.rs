@@ -190,7 +190,7 @@ reasons! {
     PaidOtherwise = "paid_otherwise": "the chain shows a transfer with its mark that pays something else, from before the store was restored: call it off, and order anew under another key what is still due",
     Operator = "operator": "a person put it there",
     Deadline = "deadline": "not_after passed before it was signed",
-    CancelledBySender = "cancelled_by_sender": "its sender called it off",
+    CancelledBySender = "cancelled_by_sender": "it was called off before it was signed: by its sender, or by whoever runs their node or the house",
     Reverted = "reverted": "the contract refused it on chain",
     OutOfEnergy = "out_of_energy": "the fee limit did not cover its energy on chain",
     ExecutionFailed = "execution_failed": "its execution failed on chain",

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::invariants;
+use crate::domain::journal::Cause;
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
 use crate::domain::tron::{BlockId, RefBlock, TxId};
@@ -288,7 +289,7 @@ proptest! {
                 Reservation::Settled => [-amount, 0, amount],
             };
             prop_assert_eq!(books, expected);
-            prop_assert!(journal_draft(Some(before.standing()), &payout, &event).is_ok());
+            prop_assert!(journal_draft(Some(before.standing()), &payout, &event, &Cause::nobody()).is_ok());
         }
     }
 }

@@ -18,7 +18,7 @@ pub async fn one_key_makes_one_payout_however_often_and_at_once_it_is_sent(hall:
     let same_order = |n: u32| Payout { id: payout(n).id, ..payout(0) };
     let submissions = (0..CROWD).map(|n| {
         let store = store.clone();
-        async move { store.admit(vec![same_order(n)], &AMPLE, MORNING_MS, false).await }
+        async move { store.admit(kit::newly([same_order(n)]), &AMPLE, MORNING_MS, false).await }
     });
     let mut new = Vec::new();
     let mut repeated = Vec::new();
@@ -43,7 +43,7 @@ pub async fn the_same_key_with_another_request_is_refused(hall: &impl Hall) -> T
     let mut other = payout(2);
     other.idempotency_key = first.idempotency_key.clone();
     let twins = vec![other.clone(), payout(3), Payout { id: payout(4).id, ..payout(3) }];
-    let answers = store.admit(twins, &AMPLE, MORNING_MS, false).await?;
+    let answers = store.admit(kit::newly(twins), &AMPLE, MORNING_MS, false).await?;
     assert_eq!(answers[0], Admitted::KeyReused(first.id));
     let Admitted::New(third) = &answers[1] else { return Err(format!("{answers:?}").into()) };
     assert_eq!(answers[2], Admitted::Repeated(third.clone()), "twice in one batch is twice all the same");
@@ -59,16 +59,18 @@ pub async fn a_key_names_one_order_or_one_batch_and_never_both(hall: &impl Hall)
         (0..).zip([n, n + 1]).map(|(i, n)| Payout { idempotency_key: key.of_item(i), ..payout(n) }).collect()
     };
     let single = admit(&store, payout(1)).await?;
-    let answers = store.admit(batch(2, &single.idempotency_key), &AMPLE, MORNING_MS, true).await?;
+    let answers =
+        store.admit(kit::newly(batch(2, &single.idempotency_key)), &AMPLE, MORNING_MS, true).await?;
     assert_eq!(answers, [Admitted::KeyReused(single.id), Admitted::NotTaken]);
 
     let key = IdempotencyKey::restored("batch".to_owned());
-    let answers = store.admit(batch(4, &key), &AMPLE, MORNING_MS, true).await?;
+    let answers = store.admit(kit::newly(batch(4, &key)), &AMPLE, MORNING_MS, true).await?;
     let [Admitted::New(item), Admitted::New(_)] = answers.as_slice() else {
         return Err(format!("{answers:?}").into());
     };
-    let answers =
-        store.admit(vec![Payout { idempotency_key: key, ..payout(6) }], &AMPLE, MORNING_MS, false).await?;
+    let answers = store
+        .admit(kit::newly([Payout { idempotency_key: key, ..payout(6) }]), &AMPLE, MORNING_MS, false)
+        .await?;
     assert_eq!(answers, [Admitted::KeyReused(item.id)]);
     Ok(())
 }
@@ -79,7 +81,7 @@ pub async fn a_batch_is_taken_whole_or_not_at_all(hall: &impl Hall) -> Told {
     let known = admit(&store, payout(1)).await?;
     let reused = Payout { idempotency_key: known.idempotency_key.clone(), ..payout(2) };
     let batch = vec![payout(3), payout(1), reused, Payout { id: payout(9).id, ..payout(3) }];
-    let answers = store.admit(batch.clone(), &AMPLE, MORNING_MS, true).await?;
+    let answers = store.admit(kit::newly(batch.clone()), &AMPLE, MORNING_MS, true).await?;
     let refused = [
         Admitted::NotTaken,
         Admitted::Repeated(known.clone()),
@@ -91,10 +93,10 @@ pub async fn a_batch_is_taken_whole_or_not_at_all(hall: &impl Hall) -> Told {
     assert_eq!(store.last_seq().await?, 1);
 
     let good = vec![payout(4), payout(5), payout(6)];
-    let first = store.admit(good.clone(), &AMPLE, MORNING_MS, true).await?;
+    let first = store.admit(kit::newly(good.clone()), &AMPLE, MORNING_MS, true).await?;
     let again: Vec<Payout> =
         good.into_iter().zip(20..).map(|(new, n)| Payout { id: payout(n).id, ..new }).collect();
-    let second = store.admit(again, &AMPLE, MORNING_MS, true).await?;
+    let second = store.admit(kit::newly(again), &AMPLE, MORNING_MS, true).await?;
     for (first, second) in first.iter().zip(&second) {
         let Admitted::New(payout) = first else { return Err(format!("{first:?}").into()) };
         assert_eq!(*second, Admitted::Repeated(payout.clone()));
@@ -130,7 +132,7 @@ pub async fn what_was_ordered_comes_back_letter_for_letter(hall: &impl Hall) -> 
 
     let store = hall.reopened(store).await?;
     assert_eq!(found(&store, new.id).await?, admitted);
-    let repeated = store.admit(vec![new], &AMPLE, MORNING_MS, false).await?;
+    let repeated = store.admit(kit::newly([new]), &AMPLE, MORNING_MS, false).await?;
     assert_eq!(repeated, [Admitted::Repeated(admitted)]);
     Ok(())
 }
@@ -139,7 +141,7 @@ pub async fn what_was_ordered_comes_back_letter_for_letter(hall: &impl Hall) -> 
 pub async fn a_repeated_key_is_answered_with_the_payout_as_it_is_now(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     let settled = kit::pay(&store, payout(1), 1_005).await?;
-    let answers = store.admit(vec![payout(1)], &AMPLE, MORNING_MS + 5, true).await?;
+    let answers = store.admit(kit::newly([payout(1)]), &AMPLE, MORNING_MS + 5, true).await?;
     assert_eq!(answers, [Admitted::Repeated(settled)]);
     Ok(())
 }

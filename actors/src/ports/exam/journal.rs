@@ -2,11 +2,18 @@
 
 use super::kit::{self, AMPLE, MORNING_MS, admit, bury, go, payout, settle, sign, step};
 use super::{Examinee, Hall, Told, Trouble};
-use crate::domain::journal::{ChainHead, JournalKey, JournalRecord, Seal, SealRun, Verifier, VerifyOptions};
-use crate::domain::payout::{Command, Reason};
-use crate::ports::{Gate, House, Journal, Payouts, ROLE_LEASE_MS, Role, Roles, StepResult};
+use crate::domain::journal::{
+    Cause, ChainHead, CorrelationId, JournalKey, JournalRecord, Seal, SealRun, Verifier, VerifyOptions,
+};
+use crate::domain::payout::{Command, EventName, Payout, Reason};
+use crate::ports::{
+    BlockMark, Gate, House, HouseChange, Journal, NewPayout, Pause, Payouts, ROLE_LEASE_MS, Role, Roles,
+    StepResult,
+};
 use futures_util::future::{join, join_all};
 use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// F002-20: many write at once, some lose, and the journal has every record of every step taken, numbered 1, 2, 3 …, each with
 /// the hash of its columns.
@@ -143,12 +150,110 @@ pub async fn two_seals_never_follow_the_same_one(hall: &impl Hall) -> Told {
     Ok(())
 }
 
+/// F000-13, F004-29: whatever can happen to a payout, and what the house says of itself, is written under its own word.
+pub async fn everything_that_can_happen_is_written_under_its_word(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let at = kit::block(1_001);
+    let next = async |payout: Payout, command: Command| go(&store, &payout, command, MORNING_MS).await;
+    let signed = async |payout: Payout| {
+        let command = sign(&payout, MORNING_MS);
+        next(payout, command).await
+    };
+
+    let one = next(admit(&store, payout(1)).await?, Command::Hold(Reason::Operator)).await?;
+    let one = signed(next(one, Command::Release { by: "mary".to_owned() }).await?).await?;
+    let one = next(one, Command::NoteBroadcast { nodes: 2 }).await?;
+    let one = next(one, Command::NoteInclusion(at)).await?;
+    let one = next(one, Command::NoteInclusionLost(at)).await?;
+    let one = next(one, Command::NoteUnknown(Reason::Operator)).await?;
+    let dead = bury(&one)?;
+    let one = signed(next(one, dead).await?).await?;
+    let proof = settle(&one, 1_007)?;
+    next(one, proof).await?;
+    let two = next(admit(&store, payout(2)).await?, Command::Hold(Reason::Operator)).await?;
+    next(two, Command::Reject { note: "no".to_owned() }).await?;
+    next(admit(&store, payout(3)).await?, Command::Cancel(Reason::CancelledBySender)).await?;
+    let four = signed(admit(&store, payout(4)).await?).await?;
+    let txid = four.attempts[0].txid;
+    next(four, Command::Fail { txid, reason: Reason::Reverted, block: at, fee_sun: 1 }).await?;
+    let five = signed(admit(&store, payout(5)).await?).await?;
+    let txid = five.attempts[0].txid;
+    let five =
+        next(five, Command::Mismatch { txid, reason: Reason::PaidShort, block: at, paid: None }).await?;
+    next(five, Command::Resolve { paid: true, note: "seen".to_owned() }).await?;
+    let six = admit(&store, payout(6)).await?;
+    let found = kit::transfer(&six, MORNING_MS);
+    next(six, Command::Adopt(Box::new(found))).await?;
+    let of_payouts: BTreeSet<_> = kinds(&store).await?.into_iter().collect();
+    assert_eq!(of_payouts, EventName::ALL.map(|event| event.word().to_owned()).into());
+    for word in ["hold_released", "payout_rejected", "fate_unknown", "mismatch_resolved"] {
+        assert!(of_payouts.contains(word), "{word}");
+    }
+
+    let before = store.last_seq().await?;
+    let (reason, since_ms) = ("a story".to_owned(), MORNING_MS);
+    let changes = vec![
+        HouseChange::PinGenesis(kit::block(0).id),
+        HouseChange::Birth(BlockMark { block: at, timestamp_ms: MORNING_MS }),
+        HouseChange::Pause(Pause { reason: reason.clone(), since_ms }),
+        HouseChange::Resume { reason },
+        HouseChange::ShutGate { since_ms, why: "a story".to_owned() },
+        HouseChange::GateUntil(MORNING_MS),
+        HouseChange::OpenGate,
+    ];
+    store.change(changes, MORNING_MS).await?;
+    let of_the_house: Vec<_> =
+        kinds(&store).await?.into_iter().skip(before.unsigned_abs() as usize).collect();
+    let expected = [
+        "genesis_pinned",
+        "store_born",
+        "house_paused",
+        "house_resumed",
+        "restore_noticed",
+        "restore_gate_passed",
+    ];
+    assert_eq!(of_the_house, expected);
+    Ok(())
+}
+
+/// The words of all that is written, in order.
+async fn kinds(store: &impl Examinee) -> Result<Vec<String>, Trouble> {
+    Ok(store.records(1, 999).await?.into_iter().map(|row| row.kind.into_owned()).collect())
+}
+
+/// F000-14: a payout's first record says which request has ordered it, and so does whatever somebody wants of the house; what the house
+/// does by itself names nobody.
+pub async fn a_record_says_which_request_has_caused_it(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let cause = |id: &str| Cause { correlation_id: CorrelationId::parse(id), ..Cause::nobody() };
+    let ordered = |n: u32, cause: Cause| NewPayout { payout: payout(n), cause };
+    let large = NewPayout { payout: kit::payout_of(3, 2_000), cause: cause("r-3") };
+    let batch = vec![ordered(1, cause("r-1")), ordered(2, Cause::nobody()), large];
+    store.admit(batch, &kit::rules(1_000, 9_000), MORNING_MS, false).await?;
+    go(&store, &kit::found(&store, payout(1).id).await?, Command::Hold(Reason::Operator), MORNING_MS).await?;
+    let pause = HouseChange::Pause(Pause { reason: "a story".to_owned(), since_ms: MORNING_MS });
+    store
+        .change(vec![pause.clone().wanted_by(cause("r-4")), pause.wanted_by(cause("r-5"))], MORNING_MS)
+        .await?;
+    let store = hall.reopened(store).await?;
+    let rows = store.records(1, 9).await?;
+    let told = rows.iter().map(|row| row.body.read::<Value>()).collect::<Result<Vec<_>, _>>()?;
+    let told: Vec<_> = told.iter().map(|body| body.get("correlation_id").and_then(Value::as_str)).collect();
+    assert_eq!(
+        told,
+        [Some("r-1"), None, Some("r-3"), None, Some("r-4")],
+        "a change that changes nothing is not told"
+    );
+    assert!(rows.iter().all(|row| row.hash == row.computed_hash() && row.body.is_canonical()));
+    Ok(())
+}
+
 /// The digest that goes with a payable order is the journal's, not the row's: whoever changes the row can not change both.
 pub async fn the_admissions_own_word_goes_with_what_is_payable(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     let mut batch = vec![payout(1), payout(2), payout(3)];
     batch[2].order.amount = kit::usdt(2_000);
-    store.admit(batch, &kit::rules(1_000, 9_000), MORNING_MS, false).await?;
+    store.admit(kit::newly(batch), &kit::rules(1_000, 9_000), MORNING_MS, false).await?;
     let held = store.held_for(&[Reason::LimitHourly], None, 10).await?;
     let release = Command::Release { by: "time".to_owned() };
     let released = step(&held[0], release, MORNING_MS)?;

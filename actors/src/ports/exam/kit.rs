@@ -4,6 +4,7 @@ use super::{Examinee, Trouble};
 use crate::domain::access::{Orderer, Role};
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use crate::domain::journal::Cause;
 use crate::domain::limits::{LimitRules, OnExcess};
 use crate::domain::money::MicroUsdt;
 use crate::domain::order::{Order, Route};
@@ -35,15 +36,20 @@ pub const fn usdt(whole: u64) -> MicroUsdt {
     MicroUsdt::new(whole * 1_000_000)
 }
 
+/// Payouts that are new, as nobody in particular orders them.
+pub fn newly(payouts: impl IntoIterator<Item = Payout>) -> Vec<NewPayout> {
+    payouts.into_iter().map(NewPayout::from).collect()
+}
+
 /// A new payout of 25.5 USDT; `n` makes its id, its key and its recipient.
 #[must_use]
-pub fn payout(n: u32) -> NewPayout {
+pub fn payout(n: u32) -> Payout {
     payout_at(n, MORNING_MS)
 }
 
 /// A new payout that comes at a moment.
 #[must_use]
-pub fn payout_at(n: u32, now_ms: i64) -> NewPayout {
+pub fn payout_at(n: u32, now_ms: i64) -> Payout {
     let mut random = [0; 10];
     random[6..].copy_from_slice(&n.to_be_bytes());
     let mut recipient = [0x11; 20];
@@ -80,7 +86,7 @@ pub fn payout_at(n: u32, now_ms: i64) -> NewPayout {
 
 /// A new payout of some whole USDT.
 #[must_use]
-pub fn payout_of(n: u32, whole_usdt: u64) -> NewPayout {
+pub fn payout_of(n: u32, whole_usdt: u64) -> Payout {
     let mut new = payout(n);
     new.order.amount = usdt(whole_usdt);
     new
@@ -152,14 +158,24 @@ pub fn bury(payout: &Payout) -> Result<Command, Trouble> {
 pub fn step(payout: &Payout, command: Command, now_ms: i64) -> Result<Step, Trouble> {
     let event = decide(payout, command, now_ms)?;
     let after = apply(payout.clone(), &event, now_ms)?;
-    let draft = journal_draft(Some(payout.standing()), &after, &event)?;
+    let draft = journal_draft(Some(payout.standing()), &after, &event, &Cause::nobody())?;
     Ok(Step { version_before: payout.version, before: payout.standing(), after, event, draft })
 }
 
 /// Takes one new payout in; it must be new.
-pub async fn admit(store: &impl Examinee, new: NewPayout) -> Result<Payout, Trouble> {
+pub async fn admit(store: &impl Examinee, new: Payout) -> Result<Payout, Trouble> {
     let now_ms = new.created_at_ms;
-    match store.admit(vec![new], &AMPLE, now_ms, false).await?.pop() {
+    admit_under(store, AMPLE, new, now_ms).await
+}
+
+/// Takes one new payout in under some limits; it must be new.
+pub async fn admit_under(
+    store: &impl Examinee,
+    rules: LimitRules,
+    new: Payout,
+    now_ms: i64,
+) -> Result<Payout, Trouble> {
+    match store.admit(newly([new]), &rules, now_ms, false).await?.pop() {
         Some(Admitted::New(payout)) => Ok(payout),
         other => Err(format!("a new payout was to be taken in, and the answer is {other:?}").into()),
     }
@@ -181,7 +197,7 @@ pub async fn go(
 }
 
 /// A payout that is taken in, signed, sent, seen in a block and settled there.
-pub async fn pay(store: &impl Examinee, new: NewPayout, in_block: u64) -> Result<Payout, Trouble> {
+pub async fn pay(store: &impl Examinee, new: Payout, in_block: u64) -> Result<Payout, Trouble> {
     let now_ms = new.created_at_ms;
     let payout = admit(store, new).await?;
     let payout = go(store, &payout, sign(&payout, now_ms), now_ms).await?;

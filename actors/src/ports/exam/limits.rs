@@ -1,8 +1,8 @@
 //! The fears about limits: more leaves than may, money that is set aside twice or never given back.
 
 use super::kit::{
-    AMPLE, MORNING_MS, all, block, bury, found, go, payout, payout_at, payout_of, rules, settle, sign, step,
-    usdt,
+    AMPLE, MORNING_MS, admit_under, all, block, bury, found, go, newly, payout, payout_at, payout_of, rules,
+    settle, sign, step, usdt,
 };
 use super::{Examinee, Hall, Told, Trouble, set_limits};
 use crate::domain::identity::AccountId;
@@ -12,23 +12,10 @@ use crate::domain::limits::{
 use crate::domain::money::MicroUsdt;
 use crate::domain::payout::{AttemptOutcome, Command, EventName, Payout, Reason, Reservation, Stage};
 use crate::ports::{
-    Admitted, Gate, House, HouseChange, InFlight, Journal, NewPayout, Pause, Payouts, StageCount, StepResult,
+    Admitted, Gate, House, HouseChange, InFlight, Journal, Pause, Payouts, StageCount, StepResult,
 };
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
-
-/// Takes one new payout in under some limits.
-async fn admit_under(
-    store: &impl Examinee,
-    rules: LimitRules,
-    new: NewPayout,
-    now_ms: i64,
-) -> Result<Payout, Trouble> {
-    match store.admit(vec![new], &rules, now_ms, false).await?.pop() {
-        Some(Admitted::New(payout)) => Ok(payout),
-        other => Err(format!("{other:?}").into()),
-    }
-}
 
 /// What the whole house has used of a window, micro-USDT.
 async fn used(store: &impl Examinee, window_ms: i64, now_ms: i64) -> Result<u64, Trouble> {
@@ -53,8 +40,8 @@ pub async fn limits_hold_however_many_come_at_once(hall: &impl Hall) -> Told {
     }
     assert_eq!(admitted, 1_000 / 30);
     assert_eq!(used(&store, HOUR_MS, MORNING_MS).await?, usdt(990).micro());
-    let batch = (100..120).map(|n| payout_of(n, 1)).collect();
-    let answers = store.admit(batch, &rules(1_000, 10_000), MORNING_MS, true).await?;
+    let batch = (100..120).map(|n| payout_of(n, 1));
+    let answers = store.admit(newly(batch), &rules(1_000, 10_000), MORNING_MS, true).await?;
     let admitted = |one: &&Admitted| matches!(one, Admitted::New(payout) if payout.stage == Stage::Admitted);
     assert_eq!(answers.iter().filter(admitted).count(), 10, "within one batch, too");
     Ok(())
@@ -101,10 +88,10 @@ pub async fn limits_hold_after_a_restart_and_across_midnight(hall: &impl Hall) -
 pub async fn one_accounts_flood_leaves_room_for_the_others(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     let rules = LimitRules { account_hourly: usdt(50), ..rules(1_000, 10_000) };
-    let of = |n: u32, account: &AccountId| NewPayout { account: account.clone(), ..payout_of(n, 30) };
+    let of = |n: u32, account: &AccountId| Payout { account: account.clone(), ..payout_of(n, 30) };
     let (loud, quiet) = (AccountId::new("loud")?, AccountId::new("quiet")?);
     let batch = vec![of(1, &loud), of(2, &loud), of(3, &loud), of(4, &quiet)];
-    let answers = store.admit(batch, &rules, MORNING_MS, false).await?;
+    let answers = store.admit(newly(batch), &rules, MORNING_MS, false).await?;
     let reasons = answers.iter().map(|answer| match answer {
         Admitted::New(payout) => Ok(payout.reason),
         other => Err(format!("{other:?}")),
@@ -115,9 +102,9 @@ pub async fn one_accounts_flood_leaves_room_for_the_others(hall: &impl Hall) -> 
     assert_eq!(book.house.reserved_micro_usdt, usdt(60).micro());
     assert_eq!(book.accounts[&loud].reserved_micro_usdt, usdt(30).micro());
     // The same key is another account's own.
-    let twin = NewPayout { id: payout(9).id, account: quiet.clone(), ..payout_of(1, 1) };
+    let twin = Payout { id: payout(9).id, account: quiet.clone(), ..payout_of(1, 1) };
     assert!(matches!(
-        store.admit(vec![twin], &rules, MORNING_MS, false).await?.as_slice(),
+        store.admit(newly([twin]), &rules, MORNING_MS, false).await?.as_slice(),
         [Admitted::New(_)]
     ));
     Ok(())
@@ -132,7 +119,7 @@ pub async fn what_is_refused_for_a_limit_leaves_no_trace(hall: &impl Hall) -> To
     let twin = Payout { id: payout(9).id, ..payout_of(2, 90) };
     let other = Payout { id: payout(10).id, request_digest: [9; 32], ..payout_of(2, 1) };
     let three = vec![payout_of(1, 60), payout_of(2, 90), payout_of(3, 40), twin, other];
-    let answers = store.admit(three, &rules, MORNING_MS, false).await?;
+    let answers = store.admit(newly(three), &rules, MORNING_MS, false).await?;
     let [Admitted::New(first), second, Admitted::New(third), again @ ..] = answers.as_slice() else {
         return Err(format!("{answers:?}").into());
     };
@@ -142,16 +129,16 @@ pub async fn what_is_refused_for_a_limit_leaves_no_trace(hall: &impl Hall) -> To
     let book = store.limit_book(MORNING_MS).await?;
     assert_eq!((store.last_seq().await?, book.house.reserved_micro_usdt), (2, usdt(100).micro()));
     // Known keys are answered as ever; of a batch nothing is taken.
-    let repeated = store.admit(vec![payout_of(1, 60)], &rules, MORNING_MS, false).await?;
+    let repeated = store.admit(newly([payout_of(1, 60)]), &rules, MORNING_MS, false).await?;
     assert_eq!(repeated, [Admitted::Repeated(first.clone())]);
     go(&store, first, Command::Cancel(Reason::CancelledBySender), MORNING_MS).await?;
     let batch = vec![payout_of(4, 50), payout_of(5, 30)];
-    let refused = store.admit(batch.clone(), &rules, MORNING_MS, true).await?;
+    let refused = store.admit(newly(batch.clone()), &rules, MORNING_MS, true).await?;
     assert_eq!(refused, [Admitted::NotTaken, over]);
     assert_eq!((store.find(payout(4).id).await?, store.last_seq().await?), (None, 3));
     // When there is room, the same keys are new.
     let roomy = LimitRules { hourly: usdt(500), account_hourly: usdt(500), ..rules };
-    let taken = store.admit(batch, &roomy, MORNING_MS, true).await?;
+    let taken = store.admit(newly(batch), &roomy, MORNING_MS, true).await?;
     assert!(taken.iter().all(|one| matches!(one, Admitted::New(new) if new.stage == Stage::Admitted)));
     Ok(())
 }
@@ -250,8 +237,8 @@ pub async fn every_reservation_ends_once_and_the_books_can_be_counted_anew(hall:
         set_limits::set(&store, scope, set_limits::hourly(1_000_000), None).await?;
     }
     for round in 0..12 {
-        let batch = (0..6).map(|n| payout_of(round * 6 + n, 1 + dice.u64(..40))).collect();
-        store.admit(batch, &rules(900, 9_000), now_ms, false).await?;
+        let batch = (0..6).map(|n| payout_of(round * 6 + n, 1 + dice.u64(..40)));
+        store.admit(newly(batch), &rules(900, 9_000), now_ms, false).await?;
         for _ in 0..4 {
             now_ms += dice.i64(1..400_000);
             let payouts = all(&store).await?;

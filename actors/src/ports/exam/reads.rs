@@ -4,11 +4,12 @@ use super::kit::{
     self, AMPLE, MORNING_MS, admit, all, block, bury, go, payout, payout_at, settle, sign, transfer,
 };
 use super::{Examinee, Hall, Told, Trouble};
+use crate::domain::access::Reached;
 use crate::domain::identity::{AccountId, PayoutId};
 use crate::domain::limits::Spender;
 use crate::domain::payout::{Command, Payout, Reason, Stage};
 use crate::domain::tron::TransferKey;
-use crate::ports::{NewPayout, PayoutFilter, Payouts, Urgency};
+use crate::ports::{PayoutFilter, Payouts, Urgency};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn ids(payouts: &[Payout]) -> Vec<PayoutId> {
@@ -42,7 +43,7 @@ pub async fn filters_find_what_they_say(hall: &impl Hall) -> Told {
     for n in 0..12 {
         let mut new = payout_at(n, MORNING_MS + i64::from(n) * 1_000);
         new.order.reference = (n % 4 != 3).then(|| format!("ref-{}", n % 4));
-        new.account = AccountId::new(if n < 9 { "house" } else { "other" })?;
+        new.account = AccountId::new(["house", "other", "third", "house"][n as usize % 4])?;
         let taken = admit(&store, new).await?;
         match n % 3 {
             0 => drop(go(&store, &taken, Command::Cancel(Reason::CancelledBySender), MORNING_MS).await?),
@@ -56,7 +57,17 @@ pub async fn filters_find_what_they_say(hall: &impl Hall) -> Told {
     let (from_ms, to_ms) = (MORNING_MS + 3_000, MORNING_MS + 8_000);
     let filters = [
         base.clone(),
-        PayoutFilter { account: Some(AccountId::new("other")?), ..base.clone() },
+        PayoutFilter::of(accounts(&["other"])?),
+        PayoutFilter::of(accounts(&["house", "other", "nobody"])?),
+        PayoutFilter { stage: Some(Stage::Admitted), ..PayoutFilter::of(accounts(&["nobody", "other"])?) },
+        PayoutFilter { stage: Some(Stage::Signed), ..PayoutFilter::of(accounts(&["other", "third"])?) },
+        PayoutFilter { stage: Some(Stage::Cancelled), ..PayoutFilter::of(accounts(&["other", "third"])?) },
+        PayoutFilter {
+            reference: Some("ref-1".to_owned()),
+            ..PayoutFilter::of(accounts(&["third", "other"])?)
+        },
+        PayoutFilter::of(accounts(&["nobody"])?),
+        PayoutFilter::of(accounts(&[])?),
         PayoutFilter { stage: Some(Stage::Admitted), ..base.clone() },
         PayoutFilter { stage: Some(Stage::Signed), ..base.clone() },
         PayoutFilter { stage: Some(Stage::Cancelled), ..base.clone() },
@@ -66,7 +77,7 @@ pub async fn filters_find_what_they_say(hall: &impl Hall) -> Told {
         PayoutFilter { from_ms: Some(from_ms), to_ms: Some(to_ms), ..base.clone() },
         PayoutFilter { before: Some(sample.id), stage: Some(Stage::Signed), ..base.clone() },
         PayoutFilter {
-            account: Some(sample.account.clone()),
+            whose: Reached::one(&sample.account),
             stage: Some(sample.stage),
             recipient: Some(sample.order.recipient),
             reference: sample.order.reference.clone(),
@@ -82,7 +93,56 @@ pub async fn filters_find_what_they_say(hall: &impl Hall) -> Told {
         let first_two: Vec<Payout> = expected.into_iter().take(2).collect();
         assert_eq!(store.list(filter, 2).await?, first_two, "{filter:?}");
     }
-    assert!(passes(&sample, &filters[10]));
+    assert!(filters.last().is_some_and(|filter| passes(&sample, filter)));
+    Ok(())
+}
+
+/// Whoever reaches these accounts.
+fn accounts(names: &[&str]) -> Result<Reached, Trouble> {
+    let accounts: Result<BTreeSet<_>, _> = names.iter().map(|name| AccountId::new(*name)).collect();
+    Ok(Reached::Accounts(accounts?))
+}
+
+/// F000-07: the payouts of several accounts stand in one order, each on one page, however many of them come in meanwhile and whatever
+/// others order between them; an account that is left out on the way is on no page from then on.
+pub async fn pages_of_several_accounts_are_one_list(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let names = ["north-1", "south", "north-2", "north-3", "south"];
+    let new = |n: u32| -> Result<Payout, Trouble> {
+        let account = AccountId::new(names[n as usize % names.len()])?;
+        Ok(Payout { account, ..payout_at(n, MORNING_MS + i64::from(n / 3)) })
+    };
+    let mut there = Vec::new();
+    for n in 0..40 {
+        there.push(admit(&store, new(n)?).await?);
+    }
+    there.reverse();
+    let north = ["north-1", "north-2", "north-3", "north-4"];
+    let mut late = 100;
+    for (leaves, size) in [(None, 1), (None, 4), (None, 100), (Some("north-2"), 4)] {
+        let (mut filter, mut read) = (PayoutFilter::of(accounts(&north)?), Vec::new());
+        loop {
+            let page = store.list(&filter, size).await?;
+            let Some(last) = page.last() else { break };
+            filter.before = Some(last.id);
+            read.extend(page);
+            late += 1;
+            admit(&store, new(late)?).await?;
+            if let (Some(leaves), Reached::Accounts(left)) = (leaves, &mut filter.whose) {
+                left.retain(|account| account.as_str() != leaves);
+            }
+        }
+        let first_page = read.iter().take(size as usize).map(|payout| payout.id).collect::<BTreeSet<_>>();
+        let (of_north, of_all) = (accounts(&north)?, &there);
+        let is_theirs = |payout: &&Payout| {
+            let has_left = leaves.is_some_and(|leaves| payout.account.as_str() == leaves);
+            of_north.has(&payout.account) && (!has_left || first_page.contains(&payout.id))
+        };
+        let known = |payout: &&Payout| of_all.iter().any(|one| one.id == payout.id);
+        let read: Vec<_> = read.iter().filter(known).map(|payout| payout.id).collect();
+        let expected: Vec<_> = of_all.iter().filter(is_theirs).map(|payout| payout.id).collect();
+        assert_eq!(read, expected, "{leaves:?} {size}");
+    }
     Ok(())
 }
 
@@ -90,7 +150,7 @@ pub async fn filters_find_what_they_say(hall: &impl Hall) -> Told {
 fn passes(payout: &Payout, filter: &PayoutFilter) -> bool {
     let order = &payout.order;
     [
-        filter.account.as_ref().is_none_or(|account| *account == payout.account),
+        filter.whose.has(&payout.account),
         filter.stage.is_none_or(|stage| stage == payout.stage),
         filter.recipient.is_none_or(|recipient| recipient == order.recipient),
         filter.reference.is_none() || filter.reference == order.reference,
@@ -111,7 +171,7 @@ pub async fn the_most_urgent_is_paid_first_and_nothing_before_its_time(hall: &im
         new
     };
     let later_ms = MORNING_MS + 60_000;
-    let batch: Vec<NewPayout> = vec![
+    let batch: Vec<Payout> = vec![
         ordered(5, 0, None),
         ordered(4, 9, Some(later_ms)),
         ordered(3, 9, None),
@@ -119,7 +179,7 @@ pub async fn the_most_urgent_is_paid_first_and_nothing_before_its_time(hall: &im
         ordered(1, 9, None),
         ordered(6, 5, None),
     ];
-    store.admit(batch, &AMPLE, MORNING_MS, true).await?;
+    store.admit(kit::newly(batch), &AMPLE, MORNING_MS, true).await?;
     let order = async |now_ms: i64, limit: u32| -> Result<Vec<PayoutId>, Trouble> {
         Ok(store.payable(now_ms, limit, &[]).await?.into_iter().map(|(payout, _)| payout.id).collect())
     };
@@ -140,7 +200,7 @@ pub async fn the_most_urgent_is_paid_first_and_nothing_before_its_time(hall: &im
 /// The age of a stage is that of the payout that has stood there longest; what has ended has none.
 pub async fn a_stage_is_as_old_as_what_stands_there_longest(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
-    store.admit((0..6).map(payout).collect(), &AMPLE, MORNING_MS, true).await?;
+    store.admit(kit::newly((0..6).map(payout)), &AMPLE, MORNING_MS, true).await?;
     for n in (0..6).rev() {
         let taken = kit::found(&store, payout(n).id).await?;
         let at_ms = MORNING_MS + i64::from(6 - n) * 1_000;
@@ -201,8 +261,8 @@ pub async fn what_time_may_release_is_found_by_its_reason(hall: &impl Hall) -> T
     Ok(())
 }
 
-/// However many are held, those whose time is over are found, the longest overdue first; nobody else is.
-pub async fn what_is_held_past_its_time_is_found_among_many(hall: &impl Hall) -> Told {
+/// However many wait, held or admitted, those whose time is over are found, the longest overdue first; nobody else is.
+pub async fn what_waits_past_its_time_is_found_among_many(hall: &impl Hall) -> Told {
     let store = hall.fresh().await?;
     let until = [None, Some(30), Some(10), Some(20), Some(10), Some(40)];
     for (n, seconds) in (0..).zip(until) {
@@ -215,8 +275,11 @@ pub async fn what_is_held_past_its_time_is_found_among_many(hall: &impl Hall) ->
     }
     let of = |numbers: &[u32]| numbers.iter().map(|n| payout(*n).id).collect::<Vec<_>>();
     assert_eq!(ids(&store.overdue(MORNING_MS + 9_999, 10).await?), []);
-    assert_eq!(ids(&store.overdue(MORNING_MS + 30_000, 10).await?), of(&[2, 4, 1]));
+    assert_eq!(ids(&store.overdue(MORNING_MS + 30_000, 10).await?), of(&[2, 4, 3, 1]));
     assert_eq!(ids(&store.overdue(i64::MAX, 2).await?), of(&[2, 4]));
+    // What is signed has left that road: its time is over when its transfer's is.
+    let third = kit::found(&store, payout(3).id).await?;
+    go(&store, &third, sign(&third, MORNING_MS), MORNING_MS).await?;
     let second = kit::found(&store, payout(2).id).await?;
     go(&store, &second, Command::Cancel(Reason::Deadline), MORNING_MS).await?;
     assert_eq!(ids(&store.overdue(i64::MAX, 10).await?), of(&[4, 1, 5]));
@@ -238,7 +301,7 @@ pub async fn what_is_set_aside_for_those_who_wait_for_room_is_told_by_who_spends
         go(&store, &taken, Command::Hold(reason), MORNING_MS).await?;
     }
     // At the door for want of room: nothing is set aside for it.
-    store.admit(vec![kit::payout_of(9, 50)], &kit::rules(10, 10), MORNING_MS, false).await?;
+    store.admit(kit::newly([kit::payout_of(9, 50)]), &kit::rules(10, 10), MORNING_MS, false).await?;
     let expected = |house: u64, other: u64| -> Result<BTreeMap<_, _>, Trouble> {
         let known = payout(0).spender().kept();
         let unknown = Spender { ordered_by: None, ..known.clone() };

@@ -4,8 +4,8 @@ use super::kit::MORNING_MS;
 use super::{Hall, Told};
 use crate::domain::journal::{Body, JournalDraft};
 use crate::ports::{
-    Entry, EntryKind, House, Journal, KeyUsage, KeyUses, Register, RegisterChange, Registered, USAGE_HOUR_MS,
-    Use,
+    Entry, EntryKind, House, Journal, KeyUsage, KeyUses, Register, RegisterChange, Registered, StoreFault,
+    USAGE_HOUR_MS, Use,
 };
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -95,6 +95,33 @@ pub async fn a_name_is_one_entrys_alone(hall: &impl Hall) -> Told {
     assert_eq!(store.register(put(other_kind), MORNING_MS).await?, Registered::Done);
     assert_eq!(store.register(put(bob.clone()), MORNING_MS).await?, Registered::Done);
     assert_eq!(store.entry_named(EntryKind::Person, "bob").await?.map(|entry| entry.version), Some(2));
+    Ok(())
+}
+
+/// F000-07: an entry is in the list of whose it is now, and in no other; taken away, it is in none.
+pub async fn what_goes_to_another_owner_is_the_others_alone(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let of = |account: &str, node: &str, version: u32| Entry {
+        kind: EntryKind::NodeAccount,
+        name: None,
+        owner: Some(node.to_owned()),
+        version,
+        ..person(account, "")
+    };
+    for entry in [of("a", "north", 0), of("b", "north", 0), of("c", "south", 0), of("a", "south", 1)] {
+        assert_eq!(store.register(put(entry), MORNING_MS).await?, Registered::Done);
+    }
+    assert_eq!(store.register(put(of("a", "north", 1)), MORNING_MS).await?, Registered::Outdated);
+    let store = hall.reopened(store).await?;
+    let ids = async |node: &str| -> Result<Vec<String>, StoreFault> {
+        let entries = store.entries(EntryKind::NodeAccount, Some(node), "", 9).await?;
+        Ok(entries.into_iter().map(|entry| entry.id).collect())
+    };
+    assert_eq!((ids("north").await?, ids("south").await?), (vec!["b".into()], vec!["a".into(), "c".into()]));
+    let gone = vec![(EntryKind::NodeAccount, "a".to_owned(), 2)];
+    store.register(RegisterChange { remove: gone, ..RegisterChange::default() }, MORNING_MS).await?;
+    assert_eq!((ids("south").await?, ids("nowhere").await?), (vec!["c".to_owned()], vec![]));
+    assert_eq!(store.entries(EntryKind::NodeAccount, None, "", 9).await?.len(), 2);
     Ok(())
 }
 

@@ -1,15 +1,15 @@
 //! The fears about limits that somebody sets: they are read too late, count too little, stop the wrong ones or never pass away.
 
-use super::kit::{AMPLE, MORNING_MS, all, go, payout_at, payout_of, rules, settle, sign, step, usdt};
+use super::kit::{
+    AMPLE, MORNING_MS, admit_under, all, go, newly, payout_at, payout_of, rules, settle, sign, step, usdt,
+};
 use super::{Examinee, Hall, Told, Trouble};
 use crate::domain::access::{Orderer, Role};
 use crate::domain::identity::AccountId;
-use crate::domain::limits::{Ceilings, DAY_MS, HOUR_MS, LimitRules, MINUTE_MS, Scope, SetLimit};
+use crate::domain::limits::{Ceilings, DAY_MS, HOUR_MS, MINUTE_MS, Scope, SetLimit};
 use crate::domain::order::{Order, Route};
 use crate::domain::payout::{Command, Payout, Reason, Reservation, Stage};
-use crate::ports::{
-    Admitted, Entry, EntryKind, Gate, NewPayout, Payouts, RegisterChange, Registered, Step, StepResult,
-};
+use crate::ports::{Admitted, Entry, EntryKind, Gate, Payouts, RegisterChange, Registered, Step, StepResult};
 use futures_util::future::join_all;
 
 /// Sets a limit for a scope, in place of the one that is there.
@@ -40,24 +40,12 @@ pub fn hourly(whole: u64) -> Ceilings {
     Ceilings { hourly: Some(usdt(whole)), ..Ceilings::default() }
 }
 
-fn ordered_by(principal: &str, role: Role, new: NewPayout) -> NewPayout {
-    NewPayout { ordered_by: Some(Orderer { principal: principal.to_owned(), role }), ..new }
+fn ordered_by(principal: &str, role: Role, new: Payout) -> Payout {
+    Payout { ordered_by: Some(Orderer { principal: principal.to_owned(), role }), ..new }
 }
 
 fn principal(name: &str) -> Scope {
     Scope::Principal(name.to_owned())
-}
-
-async fn admit(
-    store: &impl Examinee,
-    rules: LimitRules,
-    new: NewPayout,
-    now_ms: i64,
-) -> Result<Payout, Trouble> {
-    match store.admit(vec![new], &rules, now_ms, false).await?.pop() {
-        Some(Admitted::New(payout)) => Ok(payout),
-        other => Err(format!("{other:?}").into()),
-    }
 }
 
 /// F000-17, D-03: 64 who submit at once for two principals: the one with a limit is held beyond it, the other is not held.
@@ -68,7 +56,7 @@ pub async fn one_principals_excess_holds_its_own_however_many_come_at_once(hall:
         let store = store.clone();
         let name = if n % 2 == 0 { "key:loud" } else { "key:quiet" };
         let new = ordered_by(name, Role::Service, payout_of(n, 30));
-        async move { admit(&store, AMPLE, new, MORNING_MS).await }
+        async move { admit_under(&store, AMPLE, new, MORNING_MS).await }
     });
     let (mut loud, mut quiet) = (0, 0);
     for answer in join_all(submissions).await {
@@ -110,8 +98,8 @@ async fn what_was_spent_counts(hall: &impl Hall, scope: Scope, [hour, day]: [Rea
     let limit = Ceilings { hourly: Some(usdt(100)), daily: Some(usdt(110)), per_payout: None };
     let order = async |store: &_, n: u32, whole: u64, now_ms: i64| {
         let new = payout_at(n, now_ms);
-        let new = NewPayout { order: Order { amount: usdt(whole), ..new.order.clone() }, ..new };
-        admit(store, AMPLE, ordered_by("key:1", Role::Service, new), now_ms).await
+        let new = Payout { order: Order { amount: usdt(whole), ..new.order.clone() }, ..new };
+        admit_under(store, AMPLE, ordered_by("key:1", Role::Service, new), now_ms).await
     };
     let store = hall.fresh().await?;
     let payout = order(&store, 1, 90, late_ms).await?;
@@ -144,7 +132,7 @@ pub async fn a_raised_limit_lets_what_is_held_go_on_and_no_more(hall: &impl Hall
     let mut held = Vec::new();
     for n in 0..4 {
         let new = ordered_by("user:7", Role::EndUser, payout_of(n, 30));
-        let payout = admit(&store, AMPLE, new, MORNING_MS).await?;
+        let payout = admit_under(&store, AMPLE, new, MORNING_MS).await?;
         if payout.stage == Stage::Held {
             assert_eq!(payout.reason, Some(Reason::LimitRoleHourly));
             held.push(payout);
@@ -178,10 +166,10 @@ pub async fn an_override_passes_away_by_itself(hall: &impl Hall) -> Told {
     let until_ms = MORNING_MS + 10_000;
     set(&store, &Scope::House, hourly(200), Some(until_ms)).await?;
     set(&store, &Scope::Account(AccountId::house()), hourly(200), Some(until_ms)).await?;
-    assert_eq!(admit(&store, rules, payout_of(1, 150), MORNING_MS).await?.stage, Stage::Admitted);
+    assert_eq!(admit_under(&store, rules, payout_of(1, 150), MORNING_MS).await?.stage, Stage::Admitted);
     let store = hall.reopened(store).await?;
-    assert_eq!(admit(&store, rules, payout_of(2, 50), until_ms - 1).await?.stage, Stage::Admitted);
-    let late = admit(&store, rules, payout_of(3, 1), until_ms).await?;
+    assert_eq!(admit_under(&store, rules, payout_of(2, 50), until_ms - 1).await?.stage, Stage::Admitted);
+    let late = admit_under(&store, rules, payout_of(3, 1), until_ms).await?;
     assert_eq!((late.stage, late.reason), (Stage::Held, Some(Reason::LimitHourly)));
     let book = store.limit_book(until_ms).await?;
     let kept = book.house.set.as_ref().map(|set| (set.expires_at_ms, set.reason.as_str()));
@@ -194,8 +182,8 @@ pub async fn one_that_is_too_large_by_itself_stops_nobody_behind_it(hall: &impl 
     let store = hall.fresh().await?;
     let most = Ceilings { per_payout: Some(usdt(20)), ..Ceilings::default() };
     set(&store, &Scope::Route(Route::Transfer), most, None).await?;
-    let batch = [(1, 21), (2, 20), (3, 1)].map(|(n, whole)| payout_of(n, whole)).into();
-    let answers = store.admit(batch, &AMPLE, MORNING_MS, true).await?;
+    let batch = [(1, 21), (2, 20), (3, 1)].map(|(n, whole)| payout_of(n, whole));
+    let answers = store.admit(newly(batch), &AMPLE, MORNING_MS, true).await?;
     let reasons = answers.iter().map(|answer| match answer {
         Admitted::New(payout) => Ok(payout.reason),
         other => Err(format!("{other:?}")),

@@ -2,6 +2,7 @@
 
 use super::kit::{MORNING_MS, admit, all, block, bury, found, go, payout, settle, sign, step, transfer};
 use super::{Hall, Told};
+use crate::domain::journal::Cause;
 use crate::domain::payout::{
     Attempt, AttemptOutcome, Command, Event, Payout, Reason, Stage, apply, journal_draft,
 };
@@ -13,7 +14,7 @@ fn forced(payout: &Payout, attempt: Attempt) -> Result<Step, super::Trouble> {
     let event = Event::TransferSigned { attempt: Box::new(attempt) };
     let admitted = Payout { stage: Stage::Admitted, ..payout.clone() };
     let after = apply(admitted, &event, MORNING_MS)?;
-    let draft = journal_draft(Some(payout.standing()), &after, &event)?;
+    let draft = journal_draft(Some(payout.standing()), &after, &event, &Cause::nobody())?;
     Ok(Step { version_before: payout.version, before: payout.standing(), after, event, draft })
 }
 

@@ -1,13 +1,14 @@
 //! What must be said aloud: a transfer in two blocks stops the house, a padded one names the nodes.
 
-use super::kit::{got, lines, outgoing, pay, settle_in, stays, until, until_stage};
+use super::kit::{LONG_MS, got, lines, outgoing, pause, pay, settle_in, stays, until, until_stage};
 use crate::town::{Life, Town, judge, somebody};
 use async_trait::async_trait;
 use payoutd_actors::domain::payout::Stage;
 use payoutd_actors::fakes::sim_chain::{BroadcastWeather as W, Finality, NodeId};
 use payoutd_actors::fakes::{SharedChain, look};
 use payoutd_actors::office::World;
-use payoutd_actors::ports::{House, HouseChange, HouseFacts, StoreFault};
+use payoutd_actors::ports::exam::kit;
+use payoutd_actors::ports::{Gate, House, HouseChange, HouseFacts, Payouts, StepResult, StoreFault};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +46,32 @@ fn a_transfer_that_stands_in_two_blocks_stops_every_payout() {
     assert_eq!(paused.len(), 1, "{paused:?}");
     assert!(paused[0].body["reason"].as_str().unwrap().starts_with("alarm_twice_in_chain"), "{paused:?}");
     assert_eq!(got(&town, somebody(2)), 0);
+}
+
+/// F-N22: a transfer was proved dead, and is executed all the same: two nodes have lied, or a proof was forged. The house stops, and says
+/// which it was.
+#[test]
+fn a_buried_transfer_that_is_executed_stops_the_house() {
+    let mut town = Town::new(66);
+    let payout = town.live(async |life: &Life| {
+        settle_in(life).await;
+        let payout = pay(life, 1).await;
+        let sent = until_stage(life, payout.id, Stage::Broadcast).await;
+        let forged = kit::step(&sent, kit::bury(&sent).unwrap(), sent.updated_at_ms).unwrap();
+        assert_eq!(life.store.commit(&[forged], Gate::Open).await.unwrap(), [StepResult::Taken]);
+        // Nobody signs a second one, so that what is seen is the first.
+        pause(life).await;
+        life.pass(LONG_MS).await;
+        payout
+    });
+    let alarms = lines(&town, "alarm_buried_transfer_executed");
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    let payout = payout.unwrap();
+    assert_eq!(alarms[0].payout_id, Some(payout.id.to_string()));
+    let paused = lines(&town, "house_paused");
+    let reason = paused.last().unwrap().body["reason"].as_str().unwrap();
+    assert!(reason.starts_with("alarm_buried_transfer_executed"), "{paused:?}");
+    assert_eq!(got(&town, somebody(1)), payout.order.amount.micro(), "paid once");
 }
 
 /// F-N21: one transfer in ten is padded on its way and burns TRX for it. Each is paid once; each padded one is alarmed with the

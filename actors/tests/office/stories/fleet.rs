@@ -3,6 +3,7 @@
 use super::kit::{LONG_MS, outgoing, pay, resume, settle_in};
 use crate::town::{Life, Town, judge};
 use async_trait::async_trait;
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::payout::Stage;
 use payoutd_actors::domain::tron::SignedTransfer;
 use payoutd_actors::fakes::{Disguise, SharedChain};
@@ -111,7 +112,12 @@ fn a_pause_at_one_daemon_keeps_in_the_house_what_another_has_filed() {
             pay(life, n).await;
         }
         life.pass(2_500).await;
-        other.payout_worker.ask(PauseHouse { reason: "a story".into() }).await.unwrap().unwrap();
+        other
+            .payout_worker
+            .ask(PauseHouse { reason: "a story".into(), cause: Cause::nobody() })
+            .await
+            .unwrap()
+            .unwrap();
         let out = fuse.sent();
         assert!(!out.is_empty() && out.len() < ORDERS as usize, "{}", out.len());
         let filed = life.store.list(&Default::default(), 100).await.unwrap();

@@ -2,9 +2,10 @@
 
 use crate::town::{Life, Town, judge, order_to, somebody};
 use payoutd_actors::admission::{AdmitPayouts, DecidePayout, Decision, DecisionRefusal};
-use payoutd_actors::domain::access::Orderer;
+use payoutd_actors::domain::access::{Orderer, Reached};
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::order::Order;
 use payoutd_actors::domain::payout::{Payout, Stage};
 use payoutd_actors::fakes::look;
@@ -109,6 +110,7 @@ pub(super) async fn pay_for(life: &Life, account: &str, key: &str, order: Order)
         key: IdempotencyKey::parse(key).unwrap(),
         orders: vec![order],
         batch: false,
+        cause: Cause::nobody(),
     };
     match life.office.admission.ask(request).await.unwrap().unwrap().pop().unwrap() {
         Admitted::New(payout) | Admitted::Repeated(payout) => payout,
@@ -172,11 +174,21 @@ pub(super) async fn stays(life: &Life, id: PayoutId, stage: Stage, ms: u64) {
 }
 
 pub(super) async fn pause(life: &Life) {
-    life.office.payout_worker.ask(PauseHouse { reason: "a story".into() }).await.unwrap().unwrap();
+    life.office
+        .payout_worker
+        .ask(PauseHouse { reason: "a story".into(), cause: Cause::nobody() })
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 pub(super) async fn resume(life: &Life) {
-    life.office.payout_worker.ask(ResumeHouse { reason: "a story".into() }).await.unwrap().unwrap();
+    life.office
+        .payout_worker
+        .ask(ResumeHouse { reason: "a story".into(), cause: Cause::nobody() })
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 /// A person's decision.
@@ -185,7 +197,12 @@ pub(super) async fn decide(
     payout: &Payout,
     decision: Decision,
 ) -> Result<Payout, DecisionRefusal> {
-    let request = DecidePayout { id: payout.id, account: Some(payout.account.clone()), decision };
+    let request = DecidePayout {
+        id: payout.id,
+        whose: Reached::one(&payout.account),
+        decision,
+        cause: Cause::nobody(),
+    };
     life.office.admission.ask(request).await.unwrap()
 }
 

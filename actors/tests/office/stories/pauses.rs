@@ -93,9 +93,14 @@ fn a_deadline_that_passes_before_signing_calls_the_payout_off() {
         let mut order = order_to(somebody(1), AMOUNT);
         order.not_after_ms = Some(BEGINNING_MS + 10_000);
         let payout = life.pay("brief", order).await;
-        life.pass(15_000).await;
+        let patient = pay(life, 2).await;
+        life.pass(20_000).await;
+        // Nothing is paid now, and time ends all the same.
+        let brief = life.payout(payout.id).await;
+        assert_eq!(life.payout(patient.id).await.stage, Stage::Admitted);
+        decide(life, &patient, Decision::Cancel).await.unwrap();
         resume(life).await;
-        to_its_end(life, payout.id).await
+        brief
     });
     judge(&town).unwrap();
     let payout = told.unwrap();

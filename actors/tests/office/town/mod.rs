@@ -17,6 +17,7 @@ use payoutd_actors::domain::access::Orderer;
 use payoutd_actors::domain::address::Address;
 use payoutd_actors::domain::breaker::BreakerRules;
 use payoutd_actors::domain::identity::{AccountId, IdempotencyKey, PayoutId};
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::journal::{Checkpoint, JournalKey};
 use payoutd_actors::domain::limits::{LimitRules, OnExcess};
 use payoutd_actors::domain::money::MicroUsdt;
@@ -261,6 +262,7 @@ impl Life {
                 key: IdempotencyKey::parse(key).unwrap(),
                 orders: vec![order.clone()],
                 batch: false,
+                cause: Cause::nobody(),
             };
             match self.office.admission.ask(request).await {
                 Ok(Ok(answers)) => match answers.into_iter().next().unwrap() {

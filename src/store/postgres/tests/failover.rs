@@ -15,7 +15,7 @@ async fn fail_over(database: &Database) {
 }
 
 async fn writes(store: &PostgresStore, n: u32) -> Result<(), StoreFault> {
-    store.admit(vec![payout(n)], &AMPLE, MORNING_MS, false).await.map(|_| ())
+    store.admit(kit::newly([payout(n)]), &AMPLE, MORNING_MS, false).await.map(|_| ())
 }
 
 /// F-N06: whoever takes the pen first upon another line shuts the restore gate for the whole fleet, is told to leave, and writes
@@ -75,8 +75,8 @@ async fn a_clock_that_runs_ahead_does_not_move_the_fleets_windows() {
     let (_database, store) = fresh().await;
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let now_ms = i64::try_from(now_ms).unwrap();
-    let ahead = store.admit(vec![payout(1)], &AMPLE, now_ms + 90_000_000, false).await;
+    let ahead = store.admit(kit::newly([payout(1)]), &AMPLE, now_ms + 90_000_000, false).await;
     assert!(matches!(&ahead, Err(StoreFault::Away(why)) if why.contains("clock")), "{ahead:?}");
     assert!(store.facts().await.unwrap().latest_ms <= now_ms + 60_000);
-    store.admit(vec![payout(1)], &AMPLE, now_ms + 30_000, false).await.unwrap();
+    store.admit(kit::newly([payout(1)]), &AMPLE, now_ms + 30_000, false).await.unwrap();
 }

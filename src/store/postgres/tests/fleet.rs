@@ -7,11 +7,11 @@ use payoutd_actors::{
         identity::PayoutId,
         journal::ChainHead,
         limits::{LimitRules, OnExcess},
-        payout::Stage,
+        payout::{Payout, Stage},
     },
     ports::{
-        Admitted, BlockMark, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, House, HouseChange, Journal, NewPayout,
-        Pause, Payouts, ROLE_LEASE_MS, Role, Roles, StepResult, StoreFault,
+        Admitted, BlockMark, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, House, HouseChange, Journal, Pause,
+        Payouts, ROLE_LEASE_MS, Role, Roles, StepResult, StoreFault,
         exam::kit::{self, AMPLE, MORNING_MS, payout, payout_of, rules, usdt},
     },
 };
@@ -39,7 +39,7 @@ async fn three_daemons_admit_as_one() {
                     new.id = payout_of(*n + 1_000 * u32::try_from(daemon + 1).unwrap(), 1).id;
                     new
                 });
-                store.admit(batch.collect(), &limit, MORNING_MS, false).await.unwrap()
+                store.admit(kit::newly(batch), &limit, MORNING_MS, false).await.unwrap()
             })
             .collect::<Vec<_>>()
     });
@@ -59,8 +59,8 @@ async fn three_daemons_admit_as_one() {
 async fn what_one_has_claimed_another_is_not_given_until_its_lease_ends() {
     let (database, one) = fresh().await;
     let other = open(&database).await;
-    one.admit((0..10).map(payout).collect(), &AMPLE, MORNING_MS, true).await.unwrap();
-    let ids = |given: Vec<(payoutd_actors::domain::payout::Payout, [u8; 32])>| -> Vec<PayoutId> {
+    one.admit(kit::newly((0..10).map(payout)), &AMPLE, MORNING_MS, true).await.unwrap();
+    let ids = |given: Vec<(Payout, [u8; 32])>| -> Vec<PayoutId> {
         given.into_iter().map(|(payout, _)| payout.id).collect()
     };
     let of = |range: std::ops::Range<u32>| range.map(|n| payout(n).id).collect::<Vec<_>>();
@@ -88,7 +88,7 @@ async fn what_one_has_claimed_another_is_not_given_until_its_lease_ends() {
 async fn whoever_can_not_pay_what_it_claimed_lets_it_pass() {
     let (database, one) = fresh().await;
     let other = open(&database).await;
-    one.admit((0..4).map(payout).collect(), &AMPLE, MORNING_MS, true).await.unwrap();
+    one.admit(kit::newly((0..4).map(payout)), &AMPLE, MORNING_MS, true).await.unwrap();
     let given =
         async |store: &super::super::PostgresStore| store.payable(MORNING_MS, 10, &[]).await.unwrap().len();
     let mut admin = beside(&database).await;
@@ -118,9 +118,9 @@ async fn an_order_that_another_daemon_takes_in_meanwhile_is_not_called_refused()
     let strict = LimitRules { on_excess: OnExcess::Refuse, ..rules(100, 1_000) };
     let mut pen = beside(&database).await;
     pen.execute("BEGIN; SELECT fact FROM house WHERE fact = 'latest_ms' FOR UPDATE").await.unwrap();
-    let twin = NewPayout { id: payout(9).id, ..payout_of(1, 60) };
-    let first = one.admit(vec![payout_of(1, 60)], &strict, MORNING_MS, false);
-    let second = other.admit(vec![twin, payout_of(2, 30)], &strict, MORNING_MS, false);
+    let twin = Payout { id: payout(9).id, ..payout_of(1, 60) };
+    let first = one.admit(kit::newly([payout_of(1, 60)]), &strict, MORNING_MS, false);
+    let second = other.admit(kit::newly([twin, payout_of(2, 30)]), &strict, MORNING_MS, false);
     let let_go = async {
         let mut looker = beside(&database).await;
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -140,7 +140,7 @@ async fn an_order_that_another_daemon_takes_in_meanwhile_is_not_called_refused()
 #[tokio::test]
 async fn a_claim_waits_for_nobody() {
     let (database, store) = fresh().await;
-    store.admit((0..3).map(payout).collect(), &AMPLE, MORNING_MS, true).await.unwrap();
+    store.admit(kit::newly((0..3).map(payout)), &AMPLE, MORNING_MS, true).await.unwrap();
     let mut other = beside(&database).await;
     other
         .execute("BEGIN; SELECT 1 FROM payout WHERE priority = 0 ORDER BY id LIMIT 2 FOR NO KEY UPDATE")
@@ -280,7 +280,7 @@ async fn a_process_that_stops_with_the_pen_in_its_hand_is_not_waited_for_for_eve
 async fn crossing_batches_do_not_lock_each_other_out() {
     let (database, first) = fresh().await;
     let fleet = [first, open(&database).await, open(&database).await];
-    fleet[0].admit((0..60).map(payout).collect(), &AMPLE, MORNING_MS, true).await.unwrap();
+    fleet[0].admit(kit::newly((0..60).map(payout)), &AMPLE, MORNING_MS, true).await.unwrap();
     let payouts = fleet[0].find_many(&(0..60).map(|n| payout(n).id).collect::<Vec<_>>()).await.unwrap();
     let works = (0..9_usize).map(|round| {
         let (store, payouts) = (&fleet[round % 3], &payouts);

@@ -25,6 +25,16 @@ fn hot() -> Vec<(&'static str, &'static str, String)> {
         ("buried", sql::BURIED, ids.clone()),
         ("settlement", sql::SETTLEMENT, "lpad('1f', 32, '0')".to_owned()),
         ("page", sql::PAGE, page.to_owned()),
+        (
+            "page_of_accounts",
+            sql::PAGE_OF_ACCOUNTS,
+            "'{north-1,north-2,house}', NULL, NULL, NULL, '', '~', 100".to_owned(),
+        ),
+        (
+            "page_of_accounts_settled",
+            sql::PAGE_OF_ACCOUNTS,
+            format!("{}, 'settled', NULL, NULL, '', '~', 100", texts("house")),
+        ),
         ("page_of_reference", sql::PAGE_OF_REFERENCE, "NULL, NULL, NULL, 'inv-9', '', '~', 100".to_owned()),
         ("page_of_admitted", sql::PAGE_OF_ADMITTED, "NULL, 'admitted', NULL, NULL, '', '~', 100".to_owned()),
         ("page_of_held", sql::PAGE_OF_HELD, "NULL, 'held', NULL, NULL, '', '~', 100".to_owned()),
@@ -185,6 +195,8 @@ fn is_short(node: &serde_json::Value, name: &str, said: &str) {
     if kind.contains("Sort") {
         let may_sort = [
             "payable",
+            "page_of_accounts",
+            "page_of_accounts_settled",
             "page_of_admitted",
             "page_of_held",
             "page_of_in_flight",

@@ -20,14 +20,18 @@ const POSTGRES: &str = concat!(
     include_str!("../../../../migrations/postgres/0003_register.sql"),
     include_str!("../../../../migrations/postgres/0004_in_place.sql"),
     include_str!("../../../../migrations/postgres/0005_limits.sql"),
-    include_str!("../../../../migrations/postgres/0006_links.sql")
+    include_str!("../../../../migrations/postgres/0006_links.sql"),
+    include_str!("../../../../migrations/postgres/0007_overdue.sql"),
+    include_str!("../../../../migrations/postgres/0008_nodes.sql")
 );
 const SQLITE: &str = concat!(
     include_str!("../../../../migrations/sqlite/0001_payouts.sql"),
     include_str!("../../../../migrations/sqlite/0002_events.sql"),
     include_str!("../../../../migrations/sqlite/0003_register.sql"),
     include_str!("../../../../migrations/sqlite/0004_limits.sql"),
-    include_str!("../../../../migrations/sqlite/0005_links.sql")
+    include_str!("../../../../migrations/sqlite/0005_links.sql"),
+    include_str!("../../../../migrations/sqlite/0006_overdue.sql"),
+    include_str!("../../../../migrations/sqlite/0007_nodes.sql")
 );
 
 /// A column: its name, its type in one word for both, whether it may be NULL, its place in the primary key (0: none).
@@ -152,10 +156,10 @@ async fn indexes_of_postgres(connection: &mut PgConnection) -> BTreeSet<(String,
     let names = connection.fetch_all(question).await.unwrap();
     let names: BTreeSet<String> = names.iter().map(|row| row.get(0)).collect();
     // The database writes an index down in its own words; those of the migration are what is compared.
-    let statements = POSTGRES
-        .split(';')
-        .map(str::trim)
-        .filter(|text| text.contains("INDEX ") && !text.contains("DROP INDEX "));
+    let statements = POSTGRES.split(';').map(str::trim).filter(|text| {
+        text.contains("INDEX ")
+            && !["DROP ", "ALTER "].iter().any(|word| text.contains(&format!("{word}INDEX ")))
+    });
     let named = statements.map(|text| {
         let text = &text[text.find("CREATE ").unwrap()..];
         let name = text.split_whitespace().skip_while(|word| *word != "INDEX").nth(1).unwrap();
