@@ -1,7 +1,7 @@
 //! The fear: the two doors know nothing of each other, or the house forgets a job when the broker, the daemon or the chain goes
 //! away. Real daemons, the simulated network and a RabbitMQ; what was paid is counted by the network's own book.
 
-use std::{collections::BTreeMap, fs, io::Write as _};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, future::join_all};
 use lapin::{
@@ -18,14 +18,6 @@ use crate::kit::{
     network::Network,
     own_service::OwnService,
 };
-
-/// A desk whose daemon has this broker too.
-fn with_broker(queues: &Queues, network: &Network) -> Desk {
-    let desk = Desk::beside(network);
-    let mut config = fs::OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
-    config.write_all(queues.section().as_bytes()).unwrap();
-    desk
-}
 
 fn order(network: &Network, n: usize) -> Value {
     json!({ "recipient": network.account(1 + n % 3), "amount": format!("1.{n:03}") })
@@ -47,15 +39,6 @@ async fn each_is_paid_once(network: &Network, orders: usize) {
     assert_eq!(paid, expected);
 }
 
-async fn amqp_is_up(daemon: &mut Daemon) {
-    daemon
-        .until("the broker is there", async |caller| {
-            let ready = caller.get("/readyz").await.json();
-            (ready["components"]["amqp"]["status"] == "up").then_some(())
-        })
-        .await;
-}
-
 async fn metrics(daemon: &Daemon) -> String {
     daemon.caller.get("/metrics").await.text
 }
@@ -65,9 +48,9 @@ async fn metrics(daemon: &Daemon) -> String {
 #[actix_rt::test]
 async fn the_same_order_by_both_doors_at_once_is_paid_once() {
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = with_broker(&queues, &network);
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     let body = order(&network, 0);
     let by_http = join_all((0..100).map(|_| daemon.caller.order("key-0", &body)));
     let by_amqp = async {
@@ -93,9 +76,9 @@ async fn the_same_order_by_both_doors_at_once_is_paid_once() {
 async fn a_job_is_found_in_the_journal_by_its_correlation_id_and_by_its_trace() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = with_broker(&queues, &network);
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     let traced = |traceparent: &str| {
         let mut headers = FieldTable::default();
         headers.insert("traceparent".into(), AMQPValue::LongString(traceparent.into()));
@@ -134,14 +117,14 @@ async fn a_job_is_found_in_the_journal_by_its_correlation_id_and_by_its_trace() 
 async fn a_daemon_that_dies_under_a_load_of_jobs_pays_each_once() {
     const JOBS: usize = 300;
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = with_broker(&queues, &network);
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     jobs(&queues, &network, 0..100).await;
     daemon.kill();
     let mut daemon = Daemon::open(&desk).await;
     jobs(&queues, &network, 50..200).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     daemon.stop();
     jobs(&queues, &network, 150..JOBS).await;
     let mut daemon = Daemon::open(&desk).await;
@@ -156,9 +139,9 @@ async fn a_daemon_that_dies_under_a_load_of_jobs_pays_each_once() {
 #[actix_rt::test]
 async fn dead_jobs_are_listed_explained_requeued_and_discarded() {
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = with_broker(&queues, &network);
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     assert_eq!(desk.json(0, &["jobs", "dead", "list", "--json"]), json!({ "jobs": [], "more": false }));
 
     queues
@@ -218,16 +201,16 @@ async fn a_broker_that_is_restarted_under_load_loses_no_job() {
     let Some(broker) = OwnService::broker("") else { return };
     let network = Network::of_two_nodes();
     let mut queues = Queues::at(&broker.url()).await;
-    let desk = with_broker(&queues, &network);
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     jobs(&queues, &network, 0..JOBS / 2).await;
     broker.restart();
     queues.come_again().await;
     jobs(&queues, &network, JOBS / 4..JOBS).await;
     daemon.until_stage("settled", JOBS as u64).await;
     each_is_paid_once(&network, JOBS).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     assert!(metrics(&daemon).await.contains("payoutd_amqp_connections_lost_total{connection=\"jobs\"}"));
     daemon.stop();
 }
@@ -240,9 +223,9 @@ async fn no_job_is_held_while_the_chain_is_away() {
     let Some(broker) = OwnService::broker(settings) else { return };
     let network = Network::of_two_nodes();
     let queues = Queues::at(&broker.url()).await;
-    let desk = with_broker(&queues, &network);
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    amqp_is_up(&mut daemon).await;
+    daemon.consumes_jobs().await;
     let some = order(&network, 0);
     network.tell_to_stop();
     for n in 0..50 {

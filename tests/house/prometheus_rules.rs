@@ -3,8 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    env,
-    fs::{self, OpenOptions},
+    env, fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -202,13 +201,9 @@ async fn orders(n: usize, desk: &Desk, queues: &Queues, network: &Network) {
 #[actix_rt::test]
 async fn every_panel_shows_something_of_a_house_that_pays() {
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = Desk::beside(&network);
-    let mut config = OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
-    config.write_all(queues.section().as_bytes()).unwrap();
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
-    daemon
-        .until("jobs are consumed", async |caller| says(caller, "connected{connection=\"jobs\"} 1").await)
-        .await;
+    daemon.consumes_jobs().await;
     orders(1, &desk, &queues, &network).await;
     daemon.until_stage("settled", 2).await;
     daemon

@@ -1,7 +1,7 @@
 //! The fear: whoever has stolen something spends without bound; or a limit stops those whom it is not about; or it is raised by
 //! somebody who may not, and nobody knows who.
 
-use std::{fs, io::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use payoutd::{
     identity::By,
@@ -220,10 +220,9 @@ async fn two_who_set_one_limit_at_once_leave_one_of_the_two() {
 #[actix_rt::test]
 async fn a_limit_holds_at_both_doors_and_a_raised_one_lets_go_on() {
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = Desk::beside(&network);
-    let mut config = fs::OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
-    config.write_all(queues.section().as_bytes()).unwrap();
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open(&desk).await;
+    daemon.consumes_jobs().await;
     let limit = ["limits", "set", "principal:house", "--hourly", "10", "--reason", "a story", "--json"];
     assert_eq!(desk.json(0, &limit)["hourly"]["limit"], "10");
     let order = |amount: &str| json!({ "recipient": network.account(1), "amount": amount });
@@ -258,10 +257,9 @@ async fn a_limit_holds_at_both_doors_and_a_raised_one_lets_go_on() {
 #[actix_rt::test]
 async fn a_house_that_refuses_says_so_at_both_doors_and_pays_the_same_key_when_there_is_room() {
     let (network, queues) = (Network::of_two_nodes(), Queues::names().await);
-    let desk = Desk::beside(&network);
-    let mut config = fs::OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
-    config.write_all(queues.section().as_bytes()).unwrap();
+    let desk = Desk::beside_with(&network, &queues);
     let mut daemon = Daemon::open_with(&desk, &[("PAYOUTD_LIMITS__ON_EXCESS", "refuse")]).await;
+    daemon.consumes_jobs().await;
     let limit = |hourly| ["limits", "set", "principal:house", "--hourly", hourly, "--reason", "a story"];
     desk.ends(0, &limit("10"));
     let order = |amount: &str| json!({ "recipient": network.account(1), "amount": amount });

@@ -64,6 +64,15 @@ impl Daemon {
         daemon
     }
 
+    /// Waits until jobs are consumed: its door opens earlier, and a queue that nobody has declared takes none.
+    pub(crate) async fn consumes_jobs(&mut self) {
+        self.until("jobs are consumed", async |caller| {
+            let ready = caller.get("/readyz").await.json();
+            (ready["components"]["amqp"]["status"] == "up").then_some(())
+        })
+        .await;
+    }
+
     /// Waits for what `look` looks for; the daemon must live meanwhile.
     pub(crate) async fn until<T>(&mut self, what: &str, look: impl AsyncFn(&Caller) -> Option<T>) -> T {
         let began = Instant::now();

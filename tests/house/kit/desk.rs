@@ -1,7 +1,9 @@
 //! A folder as an operator has it: keys, a token, a configuration, a store; and the command line upon it.
 
 use std::{
-    fs, iter,
+    fs,
+    io::Write as _,
+    iter,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -14,6 +16,7 @@ use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
 
 use super::{
+    amqp::Queues,
     daemon::lasting_port,
     door::TOKEN,
     network::{Network, text},
@@ -74,6 +77,14 @@ impl Desk {
         }
         config.push_str("\n[log]\nfilter = \"warn\"\n");
         fs::write(desk.path("payoutd.toml"), config).unwrap();
+        desk
+    }
+
+    /// The same with a broker: a second door, by these queues.
+    pub(crate) fn beside_with(network: &Network, queues: &Queues) -> Self {
+        let desk = Self::beside(network);
+        let mut config = fs::OpenOptions::new().append(true).open(desk.path("payoutd.toml")).unwrap();
+        config.write_all(queues.section().as_bytes()).unwrap();
         desk
     }
 
