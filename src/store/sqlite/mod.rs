@@ -34,6 +34,7 @@ mod sql;
 mod strangers;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod writer;
 
 use std::{
@@ -55,6 +56,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 pub use self::backup::{Backup, BackupError};
+use self::uses::Uses;
 pub(in crate::store) use self::departure::TABLES;
 use super::{
     lock::StoreLock,
@@ -117,6 +119,8 @@ struct Writer {
     /// `None` after a write that failed: the next one makes a new connection.
     seat: Mutex<Option<SqliteConnection>>,
     wait_max: Duration,
+    /// What the next transaction takes along.
+    uses: Uses,
 }
 
 impl SqliteStore {
@@ -177,6 +181,7 @@ impl SqliteStore {
             options: Some(options),
             seat: Mutex::new(Some(connection)),
             wait_max: Duration::from_millis(settings.wait_ms_max),
+            uses: Uses::default(),
         };
         Ok(Self::of(database, settings, writer, born, versions, Some(lock)))
     }
@@ -195,7 +200,7 @@ impl SqliteStore {
         let versions = migrations::check(database, &mut connection).await?;
         let born = house::known(&mut connection).await.map_err(fault)?;
         let wait_max = Duration::from_millis(settings.wait_ms_max);
-        let writer = Writer { options: None, seat: Mutex::new(None), wait_max };
+        let writer = Writer { options: None, seat: Mutex::new(None), wait_max, uses: Uses::default() };
         Ok(Self::of(database, settings, writer, born, versions, None))
     }
 
@@ -244,10 +249,20 @@ impl SqliteStore {
 
     /// Closes the database; what was answered is on disk whether this is called or not.
     pub async fn close(&self) {
+        self.write_what_waits().await;
         self.inner.readers.close().await;
         if let Some(connection) = self.inner.writer.seat.lock().await.take() {
             // The last one out folds the log back; if that fails, the next opening does it.
             let _ = connection.close().await;
+        }
+    }
+
+    /// What was used up and is not written yet keeps nobody from closing: all that it let in is written.
+    async fn write_what_waits(&self) {
+        if self.inner.writer.uses.waiting() > 0
+            && let Err(fault) = self.write_uses().await
+        {
+            tracing::warn!(%fault, "what was used once is not written down");
         }
     }
 

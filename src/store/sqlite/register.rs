@@ -10,10 +10,13 @@ use payoutd_actors::ports::{
 use sqlx::{Executor, SqliteConnection};
 
 use super::{
-    SqliteStore, cells, fault, house,
+    SqliteStore, cells,
+    cells::Cells,
+    fault, house,
     journal::{self, Chapter},
     reads,
     rows::{self, Rows},
+    uses,
 };
 
 const ENTRY: &str =
@@ -32,6 +35,7 @@ const CHANGE: &str = "UPDATE OR IGNORE register SET name = ?3, owner = ?4, versi
 const REMOVE: &str = "DELETE FROM register WHERE kind = ?1 AND id = ?2 AND version = ?3";
 const USE_UP: &str = "INSERT INTO used_once (what, until_ms) SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1) WHERE TRUE \
      ON CONFLICT DO NOTHING RETURNING what";
+const USED: &str = "SELECT what FROM used_once WHERE what IN (SELECT value FROM jsonb_each(?1))";
 const COUNT: &str = "INSERT INTO key_usage (key_id, hour_ms, uses, last_used_at_ms) \
      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM jsonb_each(?1) WHERE TRUE \
      ON CONFLICT (key_id, hour_ms) DO UPDATE SET uses = uses + excluded.uses, \
@@ -92,10 +96,16 @@ impl Register for SqliteStore {
     }
 
     async fn use_once(&self, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
-        let mut write = self.begin_unsynced().await?;
-        let first = use_up(write.connection(), uses).await?;
-        write.commit().await?;
-        Ok(first)
+        let book = &self.inner.writer.uses;
+        // Claimed before it is asked: what is written in between was claimed all the while.
+        let claim = book.claim(uses);
+        let question = sqlx::query(USED).bind(rows::texts(claim.asked()));
+        let rows = self.inner.readers.fetch_all(question).await.map_err(fault::of)?;
+        let known = rows.iter().map(|row| Cells::of(row).take()).collect::<Result<_, _>>()?;
+        if book.waiting() >= uses::WAITING_MAX {
+            self.write_uses().await?;
+        }
+        Ok(claim.keep(&known))
     }
 
     async fn count_uses(&self, uses: &BTreeMap<String, KeyUses>) -> Result<(), StoreFault> {
@@ -167,7 +177,15 @@ async fn apply(
     Ok(Registered::Done)
 }
 
-async fn use_up(connection: &mut SqliteConnection, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
+impl SqliteStore {
+    /// Writes what waits without waiting for the disk.
+    pub(super) async fn write_uses(&self) -> Result<(), StoreFault> {
+        self.begin_unsynced().await?.commit().await
+    }
+}
+
+/// Uses things up; of each, whether it had not been used before.
+pub(super) async fn use_up(connection: &mut SqliteConnection, uses: &[Use]) -> Result<Vec<bool>, StoreFault> {
     if uses.is_empty() {
         return Ok(Vec::new());
     }

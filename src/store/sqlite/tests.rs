@@ -421,9 +421,9 @@ async fn an_admission_without_its_record_has_no_digest() {
     }
 }
 
-/// F002-07: a nonce waits for no disk, and whatever is written after it does again, whether the nonce's write was kept or given up.
+/// A write that waits for no disk leaves the next one waiting for it again, whether it was kept or given up.
 #[tokio::test]
-async fn only_a_nonce_waits_for_no_disk() {
+async fn only_who_says_so_waits_for_no_disk() {
     let (_folder, store) = fresh().await;
     let synchronous = async |write: &mut super::writer::Write<'_>| -> i64 {
         let row = write.connection().fetch_one("PRAGMA synchronous").await.unwrap();

@@ -5,20 +5,22 @@
 //! half of a write is ever found by the next one, and a database that gave up its transaction by itself (a full disk) can not
 //! confuse the bookkeeping of who is in one.
 //!
-//! A write waits for the disk when it commits. One that is begun by [`SqliteStore::begin_unsynced`] does not: it is on the disk with
-//! the next one that waits, for there is one log, in one order. So whatever is built upon it never outlives it.
+//! Each takes along what was answered and waits to be written ([`Uses`](super::uses::Uses)). It waits for the disk when it commits,
+//! unless it is begun by [`SqliteStore::begin_unsynced`]: that is on the disk with the next one that waits, for there is one log, in one
+//! order. So whatever is built upon it never outlives it.
 
 use payoutd_actors::ports::StoreFault;
 use sqlx::{ConnectOptions, Executor, SqliteConnection};
 use tokio::sync::MutexGuard;
 
-use super::{SqliteStore, Writer, fault};
+use super::{SqliteStore, Writer, fault, register, uses::Taken};
 
 /// A transaction that is under way.
 pub(super) struct Write<'a> {
     seat: MutexGuard<'a, Option<SqliteConnection>>,
     connection: SqliteConnection,
     ends: Ends,
+    along: Taken<'a>,
 }
 
 /// The words that a transaction begins and ends with.
@@ -50,7 +52,7 @@ impl SqliteStore {
     }
 
     async fn begin_with(&self, ends: Ends) -> Result<Write<'_>, StoreFault> {
-        let Writer { options, seat, wait_max } = &self.inner.writer;
+        let Writer { options, seat, wait_max, uses } = &self.inner.writer;
         let Some(options) = options else {
             return Err(StoreFault::Refused("it was opened for looking only".to_owned()));
         };
@@ -62,7 +64,9 @@ impl SqliteStore {
             None => options.connect().await.map_err(fault::of)?,
         };
         connection.execute(ends.begin).await.map_err(fault::of)?;
-        Ok(Write { seat, connection, ends })
+        let along = uses.take_along();
+        register::use_up(&mut connection, along.uses()).await?;
+        Ok(Write { seat, connection, ends, along })
     }
 }
 
@@ -75,11 +79,12 @@ impl Write<'_> {
     /// Makes it durable.
     pub(super) async fn commit(mut self) -> Result<(), StoreFault> {
         self.connection.execute(self.ends.commit).await.map_err(fault::of)?;
+        self.along.written();
         *self.seat = Some(self.connection);
         Ok(())
     }
 
-    /// Undoes it; nothing was written.
+    /// Undoes it; nothing was written, and what it took along waits again.
     pub(super) async fn give_up(mut self) -> Result<(), StoreFault> {
         self.connection.execute(self.ends.give_up).await.map_err(fault::of)?;
         *self.seat = Some(self.connection);
