@@ -19,6 +19,7 @@ pub mod outgoing;
 pub mod payout_worker;
 pub mod ports;
 pub mod rate_limiter;
+pub mod recollection;
 pub mod reconcile;
 pub mod refusal_recorder;
 pub mod restore;

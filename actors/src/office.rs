@@ -21,6 +21,7 @@ use crate::ports::{
     ChainNode, CheckpointKeeper, Clock, Entropy, EventBus, House, HouseFacts, Journal, Payouts, Register,
     Roles, SecondOpinion, Signer, StoreFault, Strangers,
 };
+use crate::recollection::{Recollection, RecollectionTools};
 use crate::restore::shut_the_gate_where_due;
 use crate::roster::{Roster, Staff};
 use crate::treasurer::{self, Treasurer, TreasurerSettings, TreasurerTools};
@@ -195,10 +196,19 @@ impl Office {
             settings: rules.watcher.clone(),
         };
         self.roster.hire(&self.confirmation_watcher, move || ConfirmationWatcher::new(watcher.clone()));
+        let recollection = Rc::new(Recollection::new(RecollectionTools {
+            house: world.house.clone(),
+            strangers: world.strangers.clone(),
+            signer: world.signer.clone(),
+            policy: rules.policy.clone(),
+            sight: sight.clone(),
+            wall: world.clock.clone(),
+            restore_gap_ms: rules.watcher.restore_gap_ms,
+        }));
         let worker = WorkerTools {
             ledger: self.ledger.clone(),
             house: world.house.clone(),
-            strangers: world.strangers.clone(),
+            recollection: recollection.clone(),
             signer: world.signer.clone(),
             nodes: world.nodes.clone(),
             treasurer: self.treasurer.clone(),
@@ -218,6 +228,7 @@ impl Office {
             signer: world.signer.clone(),
             policy: rules.policy.clone(),
             limits: rules.limits,
+            recollection,
             treasurer: self.treasurer.clone(),
             payout_worker: self.payout_worker.nudger(),
             audit_writer: self.audit_writer.nudger(),

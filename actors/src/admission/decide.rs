@@ -5,10 +5,11 @@ use crate::domain::access::Reached;
 use crate::domain::identity::PayoutId;
 use crate::domain::journal::Cause;
 use crate::domain::limits::LimitBroken;
-use crate::domain::payout::{Command, Payout, Reason, Refusal, Reservation};
+use crate::domain::payout::{Command, Payout, Reason, Refusal, Reservation, Stage};
 use crate::ledger::Outcome;
 use crate::metrics_names as names;
 use crate::ports::{Gate, StoreFault};
+use crate::recollection::Unsaid;
 use actix::Message;
 use std::rc::Rc;
 use thiserror::Error;
@@ -88,6 +89,9 @@ pub enum DecisionRefusal {
     /// There is no room under this limit to release it.
     #[error("the limits leave no room for it")]
     NoRoom(LimitBroken),
+    /// Nobody can say now that it is not paid: ask again soon.
+    #[error("nobody can say now whether it was paid: {0}")]
+    Unsaid(Unsaid),
     /// Somebody else moved the payout, again and again: ask once more.
     #[error("the payout is being moved by somebody else")]
     Contended,
@@ -122,7 +126,7 @@ pub(super) async fn carry_out(desk: Rc<Desk>, request: DecidePayout) -> Result<P
 /// Reads, decides and writes under the version that was read: of two who decide, the first commit wins and the second
 /// decides anew upon what it finds.
 async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionRefusal> {
-    let mut lost_at = None;
+    let (mut lost_at, mut was_known) = (None, false);
     for _ in 0..TRIES_MAX {
         let Some(payout) = own(desk, request).await? else { return Err(DecisionRefusal::Unknown) };
         let wants_room =
@@ -131,8 +135,21 @@ async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionR
             // Nobody has moved it since: it was the gate that was shut.
             room(desk, &payout).await?;
         }
+        if was_known && payout.stage == Stage::Held {
+            // It was held a moment ago for what the chain shows: whoever ends it shall have read that.
+            return Err(DecisionRefusal::Contended);
+        }
+        let ends = ends_unpaid(&request.decision, &payout);
+        if ends && known_again(desk, &payout).await? {
+            was_known = true;
+            continue;
+        }
         lost_at = Some(payout.version);
-        let gate = if wants_room { Gate::RoomUnder(desk.tools.limits) } else { Gate::Open };
+        let gate = match (wants_room, ends) {
+            (true, _) => Gate::RoomUnder(desk.tools.limits),
+            (false, true) => Gate::NothingLost,
+            (false, false) => Gate::Open,
+        };
         let batch = vec![(payout.clone(), request.decision.command())];
         let now_ms = desk.tools.clock.now_ms();
         match desk.tools.ledger.carry_out_for(&request.cause, batch, gate, now_ms).await?.pop() {
@@ -144,6 +161,32 @@ async fn try_to(desk: &Desk, request: &DecidePayout) -> Result<Payout, DecisionR
         }
     }
     Err(DecisionRefusal::Contended)
+}
+
+/// Whether the decision tells its sender that it is not paid, and will not be. What is held because the chain shows its mark on
+/// something else is before a person who knows.
+fn ends_unpaid(decision: &Decision, payout: &Payout) -> bool {
+    matches!(decision, Decision::Cancel | Decision::Reject { .. })
+        && matches!(payout.stage, Stage::Admitted | Stage::Held)
+        && payout.reason != Some(Reason::PaidOtherwise)
+}
+
+/// Adopts what the chain shows of its own, or holds it; whoever decides looks again then.
+async fn known_again(desk: &Desk, payout: &Payout) -> Result<bool, DecisionRefusal> {
+    let now_ms = desk.tools.clock.now_ms();
+    let mut found = desk.tools.recollection.own_transfers_of(&[payout], now_ms).await?;
+    let Some(command) = found.pop().flatten() else { return Ok(false) };
+    desk.tools.ledger.carry_out(vec![(payout.clone(), command)], Gate::Open, now_ms).await?;
+    Ok(true)
+}
+
+impl From<Unsaid> for DecisionRefusal {
+    fn from(why: Unsaid) -> Self {
+        match why {
+            Unsaid::Store(fault) => Self::Store(fault),
+            why @ (Unsaid::GateShut | Unsaid::NotRead) => Self::Unsaid(why),
+        }
+    }
 }
 
 async fn own(desk: &Desk, request: &DecidePayout) -> Result<Option<Payout>, StoreFault> {

@@ -1,12 +1,12 @@
 //! The intake: requests are checked, wait in [`super::line`], and are written many at a time.
 
-use super::Desk;
 use super::digest::request_digests;
 use super::line::Waiting;
+use super::{Desk, again};
 use crate::domain::access::Orderer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::Cause;
-use crate::domain::limits::LimitBroken;
+use crate::domain::limits::{LimitBroken, OnExcess};
 use crate::domain::order::{Order, OrderProblem};
 use crate::domain::payout::{EventName, Payout, Reason, Reservation, Stage, order_digest};
 use crate::metrics_names as names;
@@ -81,7 +81,7 @@ pub(super) fn take(desk: &Rc<Desk>, request: AdmitPayouts) -> ResponseFuture<Ans
         Err(fault) => return refuse(desk, fault.into(), "store_fault"),
     };
     if !prepared.problems.is_empty() {
-        return Box::pin(first_answer(desk.clone(), prepared));
+        return Box::pin(first_answer(desk.clone(), prepared, request.batch));
     }
     if !desk.line.has_room_for(prepared.payouts.len()) {
         return refuse(desk, AdmissionRefusal::Busy { retry_after_ms: desk.line.retry_after_ms() }, "busy");
@@ -102,8 +102,25 @@ fn count_refusal(desk: &Desk, outcome: &'static str) {
 }
 
 /// What can not be paid any more may have been taken in when it still could be: a repeated key gets its first answer
-/// (F-P01), whatever the clock and the policy say by now.
-async fn first_answer(desk: Rc<Desk>, prepared: Prepared) -> Answer {
+/// (F-P01), whatever the clock and the policy say by now, and whether or not this store remembers it.
+async fn first_answer(desk: Rc<Desk>, prepared: Prepared, batch: bool) -> Answer {
+    if let Some(answer) = answer_on_file(&desk, &prepared).await? {
+        return answer;
+    }
+    let commands = again::known_again(&desk, &prepared.payouts.iter().collect::<Vec<_>>()).await?;
+    if commands.iter().any(Option::is_some) {
+        return again::take_in(&desk, prepared.payouts, commands, batch).await;
+    }
+    // Another daemon may have taken it in while the chain was asked.
+    if let Some(answer) = answer_on_file(&desk, &prepared).await? {
+        return answer;
+    }
+    count_refusal(&desk, "invalid");
+    Err(AdmissionRefusal::Invalid(prepared.problems))
+}
+
+/// What was answered to the same request before; `None` where nothing of it is on file.
+async fn answer_on_file(desk: &Desk, prepared: &Prepared) -> Result<Option<Answer>, StoreFault> {
     let store = desk.tools.ledger.payouts();
     let mut earlier = Vec::with_capacity(prepared.payouts.len());
     for NewPayout { payout, .. } in &prepared.payouts {
@@ -112,17 +129,14 @@ async fn first_answer(desk: Rc<Desk>, prepared: Prepared) -> Answer {
                 earlier.push(Admitted::Repeated(found))
             }
             Some(found) => {
-                count_refusal(&desk, "key_reused");
-                return Err(AdmissionRefusal::KeyReused { existing: found.id });
+                count_refusal(desk, "key_reused");
+                return Ok(Some(Err(AdmissionRefusal::KeyReused { existing: found.id })));
             }
-            None => {
-                count_refusal(&desk, "invalid");
-                return Err(AdmissionRefusal::Invalid(prepared.problems));
-            }
+            None => return Ok(None),
         }
     }
     desk.view.borrow_mut().repeated += u64::try_from(earlier.len()).unwrap_or(u64::MAX);
-    Ok(earlier)
+    Ok(Some(Ok(earlier)))
 }
 
 /// A request's payouts as they would be admitted, and what is wrong with its orders.
@@ -199,19 +213,21 @@ pub(super) async fn admit_some(desk: Rc<Desk>) -> Found {
         group.iter_mut().flat_map(|request| std::mem::take(&mut request.payouts)).collect();
     let (count, all_or_none) = (payouts.len(), group.iter().any(|request| request.batch));
     let now_ms = desk.tools.clock.now_ms();
+    // Of a house that refuses what is above a limit: what was refused is asked for once more.
+    let asked = (desk.tools.limits.on_excess == OnExcess::Refuse).then(|| payouts.clone());
     let written = desk.tools.ledger.payouts().admit(payouts, &desk.tools.limits, now_ms, all_or_none).await;
     let took = began.elapsed();
     desk.line.note_took(took);
     metrics::histogram!(names::ADMIT_SECONDS).record(took.as_secs_f64());
     metrics::histogram!(names::ADMISSION_BATCH_PAYOUTS).record(u32::try_from(count).unwrap_or(u32::MAX));
     note(&desk, &written, all_or_none);
-    answer(group, sizes, written);
+    answer(&desk, group, sizes, written, asked.unwrap_or_default()).await;
     desk.line.show_waiting();
     Found::More
 }
 
 /// Keeps the books of what a transaction did, and tells those who go on from there.
-fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: bool) {
+pub(super) fn note(desk: &Desk, written: &Result<Vec<Admitted>, StoreFault>, all_or_none: bool) {
     let mut view = desk.view.borrow_mut();
     let admitted = match written {
         Ok(admitted) => admitted,
@@ -277,20 +293,42 @@ fn count_event(event: EventName) {
     metrics::counter!(names::PAYOUT_EVENTS_TOTAL, "event" => event.word()).increment(1);
 }
 
-/// Gives each request its share of what the transaction did.
-fn answer(group: Vec<Waiting>, sizes: Vec<usize>, written: Result<Vec<Admitted>, StoreFault>) {
-    let mut written = written.map(Vec::into_iter);
+/// Gives each request its share of what the transaction did. `asked` is what was ordered, where an excess is refused.
+async fn answer(
+    desk: &Desk,
+    group: Vec<Waiting>,
+    sizes: Vec<usize>,
+    written: Result<Vec<Admitted>, StoreFault>,
+    asked: Vec<NewPayout>,
+) {
+    let (mut written, mut asked) = (written.map(Vec::into_iter), asked.into_iter());
     for (request, size) in group.into_iter().zip(sizes) {
+        let own: Vec<NewPayout> = asked.by_ref().take(size).collect();
         let answer = match &mut written {
             Ok(admitted) => own_answer(admitted.by_ref().take(size).collect(), size),
             Err(fault) => Err(fault.clone().into()),
+        };
+        let answer = match answer {
+            Err(refusal @ AdmissionRefusal::OverLimit { .. }) => {
+                over_limit(desk, own, request.batch, refusal).await
+            }
+            answer => answer,
         };
         // Whoever has gone away finds the answer under the same key.
         let _ = request.answer.send(answer);
     }
 }
 
-fn own_answer(admitted: Vec<Admitted>, size: usize) -> Answer {
+/// What is above a limit is refused, unless it was paid already.
+async fn over_limit(desk: &Desk, own: Vec<NewPayout>, batch: bool, refusal: AdmissionRefusal) -> Answer {
+    let commands = again::known_again(desk, &own.iter().collect::<Vec<_>>()).await?;
+    match commands.iter().any(Option::is_some) {
+        true => again::take_in(desk, own, commands, batch).await,
+        false => Err(refusal),
+    }
+}
+
+pub(super) fn own_answer(admitted: Vec<Admitted>, size: usize) -> Answer {
     let refused = admitted.iter().enumerate().find_map(|(place, one)| match one {
         Admitted::KeyReused(existing) => Some(AdmissionRefusal::KeyReused { existing: *existing }),
         Admitted::OverLimit(broken) => Some(AdmissionRefusal::OverLimit { place, broken: *broken }),

@@ -2,9 +2,10 @@
 //!
 //! Promises: an answer says what is durably written, and only that; a repeated key gets the first answer; a batch is
 //! taken whole or not at all; whoever asks for more than the limits leave room for waits by himself and stops nobody
-//! else (F-N13). What waits while a transaction is under way shares the next one. Payouts that room or money may release are
+//! else (F-N13); nobody hears that an order is called off, or is not taken, which the chain may have paid. What waits while a transaction is under way shares the next one. Payouts that room or money may release are
 //! released without anybody asking. Never here: who may ask (the door's), signing, sending, whose time is over (the worker's).
 
+mod again;
 mod decide;
 mod digest;
 mod ids;
@@ -24,6 +25,7 @@ use crate::domain::payout::{ORDER_DIGEST_PURPOSE, Reason};
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
 use crate::ports::{Admitted, Clock, Signer, Urgency};
+use crate::recollection::Recollection;
 use crate::rounds::{InHand, Rounds};
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
@@ -72,6 +74,8 @@ pub struct AdmissionTools {
     pub policy: HousePolicy,
     /// The spending limits.
     pub limits: LimitRules,
+    /// What the chain shows of a payout and the store does not know.
+    pub recollection: Rc<Recollection>,
     /// Says when the wallet would cover what was held for want of money.
     pub treasurer: Handle<Treasurer>,
     /// Told when there is something to sign.

@@ -1,6 +1,7 @@
 //! Stories of orders that come in, on paused time.
 
 use super::*;
+use crate::chain_sight::no_sight;
 use crate::domain::access::{Orderer, Reached};
 use crate::domain::address::Address;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
@@ -14,6 +15,7 @@ use crate::fakes::sim_chain::{Settings, SimChain, genesis};
 use crate::fakes::{MemoryStore, PocketEntropy, PocketSigner, SimNode, TestClock};
 use crate::guardian::{GiveUp, Hiring, HiringRules};
 use crate::ports::{ChainNode, Gate, Journal, Payouts, StoreFault};
+use crate::recollection::RecollectionTools;
 use crate::roster::Roster;
 use crate::treasurer::{TreasurerSettings, TreasurerTools};
 use futures_util::future::join_all;
@@ -60,6 +62,16 @@ fn town_with(settings: AdmissionSettings) -> Town {
         kyc_officer: None,
         per_payout: usdt(600),
     };
+    let (_, sight) = no_sight();
+    let recollection = Rc::new(Recollection::new(RecollectionTools {
+        house: Arc::new(store.clone()),
+        strangers: Arc::new(store.clone()),
+        signer: Arc::new(PocketSigner::new(PrivateKey::from_bytes(&[7; 32]).unwrap())),
+        policy: policy.clone(),
+        sight,
+        wall: clock.clone(),
+        restore_gap_ms: 60_000,
+    }));
     let tools = AdmissionTools {
         ledger: Ledger::new(Arc::new(store.clone())),
         clock: clock.clone(),
@@ -67,6 +79,7 @@ fn town_with(settings: AdmissionSettings) -> Town {
         signer: Arc::new(signer),
         policy,
         limits,
+        recollection,
         treasurer: Handle::vacant("treasurer"),
         payout_worker: Nudge::calling(move || {
             counted.fetch_add(1, Ordering::Relaxed);

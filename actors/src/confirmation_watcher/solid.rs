@@ -10,11 +10,12 @@ use super::head::{lose_all_in, note, standing_in};
 use super::judge::judge_read;
 use super::lead::{Weighed, put_aside, weigh};
 use super::strangers;
-use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Payout};
-use crate::domain::tron::block::{Block, DoctoredBlock};
+use crate::domain::payout::{Attempt, AttemptOutcome, BlockRef, Command, Payout, Reason, Stage};
+use crate::domain::tron::block::{Block, DoctoredBlock, RootCheck};
 use crate::domain::tron::{TransferKey, TxId};
+use crate::ledger::Outcome;
 use crate::outgoing::receipts_of;
-use crate::ports::{BlockMark, HouseChange, View};
+use crate::ports::{BlockMark, Gate, HouseChange, View};
 use crate::rounds::Found;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -45,6 +46,7 @@ pub(super) async fn read(desk: &Rc<Desk>, eyes: &Eyes) -> Result<Found, String> 
         let mut read_now = None;
         for block in &blocks {
             check_link(desk, eyes, last, block).await?;
+            must_be_whole(desk, eyes, block).await?;
             read_block(desk, eyes, block).await?;
             desk.linked.set(Some(last));
             last = mark_of(block);
@@ -79,6 +81,40 @@ async fn check_link(desk: &Rc<Desk>, eyes: &Eyes, last: BlockMark, block: &Block
     put_aside(desk, eyes, &why).await;
     tell_of_lie(desk, node, block, &doctored.to_string()).await?;
     Err(why)
+}
+
+/// While it is read what the wallet has paid and the store has lost, nobody leaves a transaction out: the list is the one that the
+/// block's producer signed, or another node shows the same. (To settle and to bury wants two sources at any time.)
+async fn must_be_whole(desk: &Rc<Desk>, eyes: &Eyes, block: &Block) -> Result<(), String> {
+    let looks_for_the_lost = desk.catching_up.get() || desk.gate_until_ms.get().is_some();
+    if !looks_for_the_lost || block.check_root() == RootCheck::Holds {
+        return Ok(());
+    }
+    let node = eyes.lead().node.name();
+    let others = &eyes.open[1..];
+    for other in others {
+        if let Ok(Some(shown)) = other.node.block(View::Solid, block.number()).await
+            && shown.id == block.id
+            && list_of(&shown) == list_of(block)
+        {
+            return Ok(());
+        }
+    }
+    let why = format!("{node}: its list of the transactions of block {} is not proved", block.number());
+    match block.check_root() {
+        // Fields that no node shows in its answers: the only node that there is can not do better.
+        RootCheck::Unknown if desk.tools.nodes.len() == 1 => Ok(()),
+        RootCheck::Unknown | RootCheck::Holds => Err(why),
+        RootCheck::Differs { .. } => {
+            put_aside(desk, eyes, &why).await;
+            tell_of_lie(desk, node, block, &why).await?;
+            Err(why)
+        }
+    }
+}
+
+fn list_of(block: &Block) -> Vec<TxId> {
+    block.transactions.iter().map(|transaction| transaction.txid()).collect()
 }
 
 async fn tell_of_lie(desk: &Desk, node: &str, block: &Block, why: &str) -> Result<(), String> {
@@ -150,6 +186,8 @@ async fn inspect_seen(
     let about = attempt.txid.to_string();
     match (attempt.outcome, attempt.block) {
         (AttemptOutcome::Expired, _) => {
+            // First it is kept from being paid anew, or from being called off while the house stands still.
+            hold_as_paid(desk, payout).await?;
             let facts = json!({ "txid": attempt.txid, "block": at });
             stop_the_house(desk, Alarm::BuriedTransferExecuted, &about, Some(payout.id), facts).await
         }
@@ -161,6 +199,20 @@ async fn inspect_seen(
             stop_the_house(desk, Alarm::TwiceInChain, &about, Some(payout.id), facts).await
         }
         _ => Ok(()),
+    }
+}
+
+/// Holds a payout that waits to be signed, of which the chain shows something all the same: a person decides.
+async fn hold_as_paid(desk: &Desk, payout: &Payout) -> Result<(), String> {
+    let is_held = payout.reason == Some(Reason::PaidOtherwise);
+    if !matches!(payout.stage, Stage::Admitted | Stage::Held) || is_held {
+        return Ok(());
+    }
+    let hold = vec![(payout.clone(), Command::Hold(Reason::PaidOtherwise))];
+    let held = desk.tools.ledger.carry_out(hold, Gate::Open, desk.tools.clock.now_ms()).await;
+    match held.map_err(|fault| fault.to_string())?.pop() {
+        Some(Outcome::Lost) => Err(format!("payout {}: it was moved while it was to be held", payout.id)),
+        Some(Outcome::Done(..) | Outcome::Refused(_)) | None => Ok(()),
     }
 }
 

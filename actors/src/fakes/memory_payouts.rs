@@ -227,7 +227,11 @@ fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
     let gains =
         step.before.reservation == Reservation::None && step.after.reservation == Reservation::Reserved;
     let must_not_be_paused = matches!(gate, Gate::NotPaused | Gate::Covered { .. });
-    if !stands(cabinet, &step) || (must_not_be_paused && cabinet.facts.pause.is_some()) {
+    let must_have_lost_nothing = gate == Gate::NothingLost;
+    if !stands(cabinet, &step)
+        || (must_not_be_paused && cabinet.facts.pause.is_some())
+        || (must_have_lost_nothing && cabinet.facts.restore_gate.is_some())
+    {
         return StepResult::Lost;
     }
     if let Gate::Covered { committed_max_micro_usdt } = gate {
@@ -243,7 +247,7 @@ fn take(cabinet: &mut Cabinet, step: Step, gate: Gate) -> StepResult {
                 return StepResult::Lost;
             }
         }
-        Gate::Open | Gate::NotPaused | Gate::Covered { .. } | Gate::RoomUnder(_) => {
+        Gate::Open | Gate::NothingLost | Gate::NotPaused | Gate::Covered { .. } | Gate::RoomUnder(_) => {
             move_money(cabinet, &step)
         }
     }

@@ -26,13 +26,15 @@ pub(super) fn is_due(desk: &Desk) -> bool {
 pub(super) async fn end_the_overdue(desk: &Rc<Desk>, basis: &BuildBasis) -> Result<(), StoreFault> {
     desk.lapse_looked_at.set(Some(Instant::now()));
     let (ledger, lapse_max) = (&desk.tools.ledger, desk.tools.settings.lapse_max);
-    let over = ledger.payouts().overdue(basis.now_ms, lapse_max).await?;
+    let mut over = ledger.payouts().overdue(basis.now_ms, lapse_max).await?;
+    // Of these the chain shows something: a person ends them.
+    over.retain(|payout| payout.reason != Some(Reason::PaidOtherwise));
     if over.is_empty() {
         return Ok(());
     }
     let (over, _) = known_again(desk, over.into_iter().map(|payout| (payout, ())).collect(), basis).await?;
     let batch = over.into_iter().map(|(payout, ())| (payout, Command::Cancel(Reason::Deadline))).collect();
-    let outcomes = ledger.carry_out(batch, Gate::Open, basis.now_ms).await?;
+    let outcomes = ledger.carry_out(batch, Gate::NothingLost, basis.now_ms).await?;
     let lapsed = outcomes.into_iter().filter(|outcome| matches!(outcome, Outcome::Done(..))).count() as u64;
     if lapsed > 0 {
         info!(payouts = lapsed, "payouts were cancelled: their not_after has passed");

@@ -19,7 +19,8 @@ use crate::domain::limits::LimitRules;
 use crate::domain::order::HousePolicy;
 use crate::guardian::{ActorView, Drain, Handle, LookNow, Nudge, ShowView};
 use crate::ledger::Ledger;
-use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault, Strangers};
+use crate::ports::{ChainNode, Clock, House, HouseChange, Pause, Signer, StoreFault};
+use crate::recollection::Recollection;
 use crate::rounds::Rounds;
 use crate::treasurer::Treasurer;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
@@ -89,8 +90,8 @@ pub struct WorkerTools {
     pub ledger: Ledger,
     /// The kill switch, and the store's own name.
     pub house: Arc<dyn House>,
-    /// Transfers of the wallet that no payout knows: one of them may be a payout's own.
-    pub strangers: Arc<dyn Strangers>,
+    /// What the chain shows of a payout and the store does not know.
+    pub recollection: Rc<Recollection>,
     /// The wallet's signature.
     pub signer: Arc<dyn Signer>,
     /// Every node that is sent to.
@@ -165,7 +166,6 @@ pub(crate) struct Desk {
     has_resent: Cell<bool>,
     pub(crate) view: RefCell<WorkerView>,
     pub(crate) sender: Sender,
-    known_marks: RefCell<adopt::KnownMarks>,
     /// Payouts that could not be paid a moment ago.
     put_off: PutOff,
     /// When it was last looked for whom time has ended.
@@ -185,14 +185,12 @@ impl PayoutWorker {
     pub fn new(tools: WorkerTools) -> Self {
         let sender = Sender::new(&tools);
         let view = RefCell::default();
-        let known_marks = RefCell::default();
         let desk = Rc::new(Desk {
             tools,
             switch: Switch::default(),
             has_resent: Cell::new(false),
             view,
             sender,
-            known_marks,
             put_off: PutOff::default(),
             lapse_looked_at: Cell::default(),
         });

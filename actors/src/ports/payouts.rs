@@ -95,6 +95,8 @@ impl Step {
 pub enum Gate {
     /// Nothing else.
     Open,
+    /// The restore gate is open: for steps which say that something was not paid.
+    NothingLost,
     /// The house is not paused: for steps after which money may leave.
     NotPaused,
     /// The house is not paused, and the wallet was seen to have what is committed with these: rows beyond it are lost, the first

@@ -4,15 +4,21 @@
 //! is paid again.
 
 use crate::town::{Life, MemoryKeeper, Town, judge, order_to, somebody};
+use payoutd_actors::admission::{AdmissionRefusal, DecidePayout, Decision, DecisionRefusal};
+use payoutd_actors::domain::access::Reached;
+use payoutd_actors::domain::identity::PayoutId;
 use payoutd_actors::domain::journal::{Cause, Checkpoint};
+use payoutd_actors::domain::limits::OnExcess;
+use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::{Order, Route};
-use payoutd_actors::domain::payout::{AttemptOutcome, Reason, Stage};
+use payoutd_actors::domain::payout::{AttemptOutcome, Payout, Reason, Stage};
 use payoutd_actors::fakes::sim_chain::{BookedTransfer, WeatherOrder, genesis};
 use payoutd_actors::fakes::{MemorySnapshot, MemoryStore, look};
 use payoutd_actors::payout_worker::ResumeHouse;
 use payoutd_actors::ports::{
     CheckpointKeeper, Clock, House, HouseFacts, Journal, PayoutFilter, Payouts, Strangers,
 };
+use payoutd_actors::recollection::Unsaid;
 use payoutd_actors::sessions::ends_of_every_session;
 use std::collections::BTreeSet;
 
@@ -132,6 +138,101 @@ fn what_was_paid_since_the_backup_is_not_called_off_when_its_time_is_over() {
     assert_eq!((unpaid.stage, unpaid.reason), (Stage::Cancelled, Some(Reason::Deadline)));
     assert_eq!(outgoing(&town).len() as u64, COUNT);
     judge(&town).unwrap();
+}
+
+async fn cancel(life: &Life, id: PayoutId) -> Result<Payout, DecisionRefusal> {
+    let whose = Reached::Everybody;
+    let decision = Decision::Cancel;
+    life.office.admission.ask(DecidePayout { id, whose, decision, cause: Cause::nobody() }).await.unwrap()
+}
+
+/// F-N06, F-N24: whoever calls an order off is told that it is not paid. While the gate is shut nobody knows that; and once it is open,
+/// what the chain has paid is not called off, even if the house stands still.
+#[test]
+fn what_was_paid_since_the_backup_is_called_off_by_nobody() {
+    const COUNT: u64 = 4;
+    let (mut town, backup) = paid_since_the_backup(COUNT);
+    town.store.restore(&backup);
+    town.live(async |life: &Life| {
+        let ids: Vec<PayoutId> =
+            life.store.list(&PayoutFilter::default(), 100).await.unwrap().iter().map(|one| one.id).collect();
+        for id in &ids {
+            let told = cancel(life, *id).await;
+            assert!(matches!(told, Err(DecisionRefusal::Unsaid(Unsaid::GateShut))), "{told:?}");
+        }
+        life.pass(GATE_MS).await;
+        assert!(facts(life).await.restore_gate.is_none() && facts(life).await.pause.is_some());
+        for id in &ids {
+            let told = cancel(life, *id).await;
+            assert!(matches!(told, Err(DecisionRefusal::Refused { .. })), "{told:?}");
+        }
+        resume_until_all_ended(life).await;
+    });
+    every_payout_was_paid_once(&town, COUNT);
+}
+
+/// F-N24: an order that was paid and lost comes again when its time is over. Its sender is not told that it was refused, or would order it
+/// under another key; one that was never paid is refused, as soon as that is known.
+#[test]
+fn an_order_that_comes_again_too_late_finds_its_old_payment() {
+    let mut town = Town::new(18);
+    let (backup, until_ms) = town
+        .live(async |life: &Life| {
+            life.pass(3_000).await;
+            let (backup, until_ms) = (life.store.snapshot(), life.clock.now_ms() + 30_000);
+            order_many_until(life, 3, 0, Some(until_ms)).await;
+            assert!(life.until_all_ended(SETTLED_WITHIN_MS).await);
+            life.pass(30_000).await;
+            (backup, until_ms)
+        })
+        .unwrap();
+    town.store.restore(&backup);
+    town.live(async |life: &Life| {
+        let again = async |n: u64| {
+            let order = Order { not_after_ms: Some(until_ms), ..order_to(somebody(n), amount(n)) };
+            life.ask(&format!("order-{n}"), order).await
+        };
+        for n in 0..4 {
+            assert!(matches!(again(n).await, Err(AdmissionRefusal::Busy { .. })), "nobody knows yet");
+        }
+        life.pass(GATE_MS).await;
+        assert!(facts(life).await.restore_gate.is_none());
+        for n in 0..3 {
+            assert!(again(n).await.is_ok());
+        }
+        assert!(matches!(again(3).await, Err(AdmissionRefusal::Invalid(_))));
+        resume_until_all_ended(life).await;
+    });
+    every_payout_was_paid_once(&town, 3);
+}
+
+/// The same where the house refuses what is above a limit: the limit is used up by others by now.
+#[test]
+fn an_order_that_comes_again_above_a_limit_finds_its_old_payment() {
+    let mut town = Town::new(19);
+    let backup = town
+        .live(async |life: &Life| {
+            life.pass(3_000).await;
+            let backup = life.store.snapshot();
+            order_many(life, 3, 0).await;
+            assert!(life.until_all_ended(SETTLED_WITHIN_MS).await);
+            backup
+        })
+        .unwrap();
+    town.store.restore(&backup);
+    town.rules.limits.hourly = MicroUsdt::new(0);
+    town.rules.limits.on_excess = OnExcess::Refuse;
+    town.live(async |life: &Life| {
+        let again = async |n: u64| life.ask(&format!("order-{n}"), order_to(somebody(n), amount(n))).await;
+        assert!(matches!(again(0).await, Err(AdmissionRefusal::Busy { .. })), "nobody knows yet");
+        life.pass(GATE_MS).await;
+        for n in 0..3 {
+            assert!(again(n).await.is_ok());
+        }
+        assert!(matches!(again(3).await, Err(AdmissionRefusal::OverLimit { .. })));
+        resume_until_all_ended(life).await;
+    });
+    every_payout_was_paid_once(&town, 3);
 }
 
 pub(crate) fn every_payout_was_paid_once(town: &Town, count: u64) {

@@ -24,6 +24,9 @@ use crate::{
     identity::{By, Principal},
 };
 
+/// When it may be worth asking again whether something was paid, ms.
+const UNSAID_RETRY_AFTER_MS: i64 = 10_000;
+
 /// Why a held payout is refused.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Rejection)]
@@ -161,6 +164,10 @@ fn not_decided(why: NotDecided, decision: &Decision) -> Problem {
         }
         NotDecided::Refused(DecisionRefusal::NoRoom(limit)) => {
             conflict(format!("it can not be released now: {}", Reason::from(limit).says()))
+        }
+        NotDecided::Refused(DecisionRefusal::Unsaid(why)) => {
+            Problem::new(Kind::Unavailable, format!("nobody can say now whether it was paid: {why}"))
+                .retry_after_ms(UNSAID_RETRY_AFTER_MS)
         }
         NotDecided::Refused(DecisionRefusal::Contended) => {
             conflict("somebody else is moving the payout: read it and decide again".to_owned())

@@ -17,7 +17,7 @@ use sqlx::{Executor, PgConnection};
 use super::{
     PostgresStore,
     cells::Cells,
-    fault,
+    fault, house,
     page::Page,
     reads,
     reads::Question,
@@ -127,7 +127,8 @@ async fn pass_gate(
 ) -> Result<Vec<usize>, StoreFault> {
     match gate {
         Gate::NotPaused | Gate::Covered { .. } if pen.nothing_leaves => Ok(Vec::new()),
-        Gate::Open | Gate::NotPaused => Ok((0..steps.len()).collect()),
+        Gate::NothingLost if house::has_lost_something(connection).await? => Ok(Vec::new()),
+        Gate::Open | Gate::NothingLost | Gate::NotPaused => Ok((0..steps.len()).collect()),
         Gate::Covered { committed_max_micro_usdt } => {
             Ok(covered(steps, &reads::in_flight(connection).await?, committed_max_micro_usdt))
         }

@@ -17,6 +17,7 @@ const REMEMBER: &str = "INSERT INTO house (fact, value) SELECT * FROM unnest($1:
      ON CONFLICT (fact) DO UPDATE SET value = excluded.value";
 const FORGET: &str = "DELETE FROM house WHERE fact = ANY ($1::text[])";
 const PASS_TO: &str = "UPDATE house SET value = $1 WHERE fact = 'latest_ms'";
+const HAS_LOST_SOMETHING: &str = "SELECT 1 FROM house WHERE fact = 'restore_gate'";
 const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', $1) ON CONFLICT DO NOTHING";
 
 /// What a store is known by from its first opening on.
@@ -78,6 +79,11 @@ impl PostgresStore {
         self.passed(at_ms);
         Ok(())
     }
+}
+
+/// Whether the restore gate is shut (F-N06); asked behind the pen.
+pub(super) async fn has_lost_something(connection: &mut PgConnection) -> Result<bool, StoreFault> {
+    Ok(connection.fetch_optional(HAS_LOST_SOMETHING).await.map_err(fault::of)?.is_some())
 }
 
 /// Changes facts behind the pen, with the records that the changes want.

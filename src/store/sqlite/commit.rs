@@ -117,7 +117,8 @@ async fn pass_gate(
     at_ms: i64,
 ) -> Result<Vec<usize>, StoreFault> {
     match gate {
-        Gate::Open => Ok((0..steps.len()).collect()),
+        Gate::NothingLost if house::has_lost_something(connection).await? => Ok(Vec::new()),
+        Gate::Open | Gate::NothingLost => Ok((0..steps.len()).collect()),
         Gate::NotPaused | Gate::Covered { .. } if house::is_paused(connection).await? => Ok(Vec::new()),
         Gate::NotPaused => Ok((0..steps.len()).collect()),
         Gate::Covered { committed_max_micro_usdt } => {

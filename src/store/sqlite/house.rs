@@ -18,6 +18,7 @@ const PASS_TO: &str = "UPDATE house SET value = ?1 WHERE fact = 'latest_ms'";
 const NAME_STORE: &str = "INSERT INTO house (fact, value) VALUES ('store_id', ?1) ON CONFLICT DO NOTHING";
 /// No row while the house is not paused.
 const IS_PAUSED: &str = "SELECT 1 FROM house WHERE fact = 'pause'";
+const HAS_LOST_SOMETHING: &str = "SELECT 1 FROM house WHERE fact = 'restore_gate'";
 
 /// What a store is known by from its first opening on.
 #[derive(Debug, Clone)]
@@ -42,6 +43,11 @@ pub(super) async fn known(connection: &mut SqliteConnection) -> Result<Born, Sto
 /// Whether the kill switch is pulled, as seen from within a transaction (F004-42).
 pub(super) async fn is_paused(connection: &mut SqliteConnection) -> Result<bool, StoreFault> {
     Ok(reads::one(connection, sqlx::query(IS_PAUSED)).await?.is_some())
+}
+
+/// Whether the restore gate is shut, as seen from within a transaction (F-N06).
+pub(super) async fn has_lost_something(connection: &mut SqliteConnection) -> Result<bool, StoreFault> {
+    Ok(reads::one(connection, sqlx::query(HAS_LOST_SOMETHING)).await?.is_some())
 }
 
 /// Moves the house's time forward; the caller has seen that it is not moved back.

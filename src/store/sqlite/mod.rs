@@ -56,8 +56,8 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 pub use self::backup::{Backup, BackupError};
-use self::uses::Uses;
 pub(in crate::store) use self::departure::TABLES;
+use self::uses::Uses;
 use super::{
     lock::StoreLock,
     opening::{StoreOpenError, Versions},

@@ -168,7 +168,10 @@ mod tests {
 
         store.begin().await.unwrap().commit().await.unwrap();
         assert_eq!(written(&store).await, ["a", "b", "c"]);
-        assert!(store.inner.writer.uses.book().claimed.is_empty(), "nothing is remembered of what is written");
+        assert!(
+            store.inner.writer.uses.book().claimed.is_empty(),
+            "nothing is remembered of what is written"
+        );
         assert_eq!(store.use_once(&nonces(&["c", "d"])).await.unwrap(), [false, true]);
     }
 

@@ -3,7 +3,7 @@
 use super::kit::{MORNING_MS, admit, block, go, payout, sign, step};
 use super::{Hall, Told};
 use crate::domain::breaker::Breaker;
-use crate::domain::payout::{BlockRef, Command};
+use crate::domain::payout::{BlockRef, Command, Reason};
 use crate::ports::{
     BlockMark, Gate, House, HouseChange, Journal, Pause, Payouts, ROLE_LEASE_MS, Role, Roles, StepResult,
     StoreFault,
@@ -125,6 +125,21 @@ pub async fn a_restore_gate_outlives_its_process(hall: &impl Hall) -> Told {
     let records = store.records(1, 100).await?;
     let told: Vec<&str> = records.iter().map(|record| record.kind.as_ref()).collect();
     assert_eq!(told, ["restore_noticed", "restore_gate_passed"]);
+    Ok(())
+}
+
+/// F-N06: while the restore gate is shut nothing is written which says that something was not paid; whatever says something else is.
+pub async fn nobody_is_called_off_while_the_restore_gate_is_shut(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let (one, other) = (admit(&store, payout(1)).await?, admit(&store, payout(2)).await?);
+    let shut = HouseChange::ShutGate { since_ms: MORNING_MS, why: "an older copy".to_owned() };
+    store.change(vec![shut], MORNING_MS).await?;
+    let cancel = vec![step(&one, Command::Cancel(Reason::CancelledBySender), MORNING_MS)?];
+    assert_eq!(store.commit(&cancel, Gate::NothingLost).await?, [StepResult::Lost]);
+    let hold = vec![step(&other, Command::Hold(Reason::FundsUsdt), MORNING_MS)?];
+    assert_eq!(store.commit(&hold, Gate::Open).await?, [StepResult::Taken]);
+    store.change(vec![HouseChange::OpenGate], MORNING_MS + 1).await?;
+    assert_eq!(store.commit(&cancel, Gate::NothingLost).await?, [StepResult::Taken]);
     Ok(())
 }
 

@@ -82,6 +82,7 @@ macro_rules! store_exam {
             house::another_chain_is_never_pinned,
             house::what_was_read_of_the_chain_never_goes_back,
             house::a_restore_gate_outlives_its_process,
+            house::nobody_is_called_off_while_the_restore_gate_is_shut,
             house::what_was_told_is_remembered_and_never_untold,
             journal::the_journal_has_no_gaps_and_every_hash_is_right,
             journal::every_step_is_written_down_and_its_postings_sum_to_nothing,

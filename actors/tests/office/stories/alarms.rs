@@ -1,14 +1,15 @@
 //! What must be said aloud: a transfer in two blocks stops the house, a padded one names the nodes.
 
 use super::kit::{LONG_MS, got, lines, outgoing, pause, pay, settle_in, stays, until, until_stage};
-use crate::town::{Life, Town, judge, somebody};
+use crate::town::{Life, Town, judge, order_to, somebody};
 use async_trait::async_trait;
-use payoutd_actors::domain::payout::Stage;
+use payoutd_actors::domain::order::Order;
+use payoutd_actors::domain::payout::{Reason, Stage};
 use payoutd_actors::fakes::sim_chain::{BroadcastWeather as W, Finality, NodeId};
 use payoutd_actors::fakes::{SharedChain, look};
 use payoutd_actors::office::World;
 use payoutd_actors::ports::exam::kit;
-use payoutd_actors::ports::{Gate, House, HouseChange, HouseFacts, Payouts, StepResult, StoreFault};
+use payoutd_actors::ports::{Clock, Gate, House, HouseChange, HouseFacts, Payouts, StepResult, StoreFault};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,13 +56,19 @@ fn a_buried_transfer_that_is_executed_stops_the_house() {
     let mut town = Town::new(66);
     let payout = town.live(async |life: &Life| {
         settle_in(life).await;
-        let payout = pay(life, 1).await;
+        // Nor is it called off while the house stands still: whoever hears that orders it again.
+        let not_after_ms = Some(life.clock.now_ms() + 20_000);
+        let order = Order { not_after_ms, ..order_to(somebody(1), 5_000_000) };
+        let payout = life.pay("order-1", order).await;
         let sent = until_stage(life, payout.id, Stage::Broadcast).await;
         let forged = kit::step(&sent, kit::bury(&sent).unwrap(), sent.updated_at_ms).unwrap();
         assert_eq!(life.store.commit(&[forged], Gate::Open).await.unwrap(), [StepResult::Taken]);
         // Nobody signs a second one, so that what is seen is the first.
         pause(life).await;
         life.pass(LONG_MS).await;
+        assert!(life.clock.now_ms() > not_after_ms.unwrap());
+        let payout = life.payout(payout.id).await;
+        assert_eq!((payout.stage, payout.reason), (Stage::Held, Some(Reason::PaidOtherwise)));
         payout
     });
     let alarms = lines(&town, "alarm_buried_transfer_executed");

@@ -10,7 +10,7 @@ pub(crate) use fuse::{Fuse, FusedNode};
 pub(crate) use judge::judge;
 
 use async_trait::async_trait;
-use payoutd_actors::admission::{AdmissionSettings, AdmitPayouts};
+use payoutd_actors::admission::{AdmissionRefusal, AdmissionSettings, AdmitPayouts};
 use payoutd_actors::audit_writer::AuditWriterSettings;
 use payoutd_actors::confirmation_watcher::WatcherSettings;
 use payoutd_actors::domain::access::Orderer;
@@ -33,7 +33,7 @@ use payoutd_actors::guardian::{Hiring, HiringRules};
 use payoutd_actors::office::{Office, OfficeRules, World};
 use payoutd_actors::payout_worker::WorkerSettings;
 use payoutd_actors::ports::{
-    Admitted, ChainNode, CheckpointKeeper, Clock, PayoutFilter, Payouts, SecondOpinion,
+    Admitted, ChainNode, CheckpointKeeper, Clock, PayoutFilter, Payouts, SecondOpinion, StoreFault,
 };
 use payoutd_actors::treasurer::TreasurerSettings;
 use std::collections::BTreeMap;
@@ -256,24 +256,28 @@ impl Life {
     /// Sends an order, as a door would, until it is answered: a sender that hears nothing sends the same again.
     pub(crate) async fn pay(&self, key: &str, order: Order) -> Payout {
         loop {
-            let request = AdmitPayouts {
-                account: AccountId::house(),
-                ordered_by: Orderer::house(),
-                key: IdempotencyKey::parse(key).unwrap(),
-                orders: vec![order.clone()],
-                batch: false,
-                cause: Cause::nobody(),
-            };
-            match self.office.admission.ask(request).await {
-                Ok(Ok(answers)) => match answers.into_iter().next().unwrap() {
-                    Admitted::New(payout) | Admitted::Repeated(payout) => return payout,
-                    refused => panic!("key {key}: {refused:?}"),
-                },
-                Ok(Err(payoutd_actors::admission::AdmissionRefusal::Store(_))) | Err(_) => {
-                    self.pass(200).await
-                }
-                Ok(Err(refusal)) => panic!("refused: {refusal}"),
+            match self.ask(key, order.clone()).await {
+                Ok(payout) => return payout,
+                Err(AdmissionRefusal::Store(_)) => self.pass(200).await,
+                Err(refusal) => panic!("key {key}: {refusal}"),
             }
+        }
+    }
+
+    /// The same, once; a refusal is the answer. Whom nobody answers asks a store that is away.
+    pub(crate) async fn ask(&self, key: &str, order: Order) -> Result<Payout, AdmissionRefusal> {
+        let request = AdmitPayouts {
+            account: AccountId::house(),
+            ordered_by: Orderer::house(),
+            key: IdempotencyKey::parse(key).unwrap(),
+            orders: vec![order],
+            batch: false,
+            cause: Cause::nobody(),
+        };
+        let gone = |_| AdmissionRefusal::Store(StoreFault::Away("nobody is there".to_owned()));
+        match self.office.admission.ask(request).await.map_err(gone)??.remove(0) {
+            Admitted::New(payout) | Admitted::Repeated(payout) => Ok(payout),
+            other => panic!("key {key}: {other:?}"),
         }
     }
 
