@@ -12,7 +12,7 @@ use payoutd_actors::domain::limits::OnExcess;
 use payoutd_actors::domain::money::MicroUsdt;
 use payoutd_actors::domain::order::{Order, Route};
 use payoutd_actors::domain::payout::{AttemptOutcome, Payout, Reason, Stage};
-use payoutd_actors::fakes::sim_chain::{BookedTransfer, WeatherOrder, genesis};
+use payoutd_actors::fakes::sim_chain::{BookedTransfer, DoctoredBlock, WeatherOrder, genesis};
 use payoutd_actors::fakes::{MemorySnapshot, MemoryStore, look};
 use payoutd_actors::payout_worker::ResumeHouse;
 use payoutd_actors::ports::{
@@ -471,6 +471,26 @@ fn a_payment_in_a_young_block_is_seen_before_anything_is_signed() {
 fn put_back(town: &Town, backup: &MemorySnapshot, checkpoint: &Checkpoint) {
     town.store.restore(backup);
     actix::System::new().block_on(town.keeper.keep(checkpoint)).unwrap();
+}
+
+/// F-N06, F-N21: the node that is read leaves the payment out of its block's list. Nothing is signed by that: the list does not hash to
+/// the block's header, and the other node is read.
+#[test]
+fn a_node_that_leaves_out_what_was_paid_since_the_backup_is_not_believed() {
+    let (mut town, backup) = paid_since_the_backup(3);
+    for row in outgoing(&town) {
+        let doctored_block = Some(DoctoredBlock { txid: Some(row.txid), ids_recomputed: false });
+        town.order(&WeatherOrder { node: Some(0), doctored_block, ..WeatherOrder::default() });
+    }
+    town.store.restore(&backup);
+    town.live(async |life: &Life| {
+        resume_until_all_ended(life).await;
+        let records = life.store.records(1, 1_000).await.unwrap();
+        let told =
+            |kind: &str| records.iter().any(|row| row.kind == kind && row.body.as_str().contains("sim-0"));
+        assert!(told("alarm_doctored_block") && told("alarm_node_put_aside"));
+    });
+    every_payout_was_paid_once(&town, 3);
 }
 
 /// A store that was moved without its checkpoint may be an old copy, or a fleet's that one more daemon joins: it waits, and nobody is
