@@ -14,7 +14,7 @@ use crate::domain::tron::PrivateKey;
 use crate::fakes::sim_chain::{Settings, SimChain, genesis};
 use crate::fakes::{MemoryStore, PocketEntropy, PocketSigner, SimNode, TestClock};
 use crate::guardian::{GiveUp, Hiring, HiringRules};
-use crate::ports::{ChainNode, Gate, Journal, Payouts, StoreFault};
+use crate::ports::{ChainNode, Gate, Journal, PayoutFilter, Payouts, StoreFault};
 use crate::recollection::RecollectionTools;
 use crate::roster::Roster;
 use crate::treasurer::{TreasurerSettings, TreasurerTools};
@@ -269,7 +269,8 @@ async fn a_batch_with_a_bad_item_is_refused_whole() {
     };
     let places: Vec<_> = problems.iter().map(|(index, problem)| (*index, problem.pointer.as_str())).collect();
     assert_eq!(places, [(1, "/recipient"), (2, "/amount")]);
-    assert_eq!(town.store.writes(), 0);
+    assert!(town.store.records(1, 10).await.unwrap().is_empty());
+    assert!(town.store.list(&PayoutFilter::default(), 10).await.unwrap().is_empty());
 }
 
 /// F-P01: an order that could not be taken any more was taken when it could be, and its sender hears of it still.
