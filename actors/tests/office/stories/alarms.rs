@@ -57,8 +57,8 @@ fn a_buried_transfer_that_is_executed_stops_the_house() {
     let payout = town.live(async |life: &Life| {
         settle_in(life).await;
         // Nor is it called off while the house stands still: whoever hears that orders it again.
-        let not_after_ms = Some(life.clock.now_ms() + 20_000);
-        let order = Order { not_after_ms, ..order_to(somebody(1), 5_000_000) };
+        let until_ms = life.clock.now_ms() + 20_000;
+        let order = Order { not_after_ms: Some(until_ms), ..order_to(somebody(1), 5_000_000) };
         let payout = life.pay("order-1", order).await;
         let sent = until_stage(life, payout.id, Stage::Broadcast).await;
         let forged = kit::step(&sent, kit::bury(&sent).unwrap(), sent.updated_at_ms).unwrap();
@@ -66,7 +66,7 @@ fn a_buried_transfer_that_is_executed_stops_the_house() {
         // Nobody signs a second one, so that what is seen is the first.
         pause(life).await;
         life.pass(LONG_MS).await;
-        assert!(life.clock.now_ms() > not_after_ms.unwrap());
+        assert!(life.clock.now_ms() > until_ms);
         let payout = life.payout(payout.id).await;
         assert_eq!((payout.stage, payout.reason), (Stage::Held, Some(Reason::PaidOtherwise)));
         payout
