@@ -82,6 +82,11 @@ impl Register for SqliteStore {
     }
 
     async fn register(&self, change: RegisterChange, now_ms: i64) -> Result<Registered, StoreFault> {
+        // Until this is committed or given up, for anybody else it is used.
+        let claim = self.inner.writer.uses.claim(&change.uses);
+        if !claim.is_whole() {
+            return Ok(Registered::UsedBefore);
+        }
         let mut write = self.begin().await?;
         let at_ms = self.at_ms(now_ms);
         let verdict = apply(write.connection(), change, at_ms).await?;

@@ -5,7 +5,8 @@
 //! nonce. What waits is claimed here; what is written is asked of the database. A process that dies loses both what waits and
 //! whatever it would have let in.
 //!
-//! **Never here:** what is used up along with a change of the register (a one-time code): that is decided in the change's transaction.
+//! What is used up along with a change of the register (a one-time code) is claimed here too, for as long as its transaction lasts, and
+//! written by it.
 
 use std::{
     collections::BTreeSet,
@@ -64,6 +65,11 @@ pub(super) struct Claim<'a> {
 }
 
 impl Claim<'_> {
+    /// Whether all of it was free here.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.own.contains(&false)
+    }
+
     /// What was free here, and has to be asked of the database.
     pub(super) fn asked(&self) -> impl Iterator<Item = &str> {
         self.own().map(|one| one.what.as_str())
