@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use payoutd_actors::{
     domain::{
         identity::PayoutId,
+        journal::vocabulary::Kinds,
         limits::{DAY_MS, HOUR_MS, LimitBook, MINUTE_MS, NotAScope, SetLimit, Spending, minute_of},
         payout::{Attempt, Payout},
     },
-    ports::{InFlight, LiveTransfer, StoreFault},
+    ports::{InFlight, JournalSearch, LiveTransfer, StoreFault},
 };
 use sqlx::{Executor, query::Query};
 
@@ -20,7 +21,7 @@ use super::{
     cells,
     cells::Cells,
     engine::{Engine, EngineArguments, EngineConnection, EngineRow},
-    fault, rows, sql,
+    fault, journal, rows, sql,
 };
 
 /// A question with its arguments.
@@ -146,6 +147,25 @@ pub(super) async fn one(
     question: Question<'_>,
 ) -> Result<Option<EngineRow>, StoreFault> {
     connection.fetch_optional(question).await.map_err(fault::of)
+}
+
+/// The journal's question for what somebody looks for, with its arguments.
+pub(super) fn sought(search: &JournalSearch) -> Question<'static> {
+    let (only, all_but) = match &search.kinds {
+        Kinds::Only(words) => (Some(rows::texts(words)), None),
+        // Most ask for all: that is not compared with each row.
+        Kinds::AllBut(words) => (None, (!words.is_empty()).then(|| rows::texts(words))),
+    };
+    let question = sqlx::query(journal::SEARCH)
+        .bind(search.first)
+        .bind(search.before)
+        .bind(search.from_ms)
+        .bind(search.to_ms)
+        .bind(search.payout_id.map(|id| id.to_string()))
+        .bind(only)
+        .bind(all_but);
+    let question = search.texts.iter().fold(question, |question, text| question.bind(text.clone()));
+    question.bind(i64::from(search.limit))
 }
 
 /// What is on its way, and what has left.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::journal::{Body, JournalRecord, Report, SEAL_ROWS_MAX, Verifier, VerifyOptions};
 use crate::fakes::{MemoryStore, PocketKeeper, TestClock};
-use crate::ports::HouseChange;
+use crate::ports::{HouseChange, JournalSearch};
 use actix::Addr;
 use serde_json::json;
 
@@ -40,6 +40,14 @@ impl Journal for Changed {
 
     async fn last_seq(&self) -> Result<i64, StoreFault> {
         self.store.last_seq().await
+    }
+
+    async fn search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, StoreFault> {
+        self.store.search(search).await
+    }
+
+    async fn place_behind(&self, at_ms: i64) -> Result<i64, StoreFault> {
+        self.store.place_behind(at_ms).await
     }
 
     async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {

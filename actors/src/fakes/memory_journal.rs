@@ -2,7 +2,7 @@
 
 use super::memory_store::MemoryStore;
 use crate::domain::journal::{JournalRecord, Seal};
-use crate::ports::{Journal, StoreFault};
+use crate::ports::{Journal, JournalSearch, StoreFault};
 use async_trait::async_trait;
 
 #[async_trait]
@@ -17,6 +17,14 @@ impl Journal for MemoryStore {
 
     async fn last_seq(&self) -> Result<i64, StoreFault> {
         self.read(super::memory_store::Cabinet::last_seq).await
+    }
+
+    async fn search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, StoreFault> {
+        self.read(|cabinet| search_journal(&cabinet.journal, search)).await
+    }
+
+    async fn place_behind(&self, at_ms: i64) -> Result<i64, StoreFault> {
+        self.read(|cabinet| place_in_journal(&cabinet.journal, at_ms)).await
     }
 
     async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {
@@ -42,6 +50,29 @@ impl Journal for MemoryStore {
         })
         .await
     }
+}
+
+/// What a search finds in a whole journal.
+#[must_use]
+pub fn search_journal(journal: &[JournalRecord], search: &JournalSearch) -> Vec<JournalRecord> {
+    let index = |seq: i64| usize::try_from(seq.saturating_sub(1)).unwrap_or(0).min(journal.len());
+    let (first, before) = (index(search.first), index(search.before));
+    let stretch = journal.get(first..before).unwrap_or_default();
+    stretch.iter().rev().filter(|row| search.fits(row)).take(count(search.limit)).cloned().collect()
+}
+
+/// The place behind a moment in a whole journal.
+#[must_use]
+pub fn place_in_journal(journal: &[JournalRecord], at_ms: i64) -> i64 {
+    let (mut earlier, mut beyond) = (0, journal.len() + 1);
+    while earlier + 1 < beyond {
+        let middle = earlier.midpoint(beyond);
+        match journal.get(middle - 1) {
+            Some(row) if row.at_ms <= at_ms => earlier = middle,
+            _ => beyond = middle,
+        }
+    }
+    i64::try_from(beyond).unwrap_or(i64::MAX)
 }
 
 /// A limit as a number of rows.

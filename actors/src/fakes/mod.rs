@@ -20,6 +20,7 @@ mod sim_tronscan;
 mod test_clock;
 
 pub use disguise::Disguise;
+pub use memory_journal::{place_in_journal, search_journal};
 pub use memory_store::{MemorySnapshot, MemoryStore};
 pub use pocket_bus::PocketBus;
 pub use pocket_entropy::PocketEntropy;

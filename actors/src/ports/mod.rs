@@ -21,7 +21,7 @@ pub use chain::{
 pub use clock::{Clock, Entropy};
 pub use event_bus::{BusFault, EventBus};
 pub use house::{BlockMark, House, HouseChange, HouseFacts, Pause, RestoreGate};
-pub use journal::{CheckpointKeeper, Journal};
+pub use journal::{CheckpointKeeper, Journal, JournalSearch, SEARCH_TEXTS};
 pub use payouts::{
     Admitted, CLAIM_LEASE_MS, CLAIM_PASSES_MS, Gate, InFlight, LiveTransfer, NewPayout, PayoutFilter,
     Payouts, StageCount, Step, StepResult, StoreFault, Urgency,

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use payoutd_actors::{
     domain::journal::{JournalDraft, JournalRecord, Seal},
-    ports::{Journal, Role, StoreFault},
+    ports::{Journal, JournalSearch, Role, StoreFault},
 };
 use sqlx::{Executor, PgConnection};
 
-use super::{PostgresStore, cells, cells::Cells, fault, reads::Question, roles, rows::column};
+use super::{PostgresStore, cells, cells::Cells, fault, reads, reads::Question, roles, rows::column};
 
 /// Records come in: when, what, about whom, in which words, at which place and with which hash.
 macro_rules! add {
@@ -80,6 +80,21 @@ pub(super) async fn write(
 const LAST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM journal";
 const RECORDS: &str =
     "SELECT seq, at_ms, kind, payout_id, body, hash FROM journal WHERE seq >= $1 ORDER BY seq LIMIT $2";
+/// What somebody looks for. What nobody asks about is NULL, and no part of the plan.
+pub(super) const SEARCH: &str = "SELECT seq, at_ms, kind, payout_id, body, hash FROM journal \
+     WHERE seq >= $1 AND seq < $2 AND at_ms >= $3 AND at_ms < $4 AND ($5::text IS NULL OR payout_id = $5) \
+     AND ($6::text[] IS NULL OR kind = ANY ($6)) AND ($7::text[] IS NULL OR kind <> ALL ($7)) \
+     AND ($8::text IS NULL OR strpos(body, $8) > 0) AND ($9::text IS NULL OR strpos(body, $9) > 0) \
+     AND ($10::text IS NULL OR strpos(body, $10) > 0) ORDER BY seq DESC LIMIT $11";
+/// By halves, in one look: each turn reads the row in the middle, until one place is left. A row that somebody took away is as if it were
+/// later.
+pub(super) const PLACE_BEHIND: &str = "WITH RECURSIVE halves (earlier, beyond) AS (\
+       SELECT 0::bigint, (SELECT coalesce(max(j.seq), 0) + 1 FROM journal AS j WHERE j.seq >= 1) \
+       UNION ALL \
+       SELECT CASE WHEN j.at_ms <= $1 THEN j.seq ELSE h.earlier END, \
+              CASE WHEN j.at_ms <= $1 THEN h.beyond ELSE (h.earlier + h.beyond) / 2 END \
+       FROM halves AS h LEFT JOIN journal AS j ON j.seq = (h.earlier + h.beyond) / 2 WHERE h.earlier + 1 < h.beyond) \
+     SELECT beyond FROM halves WHERE earlier + 1 = beyond";
 const SEALS: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature \
      FROM seal WHERE seal_no >= $1 ORDER BY seal_no LIMIT $2";
 const LAST_SEAL: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature \
@@ -99,6 +114,18 @@ impl Journal for PostgresStore {
     async fn last_seq(&self) -> Result<i64, StoreFault> {
         let rows = self.rows(sqlx::query(LAST_SEQ)).await?;
         rows.first().map_or(Ok(0), |row| Cells::of(row).take())
+    }
+
+    async fn search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, StoreFault> {
+        let question = reads::sought(search);
+        let records =
+            |store: Self| async move { store.rows(question).await?.iter().map(cells::record).collect() };
+        self.apart(records).await
+    }
+
+    async fn place_behind(&self, at_ms: i64) -> Result<i64, StoreFault> {
+        let rows = self.rows(sqlx::query(PLACE_BEHIND).bind(at_ms)).await?;
+        rows.first().map_or(Ok(1), |row| Cells::of(row).take())
     }
 
     async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use payoutd_actors::{
     domain::journal::{JournalDraft, JournalRecord, Seal},
-    ports::{Journal, StoreFault},
+    ports::{Journal, JournalSearch, StoreFault},
 };
 use sqlx::{Executor, SqliteConnection};
 
@@ -14,6 +14,22 @@ const ADD: &str = "INSERT INTO journal (seq, at_ms, kind, payout_id, body, hash)
 const LAST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM journal";
 const RECORDS: &str =
     "SELECT seq, at_ms, kind, payout_id, body, hash FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+/// What somebody looks for, in this order: a body, which is long, is read only where all else fits.
+pub(super) const SEARCH: &str = "SELECT seq, at_ms, kind, payout_id, body, hash FROM journal \
+     WHERE seq >= ?1 AND seq < ?2 AND at_ms >= ?3 AND at_ms < ?4 AND (?5 IS NULL OR payout_id = ?5) \
+     AND (?6 IS NULL OR kind IN (SELECT value FROM json_each(?6))) \
+     AND (?7 IS NULL OR kind NOT IN (SELECT value FROM json_each(?7))) \
+     AND (?8 IS NULL OR instr(body, ?8) > 0) AND (?9 IS NULL OR instr(body, ?9) > 0) \
+     AND (?10 IS NULL OR instr(body, ?10) > 0) ORDER BY seq DESC LIMIT ?11";
+/// By halves, in one look: each turn reads the row in the middle, until one place is left. A row that somebody took away is as if it were
+/// later.
+pub(super) const PLACE_BEHIND: &str = "WITH RECURSIVE halves (earlier, beyond) AS (\
+       SELECT 0, (SELECT coalesce(max(j.seq), 0) + 1 FROM journal AS j WHERE j.seq >= 1) \
+       UNION ALL \
+       SELECT CASE WHEN j.at_ms <= ?1 THEN j.seq ELSE h.earlier END, \
+              CASE WHEN j.at_ms <= ?1 THEN h.beyond ELSE (h.earlier + h.beyond) / 2 END \
+       FROM halves AS h LEFT JOIN journal AS j ON j.seq = (h.earlier + h.beyond) / 2 WHERE h.earlier + 1 < h.beyond) \
+     SELECT beyond FROM halves WHERE earlier + 1 = beyond";
 const SEALS: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature \
      FROM seal WHERE seal_no >= ?1 ORDER BY seal_no LIMIT ?2";
 const LAST_SEAL: &str = "SELECT seal_no, first_seq, last_seq, records_root, prev_hash, hash, sealed_at_ms, key_id, signature \
@@ -74,6 +90,17 @@ impl Journal for SqliteStore {
 
     async fn last_seq(&self) -> Result<i64, StoreFault> {
         last_seq(&mut *self.reader().await?).await
+    }
+
+    async fn search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, StoreFault> {
+        let rows = self.inner.readers.fetch_all(reads::sought(search)).await.map_err(fault::of)?;
+        rows.iter().map(cells::record).collect()
+    }
+
+    async fn place_behind(&self, at_ms: i64) -> Result<i64, StoreFault> {
+        let question = sqlx::query(PLACE_BEHIND).bind(at_ms);
+        let row = self.inner.readers.fetch_one(question).await.map_err(fault::of)?;
+        Cells::of(&row).take()
     }
 
     async fn seals(&self, from_seal_no: i64, limit: u32) -> Result<Vec<Seal>, StoreFault> {

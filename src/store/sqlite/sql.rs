@@ -233,7 +233,7 @@ pub(super) const LIMIT_BOOK_OF: &str = limit_book!(
 
 /// Every question that is asked while payouts are on their way, with the tables that it must not walk through.
 #[cfg(test)]
-pub(super) const HOT: [(&str, &str); 22] = [
+pub(super) const HOT: [(&str, &str); 24] = [
     ("find", FIND),
     ("find_many", FIND_MANY),
     ("find_by_key", FIND_BY_KEY),
@@ -256,4 +256,6 @@ pub(super) const HOT: [(&str, &str); 22] = [
     ("seen_blocks", SEEN_BLOCKS),
     ("in_blocks", IN_BLOCKS),
     ("counts", COUNTS),
+    ("search", super::journal::SEARCH),
+    ("place_behind", super::journal::PLACE_BEHIND),
 ];

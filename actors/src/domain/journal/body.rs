@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::canonical::push_value;
+use super::canonical::{push_string, push_value};
 
 /// A longer body is refused: a row tells one step of one payout, not a document.
 pub const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -93,6 +93,15 @@ impl Body {
     /// Reads the body back.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, BodyError> {
         serde_json::from_str(&self.0).map_err(|error| BodyError::NotJson(error.to_string()))
+    }
+
+    /// A text as it stands in bodies: in quotes, with the escapes of the canonical form.
+    #[must_use]
+    pub fn text(text: &str) -> String {
+        let mut bytes = Vec::with_capacity(text.len() + 2);
+        push_string(&mut bytes, text);
+        // Only ASCII was put between the characters of a `str`.
+        String::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The canonical text, for the column.

@@ -127,6 +127,43 @@ kinds! {
     Critical false "alarm_foreign_chain"   "a node is on another chain";
 }
 
+/// Kinds of rows by their words, for whoever looks for some of them where the rows are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kinds {
+    /// These alone.
+    Only(Vec<&'static str>),
+    /// All but these: also those that this program does not know.
+    AllBut(Vec<&'static str>),
+}
+
+impl Kinds {
+    /// All of them.
+    pub const ALL: Self = Self::AllBut(Vec::new());
+
+    /// Those of which it is so, by how grave they are and by whether they are suspicious. What this program does not know is a warning, and
+    /// not suspicious.
+    #[must_use]
+    pub fn which(fits: impl Fn(Severity, bool) -> bool) -> Self {
+        let words = |wanted: bool| {
+            let lines = KINDS.iter().filter(|line| fits(line.severity, line.suspicious) == wanted);
+            lines.map(|line| line.word).collect()
+        };
+        match fits(OF_AN_UNKNOWN_KIND, false) {
+            true => Self::AllBut(words(false)),
+            false => Self::Only(words(true)),
+        }
+    }
+
+    /// Whether a kind is one of them.
+    #[must_use]
+    pub fn has(&self, kind: &str) -> bool {
+        match self {
+            Self::Only(words) => words.contains(&kind),
+            Self::AllBut(words) => !words.contains(&kind),
+        }
+    }
+}
+
 /// How a word of the requirements is told here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
@@ -208,10 +245,13 @@ pub fn kind_line(kind: &str) -> Option<&'static KindLine> {
     KINDS.iter().find(|line| line.word == kind)
 }
 
-/// How grave a row of a kind is; what this program does not know is graver than it may look.
+/// How grave what this program does not know is: it is graver than it may look.
+const OF_AN_UNKNOWN_KIND: Severity = Severity::Warning;
+
+/// How grave a row of a kind is.
 #[must_use]
 pub fn severity_of(kind: &str) -> Severity {
-    kind_line(kind).map_or(Severity::Warning, |line| line.severity)
+    kind_line(kind).map_or(OF_AN_UNKNOWN_KIND, |line| line.severity)
 }
 
 /// `docs/audit.md`.
@@ -316,5 +356,26 @@ mod tests {
         }
         assert_eq!(severity_of("payout_settled"), Severity::Info);
         assert_eq!(severity_of("of_a_newer_payoutd"), Severity::Warning);
+    }
+
+    /// F004-30: a set of kinds says of each word what the word's own line says, and of a word of a newer payoutd too.
+    #[test]
+    fn a_set_of_kinds_has_those_of_which_it_is_so() {
+        type Fits = fn(Severity, bool) -> bool;
+        let sets: [Fits; 5] = [
+            |_, _| true,
+            |severity, _| severity >= Severity::Warning,
+            |severity, _| severity == Severity::Critical,
+            |_, suspicious| suspicious,
+            |severity, suspicious| suspicious && severity == Severity::Warning,
+        ];
+        for fits in sets {
+            let kinds = Kinds::which(fits);
+            for word in KINDS.iter().map(|line| line.word).chain(["of_a_newer_payoutd"]) {
+                let suspicious = kind_line(word).is_some_and(|line| line.suspicious);
+                assert_eq!(kinds.has(word), fits(severity_of(word), suspicious), "{word}: {kinds:?}");
+            }
+        }
+        assert_eq!(Kinds::which(|_, _| true), Kinds::ALL);
     }
 }

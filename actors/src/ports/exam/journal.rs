@@ -2,17 +2,20 @@
 
 use super::kit::{self, AMPLE, MORNING_MS, admit, bury, go, payout, settle, sign, step};
 use super::{Examinee, Hall, Told, Trouble};
+use crate::domain::identity::PayoutId;
+use crate::domain::journal::vocabulary::{Kinds, Severity};
 use crate::domain::journal::{
-    Cause, ChainHead, CorrelationId, JournalKey, JournalRecord, Seal, SealRun, Verifier, VerifyOptions,
+    Body, Cause, ChainHead, CorrelationId, JournalDraft, JournalKey, JournalRecord, Seal, SealRun, Verifier,
+    VerifyOptions,
 };
 use crate::domain::payout::{Command, EventName, Payout, Reason};
 use crate::ports::{
-    BlockMark, Gate, House, HouseChange, Journal, NewPayout, Pause, Payouts, ROLE_LEASE_MS, Role, Roles,
-    StepResult,
+    BlockMark, Gate, House, HouseChange, Journal, JournalSearch, NewPayout, Pause, Payouts, ROLE_LEASE_MS,
+    Register, RegisterChange, Registered, Role, Roles, StepResult,
 };
 use futures_util::future::{join, join_all};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// F002-20: many write at once, some lose, and the journal has every record of every step taken, numbered 1, 2, 3 …, each with
@@ -290,5 +293,165 @@ pub async fn a_proof_of_settlement_is_read_back(hall: &impl Hall) -> Told {
     let odd = go(&store, &odd, mismatch, MORNING_MS).await?;
     let odd = go(&store, &odd, Command::Resolve { paid: true, note: "seen".to_owned() }, MORNING_MS).await?;
     assert_eq!((store.settlement(odd.id).await?, store.settlement(payout(9).id).await?), (None, None));
+    Ok(())
+}
+
+/// Names as people choose them: with quotes, with line ends, with what is a pattern elsewhere, and in two cases.
+const NAMES: [&str; 6] =
+    ["anna", "Anna", "say \"hi\" \\ there\n", "Zo\u{eb} \u{1f4b8}", "100%_*[x]?", "nobody"];
+/// Kinds of each severity, suspicious ones among them, and one of a newer payoutd.
+const WORDS: [&str; 5] =
+    ["payout_settled", "payout_held", "mfa_guessed", "alarm_foreign_chain", "of_a_newer_payoutd"];
+
+/// Writes a journal of so many rows a second apart, in which each seventh is ten seconds late.
+async fn a_journal_out_of_order(
+    store: &impl Examinee,
+    rows: i64,
+) -> Result<Vec<(i64, JournalDraft)>, Trouble> {
+    let at = |list: &[&'static str], seq: i64| list[seq.unsigned_abs() as usize % list.len()];
+    let mut drafts = Vec::new();
+    for seq in 1..=rows {
+        let at_ms = MORNING_MS + (if seq % 7 == 0 { seq - 10 } else { seq }) * 1_000;
+        let body = Body::of(&json!({ "by": at(&NAMES, seq), "trace_id": format!("{}", seq % 4) }))?;
+        let draft = JournalDraft::new(at_ms, at(&WORDS, seq), body);
+        drafts.push((seq, if seq % 3 == 0 { draft.about(payout_number(seq)) } else { draft }));
+    }
+    let journal = drafts.iter().map(|(_, draft)| draft.clone()).collect();
+    let change = RegisterChange { journal, ..RegisterChange::default() };
+    assert_eq!(store.register(change, MORNING_MS).await?, Registered::Done);
+    Ok(drafts)
+}
+
+fn payout_number(seq: i64) -> PayoutId {
+    payout(u32::from(seq % 2 == 0)).id
+}
+
+/// The places of what is found.
+async fn places(store: &impl Examinee, search: &JournalSearch) -> Result<Vec<i64>, Trouble> {
+    let found = store.search(search).await?;
+    assert!(found.iter().all(|row| row.hash == row.computed_hash()));
+    Ok(found.iter().map(|row| row.seq).collect())
+}
+
+/// F004-30: of a stretch each row is found that is as somebody wants it, and no other, newest first; rows that are late are found by their
+/// moments and not by their neighbours'.
+pub async fn a_search_finds_what_it_says_newest_first_and_nothing_else(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    let rows = a_journal_out_of_order(&store, 120).await?;
+    let store = hall.reopened(store).await?;
+    let any = || JournalSearch::of(1, 121, 999);
+    let by = |name: &str| Some(format!("\"by\":{}", Body::text(name)));
+    let trace = |trace: &str| Some(format!("\"trace_id\":{}", Body::text(trace)));
+    let finds = async |search: JournalSearch, wanted: &(dyn Fn(i64, &JournalDraft) -> bool + Sync)| {
+        let wanted = rows.iter().rev().filter(|(seq, draft)| wanted(*seq, draft));
+        let wanted: Vec<i64> = wanted.map(|(seq, _)| *seq).collect();
+        assert_eq!(places(&store, &search).await?, wanted, "{search:?}");
+        Ok::<_, Trouble>(wanted.len())
+    };
+
+    assert_eq!(finds(any(), &|_, _| true).await?, 120);
+    assert_eq!(finds(JournalSearch::of(40, 51, 999), &|seq, _| (40..51).contains(&seq)).await?, 11);
+    assert_eq!(finds(JournalSearch::of(-5, 999, 999), &|_, _| true).await?, 120);
+    assert_eq!(finds(JournalSearch::of(60, 60, 999), &|_, _| false).await?, 0);
+    let (from_ms, to_ms) = (MORNING_MS + 30_000, MORNING_MS + 61_000);
+    let in_time = |_: i64, draft: &JournalDraft| {
+        MORNING_MS + 30_000 <= draft.at_ms && draft.at_ms < MORNING_MS + 61_000
+    };
+    let found = finds(JournalSearch { from_ms, to_ms, ..any() }, &in_time).await?;
+    assert!(found > 25, "{found}");
+    assert_eq!(finds(JournalSearch { from_ms: to_ms, to_ms: from_ms, ..any() }, &|_, _| false).await?, 0);
+
+    let of_payout = JournalSearch { payout_id: Some(payout(1).id), ..any() };
+    assert_eq!(finds(of_payout, &|seq, _| seq % 6 == 0).await?, 20);
+    let kinds = |fits: fn(Severity, bool) -> bool| JournalSearch { kinds: Kinds::which(fits), ..any() };
+    let critical = kinds(|severity, _| severity == Severity::Critical);
+    assert_eq!(finds(critical, &|_, draft| WORDS[2..4].contains(&draft.kind)).await?, 48);
+    let grave = kinds(|severity, _| severity >= Severity::Warning);
+    assert_eq!(finds(grave, &|_, draft| draft.kind != "payout_settled").await?, 96);
+    let suspicious = kinds(|_, suspicious| suspicious);
+    assert_eq!(finds(suspicious, &|_, draft| draft.kind == "mfa_guessed").await?, 24);
+    assert_eq!(finds(kinds(|_, _| false), &|_, _| false).await?, 0);
+
+    for (place, name) in (0_i64..).zip(NAMES) {
+        let named = JournalSearch { texts: [by(name), None, None], ..any() };
+        assert_eq!(finds(named, &|seq, _| seq % 6 == place).await?, 20, "{name}");
+    }
+    for name in ["ann", "ANNA", "%", "100", "\\", "zo\u{eb} \u{1f4b8}"] {
+        let named = JournalSearch { texts: [None, by(name), None], ..any() };
+        assert_eq!(finds(named, &|_, _| false).await?, 0, "{name}");
+    }
+    let of_both = JournalSearch { texts: [by("anna"), None, trace("0")], ..any() };
+    assert_eq!(finds(of_both, &|seq, _| seq % 12 == 0).await?, 10);
+    let of_all = JournalSearch {
+        from_ms,
+        to_ms,
+        payout_id: Some(payout(1).id),
+        kinds: Kinds::which(|severity, _| severity >= Severity::Warning),
+        texts: [by("anna"), trace("0"), Some("by".to_owned())],
+        ..any()
+    };
+    let wanted = |seq: i64, draft: &JournalDraft| {
+        in_time(seq, draft) && seq % 12 == 0 && draft.kind != "payout_settled"
+    };
+    assert_eq!(finds(of_all, &wanted).await?, 2);
+    Ok(())
+}
+
+/// F004-30: a search that has found as much as it may is asked again from its last row on; whatever it is cut into, each row is found once.
+pub async fn a_search_that_is_cut_short_goes_on_where_it_ended(hall: &impl Hall) -> Told {
+    let store = hall.fresh().await?;
+    a_journal_out_of_order(&store, 60).await?;
+    let whole = JournalSearch {
+        to_ms: MORNING_MS + 55_000,
+        kinds: Kinds::which(|severity, _| severity >= Severity::Warning),
+        ..JournalSearch::of(1, 61, 999)
+    };
+    let expected = places(&store, &whole).await?;
+    assert!(expected.len() > 40, "{expected:?}");
+    for limit in 1..=u32::try_from(expected.len())? + 1 {
+        let (mut found, mut search) = (Vec::<i64>::new(), JournalSearch { limit, ..whole.clone() });
+        loop {
+            let some = places(&store, &search).await?;
+            found.extend(&some);
+            match some.last() {
+                Some(last) if some.len() == limit as usize => search.before = *last,
+                _ => break,
+            }
+        }
+        assert_eq!(found, expected, "{limit} at a time");
+    }
+    assert_eq!(places(&store, &JournalSearch { limit: 0, ..whole }).await?, [0; 0]);
+    Ok(())
+}
+
+/// F004-30: the place behind a moment has a row of that moment or an earlier one before it and a later one at it; so nothing of any
+/// moment is far on the wrong side, however rows of one moment, gaps of days and clocks that differ lie in between.
+pub async fn the_place_behind_a_moment_is_found_whatever_the_clocks_say(hall: &impl Hall) -> Told {
+    const DISORDER_MS: i64 = 10_000;
+    let store = hall.fresh().await?;
+    for moment in [i64::MIN, MORNING_MS, i64::MAX] {
+        assert_eq!(store.place_behind(moment).await?, 1, "nothing is written");
+    }
+    let first = a_journal_out_of_order(&store, 50).await?;
+    let day_later =
+        |n: i64| JournalDraft::new(MORNING_MS + 86_400_000 + n / 20, "payout_settled", Body::empty());
+    let journal: Vec<_> = (0..57).map(day_later).collect();
+    let change = RegisterChange { journal: journal.clone(), ..RegisterChange::default() };
+    store.register(change, MORNING_MS).await?;
+    let store = hall.reopened(store).await?;
+    let written: Vec<i64> =
+        first.into_iter().map(|(_, draft)| draft).chain(journal).map(|draft| draft.at_ms).collect();
+    assert_eq!(store.last_seq().await?, i64::try_from(written.len())?);
+
+    let around = written.iter().flat_map(|at_ms| [at_ms - 1, *at_ms, at_ms + 1]);
+    for moment in around.chain([MORNING_MS + 3_600_000, i64::MIN, i64::MAX]) {
+        let place = store.place_behind(moment).await?;
+        let (before, behind) = written.split_at(usize::try_from(place - 1)?);
+        assert!(before.last().is_none_or(|at_ms| *at_ms <= moment), "{moment}: {place}");
+        assert!(behind.first().is_none_or(|at_ms| *at_ms > moment), "{moment}: {place}");
+        let latest_ms = moment.saturating_add(DISORDER_MS);
+        assert!(before.iter().all(|at_ms| *at_ms <= latest_ms), "{moment}: {place}");
+        assert!(behind.iter().all(|at_ms| at_ms.saturating_add(DISORDER_MS) > moment), "{moment}: {place}");
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use sqlx::{Executor, PgConnection, Row};
 
 use super::{super::sql, beside, fresh};
-use crate::store::postgres::{admit, commit, page};
+use crate::store::postgres::{admit, commit, journal, page};
 
 /// Every question and every guarded write that is asked while payouts are on their way, with arguments as they come.
 fn hot() -> Vec<(&'static str, &'static str, String)> {
@@ -51,6 +51,12 @@ fn hot() -> Vec<(&'static str, &'static str, String)> {
         ("seen_blocks", sql::SEEN_BLOCKS, "1000".to_owned()),
         ("in_blocks", sql::IN_BLOCKS, "1000, 1010, '', 1000".to_owned()),
         ("counts", sql::COUNTS, String::new()),
+        (
+            "search",
+            journal::SEARCH,
+            format!("1, 10000, 0, {now}, '1f', '{{x}}', '{{y}}', 'one', 'two', NULL, 201"),
+        ),
+        ("place_behind", journal::PLACE_BEHIND, now.to_string()),
         ("known_keys", admit::KNOWN_KEYS, format!("{}, {}", texts("house"), ids)),
         ("step", page::STEP, step_arguments(ids, hashes, numbers, &texts("signed"))),
         ("standing", commit::STANDING, format!("{ids}, {numbers}, {0}, {0}", texts("signed"))),
