@@ -48,6 +48,8 @@ use sqlx::{
 };
 
 const TOKEN: &str = "a-token-of-the-bench";
+/// The one person's id.
+const PERSON: &str = "5d0f83423107ebe5";
 /// Records of the journal, unless somebody says how many.
 const RECORDS: u64 = 1_000_000;
 /// Records that are written at a time, with one moment.
@@ -62,8 +64,7 @@ const EVERY: (u64, u64) = (100, 1_000);
 const PAGES: usize = 500;
 /// What the slowest of a hundred pages may take, ms (F004-30).
 const AIM_MS: f64 = 50.0;
-/// When the first records were written, unix ms, and how much later the next ones, ms. A page begins five minutes behind the moment that
-/// is asked for, because daemons' clocks differ: what was written in these is read in vain.
+/// When the first records were written, unix ms, and how much later the next ones, ms.
 const BEGAN_MS: i64 = 1_700_000_000_000;
 const LATER_MS: i64 = 600_000;
 
@@ -210,7 +211,7 @@ fn moment_of(record: u64) -> i64 {
 fn record(number: u64) -> HouseChange {
     let (ours, critical) = (number.is_multiple_of(EVERY.0), number.is_multiple_of(EVERY.1));
     let kind = if critical { "alarm_stranger_transfer" } else { "payout_admitted" };
-    let by = if ours { "user:1".to_owned() } else { format!("key:{:016x}", number % 997) };
+    let by = if ours { format!("user:{PERSON}") } else { format!("key:{:016x}", number % 997) };
     let body = json!({
         "account": "house", "by": by, "correlation_id": format!("request-{number}"), "from": "admitted", "to": "settled",
         "idempotency_key": format!("invoice-{number}"), "version": 5, "order_digest": format!("{number:064x}"),
@@ -246,11 +247,10 @@ async fn ask(address: SocketAddr, pages: Pages) -> Vec<f64> {
         let to = moment::write(moment_of(place()) + 1);
         let (path, at_least) = match pages {
             Pages::Anywhere | Pages::NextOnes => (format!("/v1/audit/records?limit={PAGE}&to={to}"), PAGE),
-            Pages::OfOnePerson => (format!("/v1/audit/users/1?limit={PAGE}&to={to}"), PAGE - 6),
-            Pages::OfWhatIsCritical => (
-                format!("/v1/audit/records?limit={PAGE}&severity=critical&to={to}"),
-                ROWS_READ_MAX / EVERY.1 - 2,
-            ),
+            Pages::OfOnePerson => (format!("/v1/audit/users/{PERSON}?limit={PAGE}&to={to}"), PAGE),
+            Pages::OfWhatIsCritical => {
+                (format!("/v1/audit/records?limit={PAGE}&severity=critical&to={to}"), ROWS_READ_MAX / EVERY.1)
+            }
         };
         let (mut took_ms, mut page) = timed(path.clone()).await;
         if matches!(pages, Pages::NextOnes) {
@@ -283,7 +283,7 @@ impl Engine {
             };
             let (rows, filter) = match pages {
                 Pages::Anywhere | Pages::NextOnes => (PAGE, String::new()),
-                Pages::OfOnePerson => (ROWS_READ_MAX, format!(" AND {by} = 'user:1'")),
+                Pages::OfOnePerson => (ROWS_READ_MAX, format!(" AND {by} = 'user:{PERSON}'")),
                 Pages::OfWhatIsCritical => (ROWS_READ_MAX, " AND kind LIKE 'alarm%'".to_owned()),
             };
             let question = format!(

@@ -3,20 +3,29 @@
 //!
 //! A page is found by reading the journal backwards by its own numbers, [`ROWS_READ_MAX`] rows at most: it costs the same however
 //! long the journal is, it finds rows of every age, and a page that ends before it is full says where the next one begins. No filter has
-//! an index: the journal is written at every step of every payout, and what nobody asks for must cost nothing there. Promises
-//! that nobody reads of somebody else without the permission, and is not told whether there is such a somebody (D-67).
+//! an index: the journal is written at every step of every payout, and what nobody asks for must cost nothing there.
+//!
+//! The store sifts, so that what nobody asked for is not brought here. Of a body it knows only whether some words stand in it; what they
+//! are the name of is judged here, and how many of such rows are taken apart for a page is bounded too ([`CANDIDATES_MAX`]). Where a time
+//! is asked for, rows of other times are passed over first ([`ROWS_PASSED_MAX`]): they lie around it by the thousand where much is written
+//! within [`DISORDER_MS`], and a page should not end among them.
+//!
+//! Promises that nobody reads of somebody else without the permission, and is not told whether there is such a somebody (D-67).
 
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use payoutd_actors::domain::{
-    access::{Permission, Reach},
-    identity::PayoutId,
-    journal::{
-        CORRELATION_CHARS_MAX, CORRELATION_ID, CorrelationId, JournalRecord, TRACE_ID, TraceId,
-        vocabulary::{Severity, kind_line, severity_of},
+use payoutd_actors::{
+    domain::{
+        access::{Permission, Reach},
+        identity::PayoutId,
+        journal::{
+            Body, CORRELATION_CHARS_MAX, CORRELATION_ID, CorrelationId, JournalRecord, TRACE_ID, TraceId,
+            vocabulary::{Kinds, Severity, severity_of},
+        },
     },
+    ports::JournalSearch,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -38,8 +47,10 @@ pub const LIMIT_DEFAULT: u32 = 50;
 pub const LIMIT_MAX: u32 = 200;
 /// Rows of the journal that are read for a page at most.
 pub const ROWS_READ_MAX: i64 = 10_000;
-/// Rows that are read at a time.
-const CHUNK: i64 = 1_000;
+/// Rows of another time that are passed over for a page at most, before any is read: only their moments are looked at.
+pub const ROWS_PASSED_MAX: i64 = 20_000;
+/// Rows that are judged by their bodies for a page at most, when the first ones that the store has found do not fill it.
+const CANDIDATES_MAX: u32 = 1_000;
 /// Daemons that share a journal have clocks that differ; rows so far out of order are found all the same, ms.
 const DISORDER_MS: i64 = 5 * 60 * 1_000;
 
@@ -199,21 +210,32 @@ const TOLD_OF_A_PAYOUT: [&str; 8] =
     ["from", "to", "reason", "by", "ordered_by", "client", CORRELATION_ID, TRACE_ID];
 
 impl About {
-    fn has(&self, row: &JournalRecord) -> bool {
+    /// Whether rows of a kind are of this list, by how grave they are and by whether they are suspicious.
+    fn has_kind(&self, severity: Severity, suspicious: bool) -> bool {
         match self {
-            Self::Everything => true,
-            Self::Suspicious => kind_line(&row.kind).is_some_and(|line| line.suspicious),
-            Self::Alerts => severity_of(&row.kind) == Severity::Critical,
-            Self::Somebody { id, .. } => says(row, id, |body| {
-                let named = NAMED_IN.iter().filter_map(|name| body.get(*name)?.as_str());
-                named.into_iter().any(|name| name == id || name.strip_prefix(PERSON) == Some(id))
-            }),
+            Self::Everything | Self::Somebody { .. } => true,
+            Self::Suspicious => suspicious,
+            Self::Alerts => severity == Severity::Critical,
         }
     }
 
+    /// What stands in every body of this list: a person is named by their id, or by it behind [`PERSON`].
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::Somebody { id, .. } => Body::text(id).strip_prefix('"').map(str::to_owned),
+            Self::Everything | Self::Suspicious | Self::Alerts => None,
+        }
+    }
+
+    /// Whether a row is of this list, by its body.
+    fn has(&self, body: &Map<String, Value>) -> bool {
+        let Self::Somebody { id, .. } = self else { return true };
+        let mut named = NAMED_IN.iter().filter_map(|name| body.get(*name)?.as_str());
+        named.any(|name| name == id || name.strip_prefix(PERSON) == Some(id))
+    }
+
     /// What is shown of a row.
-    fn shows(&self, row: &JournalRecord) -> AuditRecordBody {
-        let mut body: Map<String, Value> = row.body.read().unwrap_or_default();
+    fn shows(&self, row: JournalRecord, mut body: Map<String, Value>) -> AuditRecordBody {
         if row.payout_id.is_some() && matches!(self, Self::Somebody { orders_too: false, .. }) {
             body.retain(|name, _| TOLD_OF_A_PAYOUT.contains(&name.as_str()));
         }
@@ -222,13 +244,13 @@ impl About {
             at: moment::write(row.at_ms),
             kind: row.kind.to_string(),
             severity: severity_of(&row.kind).word().to_owned(),
-            payout_id: row.payout_id.clone(),
+            payout_id: row.payout_id,
             body,
         }
     }
 
     /// What cursors are bound to.
-    fn text(&self) -> String {
+    fn bond(&self) -> String {
         match self {
             Self::Everything => "everything".to_owned(),
             Self::Somebody { id, .. } => format!("somebody {id}"),
@@ -238,20 +260,13 @@ impl About {
     }
 }
 
-/// Whether a row's body says something in which these words stand; most do not have the words and are not taken apart for it.
-fn says(row: &JournalRecord, words: &str, judge: impl FnOnce(&Map<String, Value>) -> bool) -> bool {
-    let written = Value::from(words).to_string();
-    let bare = written.trim_matches('"');
-    row.body.as_str().contains(bare) && row.body.read().is_ok_and(|body| judge(&body))
-}
-
 /// Which of them.
 #[derive(Debug, Default)]
 struct Sieve {
     severity: Option<Severity>,
     payout_id: Option<PayoutId>,
     /// What the row's cause must be.
-    caused: Vec<(&'static str, String)>,
+    caused: [(&'static str, Option<String>); 2],
 }
 
 impl Sieve {
@@ -263,18 +278,26 @@ impl Sieve {
         let payout_id = parameters.parsed("payout_id", "a payout's id", |text| text.parse().ok());
         let correlation_id = parameters.parsed(CORRELATION_ID, &a_name, CorrelationId::parse);
         let trace_id = parameters.parsed(TRACE_ID, a_trace, TraceId::parse);
-        let correlation = correlation_id.map(|id| (CORRELATION_ID, id.as_str().to_owned()));
-        let trace = trace_id.map(|id| (TRACE_ID, id.to_string()));
-        Self { severity, payout_id, caused: correlation.into_iter().chain(trace).collect() }
+        let correlation_id = correlation_id.map(|id| id.as_str().to_owned());
+        let caused = [(CORRELATION_ID, correlation_id), (TRACE_ID, trace_id.map(|id| id.to_string()))];
+        Self { severity, payout_id, caused }
     }
 
-    fn lets_through(&self, row: &JournalRecord) -> bool {
-        let of_payout = |id: PayoutId| row.payout_id.as_ref().is_some_and(|own| *own == id.to_string());
-        self.severity.is_none_or(|least| severity_of(&row.kind) >= least)
-            && self.payout_id.is_none_or(of_payout)
-            && self.caused.iter().all(|(name, wanted)| {
-                says(row, wanted, |body| body.get(*name).is_some_and(|told| told == wanted.as_str()))
-            })
+    fn has_kind(&self, severity: Severity) -> bool {
+        self.severity.is_none_or(|least| severity >= least)
+    }
+
+    /// What stands in every body that is let through.
+    fn texts(&self) -> [Option<String>; 2] {
+        self.caused.each_ref().map(|(name, wanted)| {
+            wanted.as_ref().map(|wanted| format!("{}:{}", Body::text(name), Body::text(wanted)))
+        })
+    }
+
+    /// Whether a row is let through, by its body.
+    fn has(&self, body: &Map<String, Value>) -> bool {
+        let mut wanted = self.caused.iter().filter_map(|(name, wanted)| Some((*name, wanted.as_ref()?)));
+        wanted.all(|(name, wanted)| body.get(name).is_some_and(|told| told == wanted.as_str()))
     }
 
     /// Nothing that it lets through was written earlier: a payout's id bears the moment at which it was made.
@@ -296,10 +319,13 @@ struct Wanted {
     sieve: Sieve,
     from_ms: i64,
     to_ms: i64,
-    limit: usize,
+    limit: u32,
     before: Option<i64>,
     filters: String,
 }
+
+/// Records, and the place before which the next page begins.
+type Page = (Vec<AuditRecordBody>, Option<i64>);
 
 impl Wanted {
     fn read(query: &str, about: About, key: &CursorKey) -> Result<Self, Problem> {
@@ -318,64 +344,95 @@ impl Wanted {
             parameters.note("from", "this moment is later than `to`: nothing was written in between");
         }
         parameters.finish()?;
-        let filters = format!("{} {from_ms:?} {to_ms:?} {sieve:?}", about.text());
+        let filters = format!("{} {from_ms:?} {to_ms:?} {sieve:?}", about.bond());
         let foreign = "this cursor was not handed out for this list: begin again without one";
         let before = cursor
             .map(|cursor| {
                 key.read_place(&cursor, &filters).ok_or_else(|| Problem::new(Kind::ForeignCursor, foreign))
             })
             .transpose()?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let from_ms = from_ms.unwrap_or(i64::MIN).max(sieve.earliest_ms());
         let to_ms = to_ms.unwrap_or(i64::MAX);
         Ok(Self { about, sieve, from_ms, to_ms, limit, before, filters })
     }
 
-    /// The records of a page, and the place before which the next page begins.
-    async fn look(&self, office: &dyn Office) -> Result<(Vec<AuditRecordBody>, Option<i64>), Problem> {
-        let mut before = match self.before {
+    /// The records of a page.
+    async fn look(&self, office: &dyn Office) -> Result<Page, Problem> {
+        let floor = self.floor(office).await?;
+        let before = match self.before {
             Some(before) => before,
-            None => self.end(office).await?,
+            None => office.journal_place_behind(self.to_ms.saturating_add(DISORDER_MS)).await?,
         };
-        let stop = before.saturating_sub(ROWS_READ_MAX).max(1);
-        let mut found = Vec::new();
-        while before > stop {
-            let first = before.saturating_sub(CHUNK).max(stop);
-            let rows = u32::try_from(before - first).unwrap_or(0);
-            for row in office.journal_rows(first, rows).await?.into_iter().rev() {
-                if row.at_ms < self.from_ms.saturating_sub(DISORDER_MS) {
-                    return Ok((found, None));
-                }
-                let in_time = (self.from_ms..self.to_ms).contains(&row.at_ms);
-                if !in_time || !self.sieve.lets_through(&row) || !self.about.has(&row) {
-                    continue;
-                }
-                if found.len() == self.limit {
-                    return Ok((found, Some(row.seq.saturating_add(1))));
-                }
-                found.push(self.about.shows(&row));
-            }
-            before = first;
-        }
-        Ok((found, Some(stop).filter(|stop| *stop > 1)))
+        let before = self.pass_over(office, floor, before).await?;
+        self.read_back(office, floor, before).await
     }
 
-    /// The place behind the last row that may be within the time that is asked for: by halves, for rows stand in the order of time.
-    async fn end(&self, office: &dyn Office) -> Result<i64, Problem> {
-        let last = office.journal_end().await?;
-        let latest_ms = self.to_ms.saturating_add(DISORDER_MS);
-        let (mut within, mut beyond) = (0, last.saturating_add(1));
-        if self.to_ms == i64::MAX {
-            return Ok(beyond);
+    /// No row before this place may be within the time that is asked for: there the list ends.
+    async fn floor(&self, office: &dyn Office) -> Result<i64, Problem> {
+        let too_early_ms = self.from_ms.saturating_sub(DISORDER_MS).saturating_sub(1);
+        match self.from_ms {
+            i64::MIN => Ok(1),
+            _ => Ok(office.journal_place_behind(too_early_ms).await?),
         }
-        while within + 1 < beyond {
-            let middle = within + (beyond - within) / 2;
-            let rows = office.journal_rows(middle, 1).await?;
-            match rows.first() {
-                Some(row) if row.at_ms <= latest_ms => within = middle,
-                Some(_) | None => beyond = middle,
+    }
+
+    /// The place behind the newest row that is within the time that is asked for, as far as it is looked for.
+    async fn pass_over(&self, office: &dyn Office, floor: i64, before: i64) -> Result<i64, Problem> {
+        if (self.from_ms, self.to_ms) == (i64::MIN, i64::MAX) {
+            return Ok(before);
+        }
+        let first = before.saturating_sub(ROWS_PASSED_MAX).max(floor);
+        let of_its_time =
+            JournalSearch { from_ms: self.from_ms, to_ms: self.to_ms, ..JournalSearch::of(first, before, 1) };
+        let newest = office.journal_search(&of_its_time).await?;
+        Ok(newest.first().map_or(first, |row| row.seq.saturating_add(1)))
+    }
+
+    /// Reads from a place backwards. The page ends where one record more is found than fits on it, where the rows end that may be read for
+    /// it, or where enough of them were judged; the next one begins with the first row that was not judged for this one.
+    async fn read_back(&self, office: &dyn Office, floor: i64, before: i64) -> Result<Page, Problem> {
+        let first = before.saturating_sub(ROWS_READ_MAX).max(floor);
+        let (mut found, mut judged_to) = (Vec::new(), before);
+        // Most of what the store finds is as it should be, and a page is full with the first answer.
+        for limit in [self.limit.saturating_add(1), CANDIDATES_MAX] {
+            let rows = office.journal_search(&self.search(first, judged_to, limit)).await?;
+            let all = rows.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+            for row in rows {
+                let before_it = judged_to;
+                judged_to = row.seq;
+                let Some(record) = self.record(row) else { continue };
+                if u32::try_from(found.len()) == Ok(self.limit) {
+                    return Ok((found, Some(before_it)));
+                }
+                found.push(record);
+            }
+            if all {
+                judged_to = first;
+                break;
             }
         }
-        Ok(beyond)
+        Ok((found, Some(judged_to).filter(|place| *place > floor)))
+    }
+
+    /// What the store is asked for: it finds every row that [`Self::record`] shows, and some that it does not.
+    fn search(&self, first: i64, before: i64, limit: u32) -> JournalSearch {
+        let [correlation_id, trace_id] = self.sieve.texts();
+        JournalSearch {
+            from_ms: self.from_ms,
+            to_ms: self.to_ms,
+            payout_id: self.sieve.payout_id,
+            kinds: Kinds::which(|severity, suspicious| {
+                self.sieve.has_kind(severity) && self.about.has_kind(severity, suspicious)
+            }),
+            texts: [self.about.text(), correlation_id, trace_id],
+            ..JournalSearch::of(first, before, limit)
+        }
+    }
+
+    /// What is shown of a row that the store has found; `None` where its body says something else than what is asked for.
+    fn record(&self, row: JournalRecord) -> Option<AuditRecordBody> {
+        // A body that somebody spoiled says nothing.
+        let body = row.body.read().unwrap_or_default();
+        (self.sieve.has(&body) && self.about.has(&body)).then(|| self.about.shows(row, body))
     }
 }

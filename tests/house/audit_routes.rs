@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
+use payoutd_actors::domain::journal::{Body, JournalDraft, JournalRecord};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -63,6 +64,80 @@ async fn a_time_range_is_gone_to_and_not_walked_to() {
     let rest = door.get(&format!("/v1/audit/users/somebody-7?cursor={}", next.unwrap())).await;
     places.extend(page(&rest.json()).0);
     assert_eq!(places, [20_007, 10_007]);
+}
+
+/// When the busy journal begins, unix ms.
+const BUSY_MS: i64 = 1_795_000_000_000;
+
+/// Five rows each millisecond, and every hundredth of a daemon whose clock goes four and a half minutes behind; each thousandth says what is
+/// looked for, each third names who is looked for elsewhere than where people are named.
+fn a_busy_journal(rows: i64) -> Vec<JournalRecord> {
+    let row = |seq: i64| {
+        let late_ms = if seq % 100 == 50 { 270_000 } else { 0 };
+        let kind = if seq % 1_000 == 50 { "alarm_foreign_chain" } else { "payout_settled" };
+        let name = if seq % 1_000 == 50 { "by" } else { "seen" };
+        let told = if seq % 3 == 0 || seq % 1_000 == 50 { "a \"quoted\" \\ name" } else { "else" };
+        let body = Body::of(&json!({ name: told })).unwrap();
+        JournalDraft::new(BUSY_MS + seq / 5 - late_ms, kind, body).into_record(seq)
+    };
+    (1..=rows).map(row).collect()
+}
+
+/// Everything that a list shows, page by page; how many pages there were, and the rows that the dearest of them has read.
+async fn whole_list(door: &OpenDoor, path: &str) -> (Vec<i64>, usize, i64) {
+    let (mut seen, mut pages, mut dearest, mut cursor) = (Vec::new(), 0, 0, None::<String>);
+    loop {
+        let more = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        door.office.rows_read();
+        let answer = door.get(&format!("{path}{more}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        dearest = dearest.max(door.office.rows_read());
+        let (places, next) = page(&answer.json());
+        seen.extend(places);
+        pages += 1;
+        match next {
+            Some(next) => cursor = Some(next),
+            None => return (seen, pages, dearest),
+        }
+    }
+}
+
+/// F004-30: where thousands of rows are written a second, a time is found with the first page, and so is what a daemon has written whose
+/// clock goes behind; what only looks like what is asked for costs pages and hides nothing.
+#[actix_web::test]
+async fn nothing_is_lost_and_no_page_is_in_vain_where_much_is_written_and_clocks_differ() {
+    let door = OpenDoor::open().await;
+    let journal = a_busy_journal(100_000);
+    door.office.remembers(journal.clone());
+    let at = |ms: i64| payoutd::wire::moment::write(BUSY_MS + ms);
+    let expected = |from_ms: i64, to_ms: i64, alarms: bool| -> Vec<i64> {
+        let in_time = |row: &&JournalRecord| (BUSY_MS + from_ms..BUSY_MS + to_ms).contains(&row.at_ms);
+        let wanted = |row: &&JournalRecord| !alarms || row.kind.starts_with("alarm");
+        journal.iter().rev().filter(in_time).filter(wanted).map(|row| row.seq).collect()
+    };
+    // The rows of others lie before and behind, all of them within the five minutes.
+    for (from_ms, to_ms) in [(12_000, 12_400), (-261_000, -260_000), (19_990, 30_000), (-270_000, -269_990)] {
+        let list = format!("from={}&to={}", at(from_ms), at(to_ms));
+        let (seen, _, dearest) = whole_list(&door, &format!("/v1/audit/records?limit=200&{list}")).await;
+        assert_eq!(seen, expected(from_ms, to_ms, false), "{list}");
+        assert!(dearest <= 30_001, "{list}: {dearest}");
+        for path in ["/v1/audit/alerts?", "/v1/audit/users/a%20%22quoted%22%20%5C%20name?"] {
+            for limit in [1, 3, 200] {
+                let (seen, ..) = whole_list(&door, &format!("{path}limit={limit}&{list}")).await;
+                assert_eq!(seen, expected(from_ms, to_ms, true), "{path}{limit} {list}");
+            }
+        }
+    }
+    let all = "/v1/audit/users/a%20%22quoted%22%20%5C%20name?limit=7";
+    let (seen, pages, dearest) = whole_list(&door, all).await;
+    assert_eq!(seen, expected(-300_000, 300_000, true));
+    assert!(pages >= 100_000 / 3 / 1_008 && dearest <= 10_000, "{pages} {dearest}");
+    let first = door.get(&format!("/v1/audit/records?limit=200&to={}", at(16_500))).await;
+    assert_eq!(page(&first.json()).0.first(), Some(&99_950), "one that was late is the first");
+    let (places, _) = page(
+        &door.get(&format!("/v1/audit/records?limit=200&from={}&to={}", at(16_000), at(16_500))).await.json(),
+    );
+    assert_eq!(places.first(), Some(&82_499), "17,500 rows that came later were passed over");
 }
 
 /// One second for each row, from the small office's beginning on.

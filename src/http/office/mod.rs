@@ -22,7 +22,10 @@ use payoutd_actors::{
         payout::{Payout, Reason, Settlement, Stage},
     },
     guardian::{ActorView, Gone},
-    ports::{Admitted, HouseFacts, InFlight, Pause, PayoutFilter, RestoreGate, StageCount, StoreFault},
+    ports::{
+        Admitted, HouseFacts, InFlight, JournalSearch, Pause, PayoutFilter, RestoreGate, StageCount,
+        StoreFault,
+    },
     treasurer::WalletView,
 };
 
@@ -197,11 +200,11 @@ pub trait Office: Send + Sync {
     /// What happened after a sequence number, oldest first, at most so many events.
     async fn events(&self, after: i64, limit: u32) -> Result<EventPage, Fault>;
 
-    /// Rows of the journal from a place on, in order.
-    async fn journal_rows(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, Fault>;
+    /// The rows of the journal that somebody looks for, newest first.
+    async fn journal_search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, Fault>;
 
-    /// The place of the journal's last row; 0 for an empty one.
-    async fn journal_end(&self) -> Result<i64, Fault>;
+    /// The place of the journal behind a moment, as [`Journal::place_behind`](payoutd_actors::ports::Journal::place_behind) finds it.
+    async fn journal_place_behind(&self, at_ms: i64) -> Result<i64, Fault>;
 
     /// Seals what is written now; the signed checkpoint that covers the last row, `None` for an empty journal.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault>;

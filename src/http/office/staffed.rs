@@ -25,7 +25,7 @@ use payoutd_actors::{
     guardian::{ActorView, Handle},
     office as actors,
     payout_worker::{PauseHouse, PayoutWorker, ResumeHouse},
-    ports::{Admitted, Clock, House, HouseFacts, Journal, PayoutFilter, Payouts},
+    ports::{Admitted, Clock, House, HouseFacts, Journal, JournalSearch, PayoutFilter, Payouts},
     roster::Staff,
     treasurer::{ShowWallet, Treasurer, WalletView},
 };
@@ -231,12 +231,12 @@ impl Office for Staffed {
         Ok(EventPage { store_id, events, last_sequence: stream.last().await? })
     }
 
-    async fn journal_rows(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, Fault> {
-        Ok(self.tools.journal.records(from_seq, limit).await?)
+    async fn journal_search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, Fault> {
+        Ok(self.tools.journal.search(search).await?)
     }
 
-    async fn journal_end(&self) -> Result<i64, Fault> {
-        Ok(self.tools.journal.last_seq().await?)
+    async fn journal_place_behind(&self, at_ms: i64) -> Result<i64, Fault> {
+        Ok(self.tools.journal.place_behind(at_ms).await?)
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {

@@ -1,7 +1,7 @@
 //! A small office for stories about the door: it keeps payouts in a map, judges orders by the house's own policy, and breaks
 //! in whatever way a story wants.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use payoutd::http::office::{
@@ -22,8 +22,9 @@ use payoutd_actors::{
         outbox::OutboxEvent,
         payout::{Command, Payout, Reason, Reservation, Stage, apply, decide},
     },
+    fakes::{place_in_journal, search_journal},
     guardian::ActorView,
-    ports::{Admitted, InFlight, Pause, PayoutFilter, RestoreGate, StageCount},
+    ports::{Admitted, InFlight, JournalSearch, Pause, PayoutFilter, RestoreGate, StageCount},
     treasurer::WalletView,
 };
 use sha2::{Digest, Sha256};
@@ -41,6 +42,10 @@ pub(crate) const ALICE: Address = Address::from_evm([0xa1; 20]);
 pub(crate) const JOURNAL: i64 = 25_000;
 /// So many rows apart somebody must hear of something.
 pub(crate) const ALARM_EVERY: i64 = 1_000;
+
+/// Its journal, unless a story has another.
+static ROWS: LazyLock<Arc<Vec<JournalRecord>>> =
+    LazyLock::new(|| Arc::new((1..=JOURNAL).map(journal_row).collect()));
 
 /// A row of its journal: one each second.
 fn journal_row(seq: i64) -> JournalRecord {
@@ -63,7 +68,8 @@ struct Inner {
     /// The order with this key is not answered.
     stuck: Option<String>,
     sources_away: bool,
-    rows_read: usize,
+    journal: Option<Arc<Vec<JournalRecord>>>,
+    rows_read: i64,
 }
 
 const NOW_MS: i64 = 1_790_000_000_000;
@@ -72,8 +78,17 @@ pub(crate) const EVENTS: i64 = 250;
 
 impl SmallOffice {
     /// Rows of the journal that were read since this was asked last.
-    pub(crate) fn rows_read(&self) -> usize {
+    pub(crate) fn rows_read(&self) -> i64 {
         std::mem::take(&mut self.inner().rows_read)
+    }
+
+    /// From now on this is its journal.
+    pub(crate) fn remembers(&self, journal: Vec<JournalRecord>) {
+        self.inner().journal = Some(Arc::new(journal));
+    }
+
+    fn journal(&self) -> Result<Arc<Vec<JournalRecord>>, Fault> {
+        Ok(self.whole()?.journal.as_ref().unwrap_or(&ROWS).clone())
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -332,17 +347,16 @@ impl Office for SmallOffice {
         Ok(EventPage { store_id: "small".to_owned(), events, last_sequence: EVENTS })
     }
 
-    async fn journal_rows(&self, from_seq: i64, limit: u32) -> Result<Vec<JournalRecord>, Fault> {
-        drop(self.whole()?);
-        let rows = (from_seq.max(1)..=JOURNAL).take(usize::try_from(limit).unwrap()).map(journal_row);
-        let rows: Vec<_> = rows.collect();
-        self.inner().rows_read += rows.len();
-        Ok(rows)
+    async fn journal_search(&self, search: &JournalSearch) -> Result<Vec<JournalRecord>, Fault> {
+        let found = search_journal(&self.journal()?, search);
+        let full = found.len() == usize::try_from(search.limit).unwrap();
+        let read_to = found.last().filter(|_| full).map_or(search.first, |row| row.seq);
+        self.inner().rows_read += (search.before - read_to).max(0);
+        Ok(found)
     }
 
-    async fn journal_end(&self) -> Result<i64, Fault> {
-        drop(self.whole()?);
-        Ok(JOURNAL)
+    async fn journal_place_behind(&self, at_ms: i64) -> Result<i64, Fault> {
+        Ok(place_in_journal(&self.journal()?, at_ms))
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {
