@@ -164,8 +164,8 @@ pub(super) fn sought(search: &JournalSearch) -> Question<'static> {
         .bind(search.payout_id.map(|id| id.to_string()))
         .bind(only)
         .bind(all_but);
-    let question = search.texts.iter().fold(question, |question, text| question.bind(text.clone()));
-    question.bind(i64::from(search.limit))
+    let texts = search.texts.iter().map(|text| text.as_deref().map(rows::containing));
+    texts.fold(question, |question, text| question.bind(text)).bind(i64::from(search.limit))
 }
 
 /// What is on its way, and what has left.

@@ -28,7 +28,7 @@ pub struct JournalSearch {
     /// Of these kinds.
     pub kinds: Kinds,
     /// Each of these stands somewhere in the body, letter for letter as it is written: [`Body::text`](crate::domain::journal::Body::text).
-    /// What it is the name of is for whoever asks to find out.
+    /// What it is the name of is for whoever asks to find out, and so is the rest of one that is longer than anything that is ever written.
     pub texts: [Option<String>; SEARCH_TEXTS],
     /// So many rows at most.
     pub limit: u32,

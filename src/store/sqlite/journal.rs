@@ -19,8 +19,8 @@ pub(super) const SEARCH: &str = "SELECT seq, at_ms, kind, payout_id, body, hash 
      WHERE seq >= ?1 AND seq < ?2 AND at_ms >= ?3 AND at_ms < ?4 AND (?5 IS NULL OR payout_id = ?5) \
      AND (?6 IS NULL OR kind IN (SELECT value FROM json_each(?6))) \
      AND (?7 IS NULL OR kind NOT IN (SELECT value FROM json_each(?7))) \
-     AND (?8 IS NULL OR instr(body, ?8) > 0) AND (?9 IS NULL OR instr(body, ?9) > 0) \
-     AND (?10 IS NULL OR instr(body, ?10) > 0) ORDER BY seq DESC LIMIT ?11";
+     AND (?8 IS NULL OR body GLOB ?8) AND (?9 IS NULL OR body GLOB ?9) \
+     AND (?10 IS NULL OR body GLOB ?10) ORDER BY seq DESC LIMIT ?11";
 /// By halves, in one look: each turn reads the row in the middle, until one place is left. A row that somebody took away is as if it were
 /// later.
 pub(super) const PLACE_BEHIND: &str = "WITH RECURSIVE halves (earlier, beyond) AS (\

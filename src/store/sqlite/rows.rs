@@ -146,6 +146,23 @@ pub(super) fn texts(texts: impl IntoIterator<Item = impl Display>) -> String {
     String::from_utf8(json).unwrap_or_default()
 }
 
+/// Characters of a text that a pattern looks for: SQLite takes no pattern that is longer than 50,000 bytes.
+const PATTERN_CHARS_MAX: usize = 1_000;
+
+/// What a text is looked for by: a pattern that `GLOB` finds wherever the text stands, or its first characters where it is very long. `GLOB`
+/// leaps from one place where a text may begin to the next, and `instr` walks: it takes up to twice as long.
+pub(super) fn containing(text: &str) -> String {
+    let mut pattern = String::from("*");
+    for one in text.chars().take(PATTERN_CHARS_MAX) {
+        match one {
+            '*' | '?' | '[' => pattern.extend(['[', one, ']']),
+            plain => pattern.push(plain),
+        }
+    }
+    pattern.push('*');
+    pattern
+}
+
 fn push_text(json: &mut Vec<u8>, text: &str) {
     // A text is always JSON, and writing into memory does not fail.
     let _ = serde_json::to_writer(json, text);
@@ -154,6 +171,12 @@ fn push_text(json: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_looked_for_letter_for_letter() {
+        assert_eq!(containing(r#"a"*b[c]?\"#), r#"*a"[*]b[[]c][?]\*"#);
+        assert_eq!(containing(&"*".repeat(60_000)).len(), 3_002);
+    }
 
     #[test]
     fn rows_are_the_json_that_they_should_be() {
