@@ -126,10 +126,10 @@ pub(super) const SETTLEMENT: &str = "SELECT j.body FROM payout AS p JOIN journal
 // asks for a recipient walks the ids.
 pub(super) const PAGE: &str = page!("TRUE");
 /// Of some accounts: of each its newest, one after the other in the index of accounts, and of all these the newest. However many others
-/// have ordered meanwhile, nothing of theirs is looked at.
+/// have ordered meanwhile, nothing of theirs is looked at. The collation is that index's.
 pub(super) const PAGE_OF_ACCOUNTS: &str = payouts!(
     "(SELECT newest.id FROM unnest($1::text[]) AS asked (account) CROSS JOIN LATERAL ( \
-        SELECT q.id FROM payout AS q WHERE q.account = asked.account AND ($2::text IS NULL OR q.stage = $2) \
+        SELECT q.id FROM payout AS q WHERE q.account COLLATE \"POSIX\" = asked.account AND ($2::text IS NULL OR q.stage = $2) \
           AND ($3::text IS NULL OR q.recipient = $3) AND ($4::text IS NULL OR q.reference = $4) \
           AND q.id >= $5 AND q.id < $6 ORDER BY q.id DESC LIMIT $7) AS newest \
       ORDER BY newest.id DESC LIMIT $7) AS found JOIN payout AS p ON p.id = found.id",

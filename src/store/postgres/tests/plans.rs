@@ -193,6 +193,10 @@ fn is_short(node: &serde_json::Value, name: &str, said: &str) {
         let narrowed =
             node.get("Index Cond").is_some() || kind == "Bitmap Heap Scan" || kind == "ModifyTable";
         assert!(narrowed || SHORT.contains(&index), "{said}");
+        // While the tables are empty any index of the account costs as little; an account has as many payouts as a house has.
+        let by_key = table == "payout" && ["known_keys", "find_by_key"].contains(&name);
+        let narrowed_by = node["Index Cond"].as_str().unwrap_or_default();
+        assert!(!by_key || narrowed_by.contains("idempotency_key"), "{said}");
     }
     if kind.ends_with("Join") {
         panic!("{said}");

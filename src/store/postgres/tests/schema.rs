@@ -63,9 +63,10 @@ async fn both_engines_have_the_same_tables_and_columns() {
     assert_eq!(one, other);
     let (mut one, mut other) =
         (indexes_of_sqlite(&mut on_sqlite).await, indexes_of_postgres(&mut on_postgres).await);
-    // Those by stage differ by name: on PostgreSQL alone it matters to a row that changes what its indexes speak of.
+    // Those by stage differ by name: on PostgreSQL alone it matters to a row that changes what its indexes speak of. And there alone
+    // an account's has a collation of its own, for plans are kept there.
     for indexes in [&mut one, &mut other] {
-        indexes.retain(|(name, _)| !BY_STAGE.contains(&name.as_str()));
+        indexes.retain(|(name, _)| !BY_STAGE.contains(&name.as_str()) && name != "payout_of_account");
     }
     assert_eq!(one, other);
     sqlite.close().await;
