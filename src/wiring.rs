@@ -461,7 +461,9 @@ async fn behind(
         entropy: Arc::new(SystemEntropy),
     };
     let hiring = Hiring { rules: service_manager::hiring_rules(), clock: world.clock.clone(), give_up };
-    let office = Office::open(world.clone(), office_rules(config), hiring).await?;
+    let mut rules = office_rules(config);
+    rules.worker.gather_ms = store.gather_ms();
+    let office = Office::open(world.clone(), rules, hiring).await?;
     Ok(Behind { office, world, nodes, marks })
 }
 

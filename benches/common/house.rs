@@ -113,7 +113,7 @@ impl House {
             clock,
             give_up: Arc::new(|actor, why| panic!("the guardian gives up on {actor}: {why}")),
         };
-        let office = Office::open(world.clone(), rules(), hiring).await.unwrap();
+        let office = Office::open(world.clone(), rules(store.gather_ms()), hiring).await.unwrap();
         Self { office, store, world }
     }
 
@@ -148,7 +148,7 @@ pub(crate) fn limits() -> LimitRules {
 }
 
 /// The configuration's defaults; only what goes by the block goes by this network's shorter one.
-fn rules() -> OfficeRules {
+fn rules(gather_ms: u64) -> OfficeRules {
     let genesis = genesis();
     OfficeRules {
         policy: HousePolicy {
@@ -164,7 +164,7 @@ fn rules() -> OfficeRules {
         single_source: false,
         admission: AdmissionSettings::default(),
         treasurer: TreasurerSettings::default(),
-        worker: WorkerSettings::default(),
+        worker: WorkerSettings { gather_ms, ..WorkerSettings::default() },
         watcher: WatcherSettings { look_every_ms: BLOCK_MS, ..WatcherSettings::default() },
         events: EventPublisherSettings::default(),
         audit: AuditWriterSettings::default(),

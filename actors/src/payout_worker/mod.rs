@@ -45,6 +45,9 @@ pub struct WorkerSettings {
     pub batch_max: u32,
     /// How often it looks without being nudged, ms.
     pub look_every_ms: u64,
+    /// How long it waits for more before it looks, unless its last look found as much as it may, ms. Where writers follow one another a
+    /// few large transactions leave more room for others, orders among them, than many small ones.
+    pub gather_ms: u64,
     /// How long after the chain's newest block a transfer expires, ms.
     pub transfer_lifetime_ms: i64,
     /// Sends under way to one node at a time.
@@ -70,6 +73,7 @@ impl Default for WorkerSettings {
         Self {
             batch_max: 600,
             look_every_ms: 1_000,
+            gather_ms: 0,
             transfer_lifetime_ms: 300_000,
             sends_per_node_max: 32,
             waiting_per_node_max: 2_000,
@@ -168,6 +172,8 @@ pub(crate) struct Desk {
     pub(crate) sender: Sender,
     /// Payouts that could not be paid a moment ago.
     put_off: PutOff,
+    /// Whether the last look found as much as it may.
+    is_behind: Cell<bool>,
     /// When it was last looked for whom time has ended.
     lapse_looked_at: Cell<Option<tokio::time::Instant>>,
 }
@@ -192,6 +198,7 @@ impl PayoutWorker {
             view,
             sender,
             put_off: PutOff::default(),
+            is_behind: Cell::default(),
             lapse_looked_at: Cell::default(),
         });
         Self { desk, look: Rounds::default(), resend: Rounds::default() }

@@ -14,12 +14,18 @@ use crate::room::Room;
 use crate::rounds::Found;
 use crate::treasurer::{Cover, CoverPayouts, PromisesOver, Want, WhatBlocks};
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
 /// One round. Whatever goes wrong is told in the view and tried again at the next look.
 pub(super) async fn look(desk: Rc<Desk>) -> Found {
+    let gather_ms = desk.tools.settings.gather_ms;
+    if gather_ms > 0 && !desk.is_behind.get() {
+        tokio::time::sleep(Duration::from_millis(gather_ms)).await;
+    }
     let result = try_look(&desk).await;
+    desk.is_behind.set(result == Ok(Found::More));
     let mut view = desk.view.borrow_mut();
     match result {
         Ok(found) => {
