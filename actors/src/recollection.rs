@@ -24,6 +24,9 @@ use tracing::{error, warn};
 /// Strangers that are read at a time.
 const READ_MAX: u32 = 1_000;
 
+/// How far the solidified block that was read last is behind the clock in a house that keeps up, ms: nineteen blocks, and a round.
+const SOLID_LAG_MS: i64 = 65_000;
+
 /// Why nobody can say yet whether something was paid.
 #[derive(Debug, Clone, Error)]
 pub enum Unsaid {
@@ -132,7 +135,9 @@ impl Recollection {
     fn has_read(&self, facts: &HouseFacts) -> bool {
         let gap_ms = |read_ms: i64| self.tools.wall.now_ms().saturating_sub(read_ms);
         self.tools.sight.borrow().is_some()
-            || facts.last_solid.is_none_or(|mark| gap_ms(mark.timestamp_ms) <= self.tools.restore_gap_ms)
+            || facts.last_solid.is_none_or(|mark| {
+                gap_ms(mark.timestamp_ms) <= self.tools.restore_gap_ms.saturating_add(SOLID_LAG_MS)
+            })
     }
 
     /// Reads what was noted since; `false` where nothing of ours ever was.

@@ -6,9 +6,9 @@
 //! an index: the journal is written at every step of every payout, and what nobody asks for must cost nothing there.
 //!
 //! The store sifts, so that what nobody asked for is not brought here. Of a body it knows only whether some words stand in it; what they
-//! are the name of is judged here, and how many of such rows are taken apart for a page is bounded too ([`CANDIDATES_MAX`]). Where a time
+//! are the name of is judged here, and how many of such rows are taken apart for a page is bounded too (`CANDIDATES_MAX`). Where a time
 //! is asked for, rows of other times are passed over first ([`ROWS_PASSED_MAX`]): they lie around it by the thousand where much is written
-//! within [`DISORDER_MS`], and a page should not end among them.
+//! within `DISORDER_MS`, and a page should not end among them.
 //!
 //! Promises that nobody reads of somebody else without the permission, and is not told whether there is such a somebody (D-67).
 

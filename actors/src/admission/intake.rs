@@ -7,7 +7,7 @@ use crate::domain::access::Orderer;
 use crate::domain::identity::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::journal::Cause;
 use crate::domain::limits::{LimitBroken, OnExcess};
-use crate::domain::order::{Order, OrderProblem};
+use crate::domain::order::{HousePolicy, Order, OrderProblem};
 use crate::domain::payout::{EventName, Payout, Reason, Reservation, Stage, order_digest};
 use crate::metrics_names as names;
 use crate::ports::{Admitted, NewPayout, StoreFault};
@@ -106,6 +106,10 @@ fn count_refusal(desk: &Desk, outcome: &'static str) {
 async fn first_answer(desk: Rc<Desk>, prepared: Prepared, batch: bool) -> Answer {
     if let Some(answer) = answer_on_file(&desk, &prepared).await? {
         return answer;
+    }
+    if prepared.payouts.iter().any(|new| HousePolicy::is_never_payable(&new.payout.order)) {
+        count_refusal(&desk, "invalid");
+        return Err(AdmissionRefusal::Invalid(prepared.problems));
     }
     let commands = again::known_again(&desk, &prepared.payouts.iter().collect::<Vec<_>>()).await?;
     if commands.iter().any(Option::is_some) {
@@ -302,29 +306,49 @@ async fn answer(
     asked: Vec<NewPayout>,
 ) {
     let (mut written, mut asked) = (written.map(Vec::into_iter), asked.into_iter());
+    let mut above = Vec::new();
     for (request, size) in group.into_iter().zip(sizes) {
         let own: Vec<NewPayout> = asked.by_ref().take(size).collect();
         let answer = match &mut written {
             Ok(admitted) => own_answer(admitted.by_ref().take(size).collect(), size),
             Err(fault) => Err(fault.clone().into()),
         };
-        let answer = match answer {
-            Err(refusal @ AdmissionRefusal::OverLimit { .. }) => {
-                over_limit(desk, own, request.batch, refusal).await
-            }
-            answer => answer,
-        };
+        if let Err(refusal @ AdmissionRefusal::OverLimit { .. }) = answer {
+            above.push(Above { request, own, refusal });
+            continue;
+        }
         // Whoever has gone away finds the answer under the same key.
         let _ = request.answer.send(answer);
     }
+    answer_above(desk, above).await;
 }
 
-/// What is above a limit is refused, unless it was paid already.
-async fn over_limit(desk: &Desk, own: Vec<NewPayout>, batch: bool, refusal: AdmissionRefusal) -> Answer {
-    let commands = again::known_again(desk, &own.iter().collect::<Vec<_>>()).await?;
-    match commands.iter().any(Option::is_some) {
-        true => again::take_in(desk, own, commands, batch).await,
-        false => Err(refusal),
+/// A request that a limit has no room for.
+struct Above {
+    request: Waiting,
+    own: Vec<NewPayout>,
+    refusal: AdmissionRefusal,
+}
+
+/// What is above a limit is refused, unless it was paid already. The others have their answers by then, and one look is for all.
+async fn answer_above(desk: &Desk, above: Vec<Above>) {
+    let all: Vec<&NewPayout> = above.iter().flat_map(|one| &one.own).collect();
+    if all.is_empty() {
+        return;
+    }
+    let mut known = again::known_again(desk, &all).await.map(Vec::into_iter);
+    for Above { request, own, refusal } in above {
+        let answer = match &mut known {
+            Err(unsaid) => Err(unsaid.clone()),
+            Ok(commands) => {
+                let commands: Vec<_> = commands.by_ref().take(own.len()).collect();
+                match commands.iter().any(Option::is_some) {
+                    true => again::take_in(desk, own, commands, request.batch).await,
+                    false => Err(refusal),
+                }
+            }
+        };
+        let _ = request.answer.send(answer);
     }
 }
 

@@ -148,6 +148,13 @@ impl HousePolicy {
         problems
     }
 
+    /// Whether an order is none for any house, at any time and under any configuration: nobody ever took it in.
+    #[must_use]
+    pub fn is_never_payable(order: &Order) -> bool {
+        let nobody = [Address::ZERO, Address::BLACKHOLE].contains(&order.recipient);
+        nobody || order.amount.micro() == 0 || !text_problems(order).is_empty()
+    }
+
     /// Whom this house never pays (TRON has no way back from any of them).
     #[must_use]
     pub fn recipient_refusal(&self, recipient: &Address) -> Option<OrderProblem> {

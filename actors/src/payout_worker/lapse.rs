@@ -28,7 +28,7 @@ pub(super) async fn end_the_overdue(desk: &Rc<Desk>, basis: &BuildBasis) -> Resu
     let (ledger, lapse_max) = (&desk.tools.ledger, desk.tools.settings.lapse_max);
     let mut over = ledger.payouts().overdue(basis.now_ms, lapse_max).await?;
     // Of these the chain shows something: a person ends them.
-    over.retain(|payout| payout.reason != Some(Reason::PaidOtherwise));
+    over.retain(|payout| !matches!(payout.reason, Some(Reason::PaidOtherwise | Reason::PaidAfterAll)));
     if over.is_empty() {
         return Ok(());
     }

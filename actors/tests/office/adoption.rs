@@ -5,18 +5,16 @@ use crate::restore::{
     resume, resume_until_all_ended,
 };
 use crate::town::{Life, Town, order_to, somebody};
-use payoutd_actors::admission::{DecidePayout, Decision};
-use payoutd_actors::domain::access::Reached;
-use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::money::MicroUsdt;
-use payoutd_actors::domain::payout::Stage;
+use payoutd_actors::domain::payout::{Command, Reason, Stage};
 use payoutd_actors::domain::reconcile::Anomaly;
 use payoutd_actors::domain::stranger::{FINGERPRINT_PURPOSE, MarkMaker};
 use payoutd_actors::domain::tron::{PayoutCall, PrivateKey, RefBlock, TransferTerms, Unsigned};
 use payoutd_actors::fakes::sim_chain::{DoctoredBlock, NodeId, WeatherOrder, genesis};
 use payoutd_actors::fakes::{SimNode, look};
 use payoutd_actors::ledger::Ledger;
-use payoutd_actors::ports::{ChainNode, House, View};
+use payoutd_actors::ports::exam::kit;
+use payoutd_actors::ports::{ChainNode, Clock, Gate, House, Payouts, StepResult, View};
 use payoutd_actors::reconcile::{
     Adoption, ChainBook, Comparison, NotCompared, Reading, Tools, adopt, compare, node_of,
 };
@@ -133,13 +131,11 @@ fn what_was_called_off_in_the_copy_and_had_been_paid_is_told() {
     let id = town.payouts()[0].id;
     town.live(async |life: &Life| {
         life.pass(1_000).await;
-        let decision = DecidePayout {
-            whose: Reached::Everybody,
-            id,
-            decision: Decision::Cancel,
-            cause: Cause::nobody(),
-        };
-        life.office.admission.ask(decision).await.unwrap().unwrap();
+        // As payoutd did it before it asked the chain first.
+        let payout = life.payout(id).await;
+        let cancel = Command::Cancel(Reason::CancelledBySender);
+        let step = kit::step(&payout, cancel, life.clock.now_ms()).unwrap();
+        assert_eq!(life.store.commit(&[step], Gate::Open).await.unwrap(), [StepResult::Taken]);
     });
     let (adoption, comparison) = reconcile(&town, true).unwrap();
     assert_eq!((adoption.adopted.len(), adoption.undecided.len()), (0, 1));

@@ -17,10 +17,11 @@ use super::{SqliteStore, Writer, fault, register, uses::Taken};
 
 /// A transaction that is under way.
 pub(super) struct Write<'a> {
+    /// Before the seat, which is let go of after it: what was taken along waits again before anybody else begins.
+    along: Taken<'a>,
     seat: MutexGuard<'a, Option<SqliteConnection>>,
     connection: SqliteConnection,
     ends: Ends,
-    along: Taken<'a>,
 }
 
 /// The words that a transaction begins and ends with.

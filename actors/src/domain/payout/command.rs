@@ -101,6 +101,11 @@ pub enum Refusal {
     /// It is too early or too late to sign it.
     #[error("the moment is outside of its window (not_before to not_after)")]
     OutsideItsWindow,
+    /// It is paid by a transfer that was taken for dead: whatever ended it, or sent it on, would have it paid again.
+    #[error(
+        "a transfer of its own that was proved dead was executed after all: it is paid, and stays as it is"
+    )]
+    PaidAfterAll,
     /// What is said is about another transfer.
     #[error("transfer {given} is not the live one")]
     OtherTransfer {
@@ -114,6 +119,9 @@ pub enum Refusal {
 
 /// Whether a command may be carried out now (unix ms), and the event that records it.
 pub fn decide(payout: &Payout, command: Command, now_ms: i64) -> Result<Event, Refusal> {
+    if payout.reason == Some(Reason::PaidAfterAll) {
+        return Err(Refusal::PaidAfterAll);
+    }
     let event = match command {
         Command::Hold(reason) => hold(payout, reason)?,
         Command::Release { by } => Event::HoldReleased { by },

@@ -188,6 +188,7 @@ reasons! {
     KycExpired = "kyc_expired": "its compliance signature ran out before it was signed",
     OrderAltered = "order_altered": "the stored order is not the one that was admitted: somebody changed the database",
     PaidOtherwise = "paid_otherwise": "the chain shows a transfer with its mark that pays something else, from before the store was restored: call it off, and order anew under another key what is still due",
+    PaidAfterAll = "paid_after_all": "a transfer of its own that was proved dead was executed after all: it is paid; do not order it again",
     Operator = "operator": "a person put it there",
     Deadline = "deadline": "not_after passed before it was signed",
     CancelledBySender = "cancelled_by_sender": "it was called off before it was signed: by its sender, or by whoever runs their node or the house",

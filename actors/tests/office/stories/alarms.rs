@@ -3,8 +3,11 @@
 use super::kit::{LONG_MS, got, lines, outgoing, pause, pay, settle_in, stays, until, until_stage};
 use crate::town::{Life, Town, judge, order_to, somebody};
 use async_trait::async_trait;
+use payoutd_actors::admission::{DecidePayout, Decision, DecisionRefusal};
+use payoutd_actors::domain::access::Reached;
+use payoutd_actors::domain::journal::Cause;
 use payoutd_actors::domain::order::Order;
-use payoutd_actors::domain::payout::{Reason, Stage};
+use payoutd_actors::domain::payout::{Reason, Refusal, Stage};
 use payoutd_actors::fakes::sim_chain::{BroadcastWeather as W, Finality, NodeId};
 use payoutd_actors::fakes::{SharedChain, look};
 use payoutd_actors::office::World;
@@ -68,7 +71,15 @@ fn a_buried_transfer_that_is_executed_stops_the_house() {
         life.pass(LONG_MS).await;
         assert!(life.clock.now_ms() > until_ms);
         let payout = life.payout(payout.id).await;
-        assert_eq!((payout.stage, payout.reason), (Stage::Held, Some(Reason::PaidOtherwise)));
+        assert_eq!((payout.stage, payout.reason), (Stage::Held, Some(Reason::PaidAfterAll)));
+        for decision in [Decision::Cancel, Decision::Release { by: "somebody".to_owned() }] {
+            let whose = Reached::Everybody;
+            let decide = DecidePayout { id: payout.id, whose, decision, cause: Cause::nobody() };
+            let told = life.office.admission.ask(decide).await.unwrap();
+            let refused =
+                matches!(&told, Err(DecisionRefusal::Refused { refusal: Refusal::PaidAfterAll, .. }));
+            assert!(refused, "{told:?}");
+        }
         payout
     });
     let alarms = lines(&town, "alarm_buried_transfer_executed");

@@ -4,10 +4,11 @@ use super::kit::{AMOUNT, decide, pause, pay, resume, settle_in, stays, to_its_en
 use crate::town::{Life, Town, judge, order_to, somebody};
 use async_trait::async_trait;
 use payoutd_actors::admission::Decision;
+use payoutd_actors::domain::order::Order;
 use payoutd_actors::domain::payout::{Reason, Stage};
 use payoutd_actors::fakes::{BEGINNING_MS, SharedChain};
 use payoutd_actors::office::World;
-use payoutd_actors::ports::{House, HouseChange, HouseFacts, Payouts, StoreFault};
+use payoutd_actors::ports::{Clock, House, HouseChange, HouseFacts, Payouts, StoreFault};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +117,11 @@ fn of_a_cancel_and_a_signature_exactly_one_wins() {
     town.live(async |life: &Life| {
         settle_in(life).await;
         for n in 0..60 {
-            let payout = pay(life, n).await;
+            // Sooner and later, around the moment at which the worker sees it.
+            let not_before_ms = Some(life.clock.now_ms() + 500);
+            let order = Order { not_before_ms, ..order_to(somebody(n), 1_000_000 + n) };
+            let payout = life.pay(&format!("order-{n}"), order).await;
+            life.pass(25 * n).await;
             for _ in 0..n {
                 tokio::task::yield_now().await;
             }
