@@ -24,6 +24,8 @@ use tracing::{error, warn};
 /// Strangers that are read at a time.
 const READ_MAX: u32 = 1_000;
 
+/// When it may be worth asking again whether something was paid, ms: whoever hears [`Unsaid`] is told so, at every door.
+pub const ASK_AGAIN_AFTER_MS: i64 = 10_000;
 /// How far the solidified block that was read last is behind the clock in a house that keeps up, ms: nineteen blocks, and a round.
 const SOLID_LAG_MS: i64 = 65_000;
 

@@ -9,11 +9,8 @@ use super::intake::{AdmissionRefusal, Answer, note, own_answer};
 use crate::domain::limits::{LimitRules, OnExcess};
 use crate::domain::payout::{Command, Payout, Stage};
 use crate::ports::{Admitted, Gate, NewPayout};
-use crate::recollection::Unsaid;
+use crate::recollection::{ASK_AGAIN_AFTER_MS, Unsaid};
 use tracing::info;
-
-/// When it may be worth asking again whether something was paid, ms.
-const UNSAID_RETRY_AFTER_MS: i64 = 10_000;
 
 /// What the chain shows of orders that are about to be refused: of each what is to be done instead.
 ///
@@ -29,7 +26,7 @@ pub(super) async fn known_again(
         Unsaid::Store(fault) => AdmissionRefusal::Store(fault),
         Unsaid::GateShut | Unsaid::NotRead => {
             info!(%why, "an order is neither taken in nor refused now");
-            AdmissionRefusal::Busy { retry_after_ms: UNSAID_RETRY_AFTER_MS }
+            AdmissionRefusal::Busy { retry_after_ms: ASK_AGAIN_AFTER_MS }
         }
     })
 }
@@ -57,7 +54,7 @@ pub(super) async fn take_in(
         })
         .collect();
     info!(payouts = known.len(), "orders that the chain has paid already were taken in again");
-    // If this fails they are known again before they are signed.
+    // If this fails its sender is told to come back with the same key; what was taken in is known again before it is signed.
     desk.tools.ledger.carry_out(known, Gate::Open, now_ms).await?;
     own_answer(admitted, count)
 }

@@ -2,7 +2,8 @@
 //!
 //! Promises: no byte leaves before it is durably on file; what is sent is what is on file, to every configured node at
 //! once and again until it is seen or dead; no answer of a node ever leads to a second transfer. After a pause returns,
-//! nothing is signed and no first send begins. Whoever waits past `not_after` is called off, unless the chain has paid it. Never here: judging what became of a transfer (the watcher's).
+//! nothing is signed and no first send begins. Whoever waits past `not_after` is called off, unless the chain has paid it.
+//! Never here: judging what became of a transfer (the watcher's).
 
 mod adopt;
 mod build;

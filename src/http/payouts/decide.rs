@@ -7,6 +7,7 @@ use actix_web::{
 use payoutd_actors::{
     admission::{DecidePayout, Decision, DecisionRefusal},
     domain::payout::{Reason, Refusal, Stage},
+    recollection::ASK_AGAIN_AFTER_MS,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,9 +24,6 @@ use crate::{
     },
     identity::{By, Principal},
 };
-
-/// When it may be worth asking again whether something was paid, ms.
-const UNSAID_RETRY_AFTER_MS: i64 = 10_000;
 
 /// Why a held payout is refused.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -167,7 +165,7 @@ fn not_decided(why: NotDecided, decision: &Decision) -> Problem {
         }
         NotDecided::Refused(DecisionRefusal::Unsaid(why)) => {
             Problem::new(Kind::Unavailable, format!("nobody can say now whether it was paid: {why}"))
-                .retry_after_ms(UNSAID_RETRY_AFTER_MS)
+                .retry_after_ms(ASK_AGAIN_AFTER_MS)
         }
         NotDecided::Refused(DecisionRefusal::Contended) => {
             conflict("somebody else is moving the payout: read it and decide again".to_owned())
